@@ -13,7 +13,6 @@ live in CACHE_DIR (default: .cache/debian in the project), so neither root nor a
 from __future__ import annotations
 
 import fcntl
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +26,10 @@ def mirror() -> str:
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         if not path.is_file():
             continue
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            for word in line.split():
-                if word.startswith(("http://", "https://")) and word.rstrip("/").endswith("/debian"):
-                    if not line.lstrip().startswith("#"):
-                        return word.rstrip("/")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for word in (word for line in lines if not line.lstrip().startswith("#") for word in line.split()):
+            if word.startswith(("http://", "https://")) and word.rstrip("/").endswith("/debian"):
+                return word.rstrip("/")
     return "http://deb.debian.org/debian"
 
 
@@ -66,7 +64,7 @@ def fetch(package: str, suite: str, cache: Path) -> Path:
     if target.is_dir():
         return target
     cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / ".lock", "w", encoding="utf-8") as lock:
+    with (cache / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.is_dir():
             return target
@@ -80,7 +78,7 @@ def fetch(package: str, suite: str, cache: Path) -> Path:
         archive = max((state / "archives").glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
         partial = cache / f".{package}-{suite}.partial"
         run(["dpkg", "-x", str(archive), str(partial)], cwd=cache)
-        os.rename(partial, target)
+        partial.rename(target)
     return target
 
 
