@@ -1,0 +1,326 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""YAML with line numbers: libyaml's events become a bounded tree.
+
+The tree keeps the source spelling of every scalar, because Prometheus and Alertmanager decode by the type that a key
+has (replacement: 80 is the string "80"). Parsing neither recurses nor expands an alias, so no depth and no alias can
+exhaust the process; a document that would grow too much for a reader that follows aliases is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile
+
+try:
+    from yaml.cyaml import CParser as _Parser  # type: ignore[attr-defined]
+except ImportError:  # PyYAML without libyaml: the same events, slower
+    from yaml.loader import SafeLoader as _Parser  # type: ignore[assignment]
+
+MAX_CHARACTERS: Final = 32 * 1024 * 1024
+MAX_DEPTH: Final = 128
+MAX_NODES: Final = 2_000_000
+
+# The share of a document that may come from aliases, as Prometheus' YAML reader allows it: 99 % of a small document,
+# 10 % of one that expands to four million nodes.
+_FEW_NODES: Final = 400_000
+_MANY_NODES: Final = 4_000_000
+
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+class Scalar:
+    """value is the text after YAML unescaping; plain tells C(80) from C("80"); tag is an explicit tag or None."""
+
+    __slots__ = ("end_mark", "line", "plain", "start_mark", "tag", "value")
+    size = 1
+    depth = 0
+
+    def __init__(self, value: str, plain: bool, tag: str | None, start_mark: Any, end_mark: Any) -> None:
+        self.value = value
+        self.plain = plain
+        self.tag = tag
+        self.start_mark = start_mark
+        self.end_mark = end_mark
+        self.line: int = start_mark.line + 1
+
+    @property
+    def is_null(self) -> bool:
+        if self.tag is not None:
+            return self.tag == "tag:yaml.org,2002:null"
+        return self.plain and self.value in _NULLS
+
+
+class Sequence:
+    """size counts the nodes below and itself, depth its levels, both as if every alias were written out."""
+
+    __slots__ = ("depth", "items", "line", "size")
+
+    def __init__(self, line: int) -> None:
+        self.items: list[Node] = []
+        self.line = line
+        self.size = 1
+        self.depth = 1
+
+
+class Mapping:
+    """pairs are as written, merge keys and duplicate keys included; entries() is what they come to."""
+
+    __slots__ = ("depth", "line", "pairs", "size")
+
+    def __init__(self, line: int) -> None:
+        self.pairs: list[tuple[Node, Node]] = []
+        self.line = line
+        self.size = 1
+        self.depth = 1
+
+    def entries(self, *, explicit_wins: bool = False) -> dict[str, tuple[Scalar, Node]]:
+        """Name → (key, value), with merge keys followed.
+
+        Pairs are taken in order and a later one wins, as in the reader that Prometheus and Alertmanager use for their
+        main files; with explicit_wins a key of the mapping itself always beats a merged one, as in the reader of rule
+        files. Keys that are not scalars are left out.
+        """
+        found: dict[str, tuple[Scalar, Node]] = {}
+        for key, value in self.pairs:
+            if is_merge(key):
+                for merged in reversed(merge_sources(value)):
+                    found.update(merged.entries(explicit_wins=explicit_wins))
+            elif isinstance(key, Scalar):
+                found[key.value] = (key, value)
+        if explicit_wins:
+            found.update(
+                (key.value, (key, value)) for key, value in self.pairs if isinstance(key, Scalar) and not is_merge(key)
+            )
+        return found
+
+    def get(self, name: str) -> Node | None:
+        """The value of one key, merge keys followed; None where there is none."""
+        entry = self.entries().get(name)
+        return entry[1] if entry else None
+
+    def duplicates(self) -> Iterator[tuple[Scalar, int]]:
+        """Each key that the mapping itself holds again, with the line of its first use."""
+        first: dict[str, int] = {}
+        for key, _value in self.pairs:
+            if isinstance(key, Scalar) and not is_merge(key):
+                if key.value in first:
+                    yield key, first[key.value]
+                else:
+                    first[key.value] = key.line
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def is_merge(key: Node) -> bool:
+    return isinstance(key, Scalar) and key.value == "<<" and (key.plain or key.tag == "tag:yaml.org,2002:merge")
+
+
+def merge_sources(value: Node) -> list[Mapping]:
+    """The mappings that a merge key's value names, in the order written; what is no mapping is left out."""
+    if isinstance(value, Mapping):
+        return [value]
+    if isinstance(value, Sequence):
+        return [item for item in value.items if isinstance(item, Mapping)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a text, and the line (from 1)."""
+
+    line: int
+    message: str
+
+
+@dataclass(slots=True)
+class Document:
+    """The first document of a text. root is None where it is empty, or where faults made it unreadable (broken)."""
+
+    root: Node | None = None
+    faults: list[Fault] = field(default_factory=list)
+    broken: bool = False
+
+
+def parse(text: str) -> Document:
+    """Read the first YAML document of text. Never raises for what the text holds: faults say what is wrong.
+
+    Duplicate keys are faults of their own and leave the document readable; so is a further document.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return _refused(0, f"is larger than {MAX_CHARACTERS} characters")
+    try:
+        parser = _Parser(text)
+    except (yaml.YAMLError, UnicodeError) as error:
+        return _refused(*_described(error))
+    try:
+        return _Builder(parser).document()
+    except _RefusedError as error:
+        return _refused(error.line, error.message)
+    except (yaml.YAMLError, UnicodeError) as error:
+        return _refused(*_described(error))
+    finally:
+        parser.dispose()
+
+
+class Documents:
+    """Parsed documents, each text read once however many servers have it."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, Document] = {}
+
+    def of(self, file: ConfigFile) -> Document:
+        """The document of a file whose content is text."""
+        key = file.key
+        document = self._known.get(key)
+        if document is None:
+            document = self._known[key] = parse(file.content or "")
+        return document
+
+
+class _RefusedError(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+def _refused(line: int, message: str) -> Document:
+    return Document(faults=[Fault(line, message)], broken=True)
+
+
+def _described(error: Exception) -> tuple[int, str]:
+    """Line and message of a parser's complaint; only its fixed words, since the rest could quote a secret."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark: Any = error.problem_mark or error.context_mark
+        words = [word for word in (error.context, error.problem) if word]
+        return (mark.line + 1 if mark else 0), "is not valid YAML: " + ", ".join(words)
+    if isinstance(error, yaml.reader.ReaderError):
+        return 0, f"is not valid YAML: {error.reason}"
+    return 0, "is not valid YAML: holds characters that cannot be read"
+
+
+class _Builder:
+    def __init__(self, parser: Any) -> None:
+        self._next = parser.get_event
+        self._anchors: dict[str, Node] = {}
+        self._open: list[Sequence | Mapping] = []
+        self.nodes = 0
+        self.faults: list[Fault] = []
+
+    def document(self) -> Document:
+        self._next()  # the start of the stream
+        event = self._next()
+        if not isinstance(event, yaml.DocumentStartEvent):
+            return Document()
+        root = self._tree()
+        self._check_aliases(root.size)
+        self._next()  # the end of the document
+        self._check_further_documents()
+        empty = isinstance(root, Scalar) and root.is_null
+        return Document(root=None if empty else root, faults=self.faults)
+
+    def _tree(self) -> Node:
+        """Build nodes from events until the root is complete."""
+        pull = self._next
+        scalar_event, alias_event = yaml.ScalarEvent, yaml.AliasEvent
+        starts = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+        open_nodes = self._open
+        keys: list[Node | None] = []  # for each open node, the key that waits for its value
+        while True:
+            event = pull()
+            kind = type(event)
+            node: Node
+            if kind is scalar_event:
+                node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark, event.end_mark)
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = node
+                self.nodes += 1
+            elif kind in starts:
+                self._start(event)
+                keys.append(None)
+                continue
+            elif kind is alias_event:
+                node = self._alias(event)
+            else:  # the end of a mapping or a sequence
+                node = open_nodes.pop()
+                keys.pop()
+                if isinstance(node, Mapping):
+                    self._note_duplicates(node)
+            if not open_nodes:
+                return node
+            parent = open_nodes[-1]
+            parent.size += node.size
+            if node.depth >= parent.depth:
+                parent.depth = node.depth + 1
+            if isinstance(parent, Sequence):
+                parent.items.append(node)
+            elif (key := keys[-1]) is None:
+                keys[-1] = node
+            else:
+                parent.pairs.append((key, node))
+                keys[-1] = None
+
+    def _start(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        opened = Mapping(line) if isinstance(event, yaml.MappingStartEvent) else Sequence(line)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = opened
+        self._open.append(opened)
+        self.nodes += 1
+        self._check_depth(0, line)
+        if self.nodes > MAX_NODES:
+            raise _RefusedError(line, f"holds more than {MAX_NODES} values")
+
+    def _alias(self, event: Any) -> Node:
+        line = event.start_mark.line + 1
+        known = self._anchors.get(event.anchor)
+        if known is None:
+            raise _RefusedError(line, "refers to an anchor that is not defined before it")
+        if any(known is opened for opened in self._open):
+            raise _RefusedError(line, "has an anchor whose value contains itself")
+        self._check_depth(known.depth, line)
+        return known
+
+    def _check_depth(self, below: int, line: int) -> None:
+        if len(self._open) + below > MAX_DEPTH:
+            raise _RefusedError(line, f"is nested more than {MAX_DEPTH} levels deep")
+
+    def _note_duplicates(self, mapping: Mapping) -> None:
+        pairs = mapping.pairs
+        if len({key.value if isinstance(key, Scalar) else id(key) for key, _value in pairs}) == len(pairs):
+            return
+        for key, line in mapping.duplicates():
+            self.faults.append(Fault(key.line, f"has the key {key.value!r} twice (first in line {line})"))
+
+    def _check_aliases(self, expanded: int) -> None:
+        aliased = expanded - self.nodes
+        if aliased <= 100 or expanded <= 1000:
+            return
+        grown = min(max(expanded - _FEW_NODES, 0) / (_MANY_NODES - _FEW_NODES), 1.0)
+        if aliased / expanded > 0.99 - 0.89 * grown:
+            raise _RefusedError(1, "expands aliases without measure")
+
+    def _check_further_documents(self) -> None:
+        """Note a second document that holds anything. Prometheus does not look at it, so its faults are not ours."""
+        try:
+            while isinstance(event := self._next(), yaml.DocumentStartEvent):
+                line = event.start_mark.line + 1
+                content = self._next()
+                if not (isinstance(content, yaml.ScalarEvent) and content.implicit[0] and content.value in _NULLS):
+                    break
+                self._next()
+            else:
+                return
+        except yaml.MarkedYAMLError as error:
+            line = _described(error)[0]
+        self.faults.append(
+            Fault(line, "holds more than one YAML document; only the first is read: keep one in each file")
+        )

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the room takes in and hands out: the files of a server, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file of a server.
+
+    path is absolute; service is "prometheus" or "alertmanager"; content is None where the file is not text or could not
+    be read, and error then says why; sha256 is of the original bytes, None where unknown.
+    """
+
+    path: str
+    service: str
+    content: str | None = None
+    sha256: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConfigFile:
+        """Read one entry of "files" of a sweep result; keys that are missing count as unknown."""
+        return cls(
+            path=str(data.get("path") or ""),
+            service=str(data.get("service") or "prometheus"),
+            content=data.get("content"),
+            sha256=data.get("sha256"),
+            error=data.get("error"),
+        )
+
+    @property
+    def key(self) -> object:
+        """Equal for files with equal text: what parsed documents are remembered by."""
+        return self.content if self.sha256 is None else (self.sha256, self.content is None)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfigs:
+    """What the sweep brought from one server. status and digest are those of the sweep."""
+
+    status: str
+    digest: str | None = None
+    files: list[ConfigFile] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ServerConfigs:
+        """Read one entry of "hosts" of a sweep result."""
+        files = [ConfigFile.from_dict(item) for item in data.get("files") or []]
+        return cls(status=str(data.get("status") or "ok"), digest=data.get("digest"), files=files)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something wrong in a file. line counts from 1; 0 means the file as a whole."""
+
+    file: str
+    line: int
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "line": self.line, "message": self.message}
