@@ -1,0 +1,273 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+r"""The one command that a sweep runs on a server: POSIX sh and any tar, nothing written there.
+
+What the command prints, after whatever login scripts print:
+
+    \nprometheus-fleet/1 MODE WORD\n
+
+MODE `same`: nothing changed; WORD is the digest that was asked about, and nothing follows.
+MODE `gz` or `plain`: WORD is the kind of digest that the server can compute (`sha256`, `cksum` or `none`), and one
+body follows, gzip-compressed or not. When tar failed, a second body follows, packed with each file tried first.
+
+A body is records and tar archives. A record is a newline, a letter, a blank, text and a NUL:
+
+    c FINGERPRINT       the services and patterns that were asked for
+    s INDEX             what follows belongs to this service
+    d missing           its directory does not exist
+    x CODE NAME         NAME (below the directory; `.` is the directory) was not packed: see ERRORS in bundle.py
+    m TEXT              the system's words for the x before
+    l files             more files than the cap: the rest is left out
+    e STATUS            the end; STATUS is tar's worst exit status
+
+The digest is the hash of the body, so both sides compute it from the same bytes: the server by packing into the hash
+tool, the controller from what it received.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}|cksum:[0-9]{1,10}-[0-9]{1,20}")
+
+# The script is joined to one line: csh takes no newline in quotes. It holds no single quote (the outer quotes), no
+# exclamation mark (csh history), and no backslash before a quote or a backslash (fish). IFS is empty, so that an
+# unquoted variable is matched against names but never split.
+_SCRIPT = r"""
+LC_ALL=C; export LC_ALL; unset CDPATH TAR_OPTIONS TAR_WRITER_OPTIONS GZIP; IFS=;
+if [ -t 1 ]; then stty -opost -echo <&1 2>/dev/null; fi;
+exec 4>&1 </dev/null;
+
+# What to do with the path $2 that is not packed.
+skip() { printf "\nx %s %s\0" "$1" "$2"; };
+
+# Set real to the physical path of $1. Status 1: it leads nowhere; 2: in a circle.
+follow() {
+  real=$1; hops=0;
+  while :; do
+    at=$(cd -P "${real%/*}/" 2>/dev/null && pwd -P && echo .) || return 1;
+    at=${at%??}; real=${at%/}/${real##*/};
+    [ -L "$real" ] || return 0;
+    hops=$((hops + 1)); [ "$hops" -le 40 ] || return 2;
+    to=$(readlink "$real" 2>/dev/null && echo .) || {
+      to=$(ls -ld "$real" 2>/dev/null && echo .) || return 1;
+      to=${to#*"$real -> "}; };
+    to=${to%??};
+    case $to in /*) real=$to ;; *) real=$at/$to ;; esac;
+  done;
+};
+
+# Whether $1 or a directory on the way to it is a link: no process is needed to say no.
+linked() {
+  part=$1;
+  until [ "$part" = . ]; do
+    [ -L "$part" ] && return 0;
+    part=${part%/*};
+  done;
+  return 1;
+};
+
+inside() {
+  [ "$root" ] || { root=$(pwd -P && echo .); root=${root%??}; };
+  if follow "$1"; then
+    case $real in "${root%/}"/*) return 0 ;; esac;
+    skip outside "$1";
+  else skip gone "$1";
+  fi;
+  return 1;
+};
+
+# The link $1 has no file at its end.
+dangling() {
+  follow "$1";
+  if [ $? -eq 2 ]; then skip loop "$1"; else skip gone "$1"; fi;
+};
+
+pack() {
+  if [ "$probe" ]; then
+    fresh=1;
+    for file do
+      [ "$fresh" ] && { set --; fresh=; };
+      if why=$( { "$probe" <"$file" >/dev/null; } 2>&1 ); then set -- "$@" "$file";
+      else skip unreadable "$file"; printf "\nm %s\0" "${why##*: }";
+      fi;
+    done;
+    [ $# -gt 0 ] || return 0;
+  fi;
+  tar chf - "$@" || bad=$?;
+};
+
+# The directory $1 cannot be entered.
+absent() {
+  if [ -d "$1" ]; then skip denied .;
+  elif [ -e "$1" ]; then skip nodir .;
+  elif [ -L "$1" ]; then skip gone .;
+  else
+    up=$1;
+    until [ -e "$up" ]; do up=${up%/*}; [ "$up" ] || up=/; done;
+    if [ -d "$up" ]; then [ -x "$up" ]; fi && printf "\nd missing\0" || skip denied .;
+  fi;
+};
+
+# Index, directory, then patterns; one that ends in a slash names directories that must be readable.
+service() {
+  printf "\ns %s\0" "$1"; cd "$2" 2>/dev/null || { absent "$2"; return 0; };
+  [ -r . ] || { skip denied .; return 0; };
+  shift 2; root=; new=1;
+  for glob do
+    [ "$new" ] && { set --; new=; };
+    for file in $glob; do
+      case $glob in */)
+        if [ -d "$file" ]; then [ -r "$file" ] && [ -x "$file" ] || skip denied "${file%/}"; fi;
+        continue ;;
+      esac;
+      if [ -f "$file" ]; then
+        if linked "$file"; then inside "$file" || continue; fi;
+        [ -r "$file" ] || { skip denied "$file"; continue; };
+        count=$((count + 1));
+        [ "$count" -le "$most" ] || { printf "\nl files\0"; break 2; };
+        set -- "$@" "$file";
+        [ $# -lt 500 ] || { pack "$@"; set --; };
+      elif [ -d "$file" ]; then :;
+      elif [ -e "$file" ]; then skip special "$file";
+      elif [ -L "$file" ]; then dangling "$file";
+      fi;
+    done;
+  done;
+  [ $# -eq 0 ] || pack "$@";
+};
+
+body() {
+  bad=0; count=0; printf "\nc %s\0" "$asked";
+  services;
+  printf "\ne %s\0" "$bad"; return "$bad";
+};
+
+digest() {
+  case $tool in
+    openssl) openssl dgst -sha256 -r ;;
+    shasum) shasum -a 256 ;;
+    *) "$tool" ;;
+  esac;
+};
+
+say() { printf "\n%s/1 %s %s\n" prometheus-fleet "$1" "$2"; };
+
+# Pack through gzip; the status is of the packing.
+zipped() {
+  code=$( { { body; printf %s "$?" >&3; } | gzip -c >&4; } 3>&1 );
+  [ "$code" = 0 ];
+};
+
+for tool in sha256sum openssl shasum cksum none; do command -v "$tool" >/dev/null 2>&1 && break; done;
+case $tool in cksum|none) kind=$tool ;; *) kind=sha256 ;; esac;
+probe=;
+case $known in "$kind:"?*)
+  sum=$(body 2>/dev/null | digest 2>/dev/null);
+  case $kind in cksum) sum=${sum%% *}-${sum#* } ;; *) sum=${sum%% *} ;; esac;
+  if [ "$kind:$sum" = "$known" ]; then say same "$known"; exit 0; fi ;;
+esac;
+reader=:;
+command -v cat >/dev/null 2>&1 && reader=cat;
+if command -v gzip >/dev/null 2>&1; then
+  say gz "$kind"; zipped || { probe=$reader; zipped; };
+else
+  say plain "$kind"; probe=$reader; body || body;
+fi;
+exit 0
+"""
+
+_SAFE = re.compile(r"[A-Za-z0-9_./*?\[\]@%+=:,-]*")
+# Some csh take words of at most 1,023 bytes.
+_WORD = 900
+
+
+def remote_command(services: Sequence[Service], limits: Limits, known_digest: str | None = None) -> str:
+    """One line of ASCII for any login shell, which prints one stream for all services.
+
+    known_digest is what the last Bundle of this server said; a digest of another form is left out. Raises ValueError
+    for a directory that is not an absolute plain path, for a pattern that could leave its directory, and for no
+    services at all.
+    """
+    if not services:
+        raise ValueError("A sweep needs at least one service")
+    known = known_digest if known_digest and DIGEST.fullmatch(known_digest) else ""
+    setup = f"most={int(limits.max_files)}; asked={fingerprint(services)}; known={known};"
+    calls = " ".join(_service_call(index, service) for index, service in enumerate(services))
+    script = f"{setup} services() {{ {calls} }}; {_one_line(_SCRIPT)}"
+    words = list(_words(script))
+    joined = "".join(f"${{{number}}}" for number in range(1, len(words) + 1))
+    return f"sh -c 'eval \"{joined}\"' sh " + " ".join(f"'{word}'" for word in words)
+
+
+def service_directory(service: Service) -> str:
+    """The directory without doubled or trailing slashes. Raises ValueError when it is not a plain absolute path."""
+    parts = [part for part in service.directory.split("/") if part]
+    if not service.directory.startswith("/") or "\0" in service.directory or {".", ".."} & set(parts):
+        raise ValueError(f"The directory of service {service.service} must be absolute, without `.` and `..`")
+    return "/" + "/".join(parts)
+
+
+def service_patterns(service: Service) -> list[str]:
+    """The patterns, each once, as `./PATTERN`. Raises ValueError when one is empty or could leave the directory."""
+    patterns: dict[str, None] = {}
+    for pattern in service.patterns:
+        parts = [part for part in pattern.split("/") if part]
+        if not parts or pattern.startswith("/") or "\0" in pattern or {".", ".."} & set(parts):
+            raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
+        patterns["/".join([".", *parts])] = None
+    return list(patterns)
+
+
+def fingerprint(services: Sequence[Service]) -> str:
+    """What was asked for, in 16 hexadecimal digits: a digest for other services or patterns never matches."""
+    asked = [(service.service, service_directory(service), *service_patterns(service)) for service in services]
+    return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _service_call(index: int, service: Service) -> str:
+    patterns = service_patterns(service)
+    folders: dict[str, None] = {}
+    for pattern in patterns:
+        parts = pattern.split("/")
+        folders.update(dict.fromkeys("/".join(parts[:depth]) + "/" for depth in range(2, len(parts))))
+    setup: list[str] = []
+    words = [_argument(text, setup) for text in (service_directory(service), *folders, *patterns)]
+    return " ".join([*setup, f"service {index}", *words]) + ";"
+
+
+def _argument(text: str, setup: list[str]) -> str:
+    """text as one double-quoted word; odd characters travel as octal digits, which setup decodes into a variable."""
+    if _SAFE.fullmatch(text):
+        return f'"{text}"'
+    name = f"arg{len(setup)}"
+    octal = "".join(
+        chr(byte) if byte < 0x80 and _SAFE.fullmatch(chr(byte)) else f"\\0{byte:03o}"
+        for byte in text.encode("utf-8", "surrogateescape")
+    )
+    # The dot keeps a newline at the end from being stripped.
+    setup.append(f'{name}=$(printf "%b." "{octal}"); {name}=${{{name}%.}};')
+    return f'"${name}"'
+
+
+def _one_line(script: str) -> str:
+    lines = (line.strip() for line in script.splitlines())
+    return " ".join(line for line in lines if line and not line.startswith("#"))
+
+
+def _words(script: str) -> list[str]:
+    """Cut the script into words for single quotes; none ends in a backslash, which fish would read with the quote."""
+    words = []
+    start = 0
+    while start < len(script):
+        end = min(start + _WORD, len(script))
+        while script[end - 1] == "\\":
+            end -= 1
+        words.append(script[start:end])
+        start = end
+    return words
