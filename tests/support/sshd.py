@@ -262,13 +262,14 @@ class SshdFleet:
         """An environment for ansible-playbook that reads nobody's settings and writes below the fleet's directory."""
         home = self.directory / "controller"
         (home / ".ssh").mkdir(parents=True, exist_ok=True)
+        (home / "ansible.cfg").touch()
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "SSH_", "CONSUL_"))}
         return {
             **kept,
             "HOME": str(home),
             "ANSIBLE_HOME": str(home / ".ansible"),
             "ANSIBLE_COLLECTIONS_PATH": str(Path(__file__).resolve().parents[2] / ".venv/collections"),
-            "ANSIBLE_CONFIG": os.devnull,
+            "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_LOCALHOST_WARNING": "0",
