@@ -3,28 +3,77 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # make demo and make test are all that a user needs; make help lists the rest.
+# PYTHON=python3.13 make ... uses another Python (3.11 or later), CORE='ansible-core==2.20.*' another ansible-core,
+# PYTEST_ARGS='-k mirror' reaches pytest.
 PYTHON ?= python3
+CORE ?= ansible-core>=2.18,<2.22
 VENV := .venv
 BIN := $(VENV)/bin
-COLLECTION := $(VENV)/collections/ansible_collections/skills_eye/prometheus_fleet
-PYTEST_ARGS ?=
-export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
+# The collection as Ansible, mypy and pytest want it: a link to this checkout at .../ansible_collections/NAMESPACE/NAME.
+COLLECTIONS := .venv/collections
+COLLECTION := $(COLLECTIONS)/ansible_collections/skills_eye/prometheus_fleet
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Most tests wait for servers rather than compute: one worker more than there are cores.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+WITH_PATH := PATH="$(CURDIR)/$(BIN):$$PATH"
+PYTEST := $(WITH_PATH) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+export PYTHON
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration lint sanity bench clean
+.PHONY: help venv demo test unit integration lint sanity bench matrix changelog build clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(VENV)/run.stamp: requirements.txt tools/system_packages
 	tools/system_packages run
+	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \
+		{ echo "$(PYTHON) is not Python 3.11 or later: make PYTHON=python3.x ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check 'ansible-core>=2.18,<2.22' -r requirements.txt
+	$(PIP_INSTALL) '$(CORE)' -r requirements.txt
 	mkdir -p $(dir $(COLLECTION))
-	ln -sfn "$(CURDIR)" $(COLLECTION)
+	ln -sfn ../../../.. $(COLLECTION)
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.txt
 	tools/system_packages test
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	$(PIP_INSTALL) '$(CORE)' -r requirements-test.txt
 	touch $@
+
+venv: $(VENV)/test.stamp ## .venv with the collection linked in, and all that the tests need
+
+demo: $(VENV)/run.stamp ## sweep three demo servers on loopback and publish their fields
+	demo/run
+
+test: $(VENV)/test.stamp ## everything: linters, sanity, unit and integration tests
+	$(PYTEST) tests/lint tests/integration tests/unit
+
+unit: $(VENV)/test.stamp ## unit tests
+	$(PYTEST) tests/unit
+
+integration: $(VENV)/test.stamp ## tests with real servers
+	$(PYTEST) tests/integration
+
+lint: $(VENV)/test.stamp ## every linter but ansible-test sanity
+	$(PYTEST) tests/lint --deselect tests/lint/test_sanity.py
+
+sanity: $(VENV)/test.stamp ## ansible-test sanity, no ignores
+	$(BIN)/python tools/ansible_test_sanity.py
+
+bench: $(VENV)/test.stamp ## how fast the sweep is, beside other ways, on this machine
+	$(WITH_PATH) $(BIN)/python -m tests.bench
+
+matrix: ## unit and integration tests with every supported ansible-core for which there is a Python
+	tools/matrix $(PYTEST_ARGS)
+
+changelog: $(VENV)/test.stamp ## CHANGELOG.rst from changelogs/fragments
+	$(WITH_PATH) $(BIN)/antsibull-changelog release --reload-plugins --refresh --update-existing
+
+build: $(VENV)/run.stamp ## the collection's archive, in build/
+	$(BIN)/ansible-galaxy collection build --force --output-path build
+
+clean: ## what make made: the project's own folders, by name
+	rm -rf .ansible .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build tests/output
+	rm -rf $(VENV)

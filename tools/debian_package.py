@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fetch one Debian package from one suite and unpack it, without touching the system's apt state.
 
-Usage: debian_package.py PACKAGE SUITE [CACHE_DIR]
+Usage: python tools/debian_package.py PACKAGE SUITE [CACHE_DIR]
 
 Prints the folder that holds the unpacked package. The lists, the archive cache and the sources of this apt run
 live in CACHE_DIR (default: .cache/debian in the project), so neither root nor a change of the system is needed.
