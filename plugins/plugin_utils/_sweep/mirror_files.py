@@ -1,0 +1,377 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mirror's files: where each one lies, and changes that happen as a whole or not at all.
+
+A change is staged in `.staging`, then named in `.journal.json`, then carried out by renames. Whoever opens the mirror
+after a kill finds no journal (the old state is whole: the staging folder is dropped) or a journal (the rest of it is
+carried out first). Folders are walked by descriptor and links are never followed, so nothing is written outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+MANIFEST: Final = b".manifest.json"
+JOURNAL: Final = b".journal.json"
+STAGING: Final = b".staging"
+LOCK: Final = b".lock"
+SALT: Final = b".salt"
+
+Location = tuple[bytes, ...]
+
+# Everything else is written as %XX, the bytes of its UTF-8 form; so is a leading dot that would hide a server or name
+# a file that git obeys.
+_PLAIN: Final = re.compile(r"[\w.+@=,:~#&() -]+")
+_MAX_NAME: Final = 255
+_MAX_TIME: Final = 2**31 - 1
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class MirrorError(Exception):
+    """The mirror cannot be used; the message names it and says what to do."""
+
+
+def component(name: str, *, server: bool = False) -> bytes:
+    """A name as one component of a path: readable, never `.`, `..` or a path, and no two names the same.
+
+    A name too long for a file system keeps its beginning; `%~` and a hash stand for the rest.
+    """
+    text = name
+    if not _PLAIN.fullmatch(name):
+        text = "".join(
+            character if _PLAIN.fullmatch(character) else "".join(f"%{byte:02X}" for byte in _encode(character))
+            for character in name
+        )
+    if text.startswith(".") and (server or text in {".", ".."} or text.lower().startswith(".git")):
+        text = "%2E" + text[1:]
+    encoded = _encode(text)
+    if not encoded or len(encoded) > _MAX_NAME:
+        begin = encoded[:180].decode("utf-8", "ignore")
+        encoded = _encode(f"{begin}%~{hashlib.sha256(_encode(name)).hexdigest()}")
+    return encoded
+
+
+def location(server: str, path: str) -> Location:
+    """Where the file path of server lies below the mirror."""
+    return (component(server, server=True), *(component(part) for part in path.split("/") if part))
+
+
+def file_time(mtime: int) -> int:
+    """mtime as every file system can keep it."""
+    return min(max(mtime, 0), _MAX_TIME)
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+class Tree:
+    """An open mirror directory. folder_mode and file_mode hold for what is made in it."""
+
+    def __init__(self, path: str, descriptor: int, *, private: bool = False) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.folder_mode = 0o700 if private else 0o750
+        self.file_mode = 0o600 if private else 0o640
+        self._folder: tuple[Location, int] | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: str) -> Iterator[Tree | None]:
+        """The mirror at path, or None where there is none."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield None
+            return
+        with cls(path, descriptor)._held() as tree:
+            yield tree
+
+    @classmethod
+    @contextlib.contextmanager
+    def made(cls, path: str, *, private: bool) -> Iterator[Tree]:
+        """The mirror at path, made where there is none. The mode of a directory that exists is left alone."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            Path(path).mkdir(mode=0o700)
+            if not private:
+                Path(path).chmod(0o750)
+        with cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), private=private)._held() as tree:
+            yield tree
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[Tree]:
+        try:
+            yield self
+        finally:
+            self._close_folder()
+            os.close(self.descriptor)
+
+    def folder(self, parts: Location, *, create: bool = False) -> int:
+        """A descriptor of the folder, good until the next call. Raises OSError; ELOOP and ENOTDIR name an obstacle."""
+        if not parts:
+            return self.descriptor
+        if self._folder is not None and self._folder[0] == parts:
+            return self._folder[1]
+        self._close_folder()
+        current = os.dup(self.descriptor)
+        try:
+            for part in parts:
+                below = self._enter(current, part, create=create)
+                os.close(current)
+                current = below
+        except BaseException:
+            os.close(current)
+            raise
+        self._folder = (parts, current)
+        return current
+
+    def _enter(self, parent: int, part: bytes, *, create: bool) -> int:
+        try:
+            return os.open(part, _FOLDER_FLAGS, dir_fd=parent)
+        except FileNotFoundError:
+            if not create:
+                raise
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part, 0o700, dir_fd=parent)
+        descriptor = os.open(part, _FOLDER_FLAGS, dir_fd=parent)
+        os.fchmod(descriptor, self.folder_mode)
+        return descriptor
+
+    def _close_folder(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder[1])
+            self._folder = None
+
+    def stat(self, parts: Location) -> os.stat_result | None:
+        """Like lstat; None where there is nothing, or a link on the way."""
+        try:
+            return os.stat(parts[-1], dir_fd=self.folder(parts[:-1]), follow_symlinks=False)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                return None
+            raise
+
+    def read(self, parts: Location) -> bytes | None:
+        """The content of a regular file; None where there is none."""
+        try:
+            descriptor = os.open(
+                parts[-1],
+                os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+                dir_fd=self.folder(parts[:-1]),
+            )
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                return None
+            raise
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+    def write(
+        self, parts: Location, data: bytes, *, mtime: int | None = None, mode: int | None = None, sync: bool = False
+    ) -> None:
+        """Write a new file, in the staging folder, where nobody looks yet."""
+        folder = self.folder(parts[:-1], create=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(parts[-1], flags, 0o600, dir_fd=folder)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(descriptor, self.file_mode if mode is None else mode)
+            if mtime is not None:
+                os.utime(descriptor, (file_time(mtime), file_time(mtime)))
+            if sync:
+                os.fsync(descriptor)
+
+    def move(self, source: Location, target: Location) -> None:
+        """Put a staged file in its place; done already where it is staged no more."""
+        folder = self.folder(target[:-1], create=True)
+        staging = os.open(source[0], _FOLDER_FLAGS, dir_fd=self.descriptor)
+        try:
+            os.replace(source[-1], target[-1], src_dir_fd=staging, dst_dir_fd=folder)
+        except FileNotFoundError:
+            if self.stat(target) is None:
+                raise
+        finally:
+            os.close(staging)
+
+    def remove(self, parts: Location) -> None:
+        """Remove a file and the folders that it leaves empty; a folder in its place stays."""
+        try:
+            os.unlink(parts[-1], dir_fd=self.folder(parts[:-1]))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EPERM}:
+                raise
+            return
+        for depth in range(len(parts) - 1, 0, -1):
+            try:
+                os.rmdir(parts[depth - 1], dir_fd=self.folder(parts[: depth - 1]))
+            except OSError:
+                return
+
+    def names(self, parts: Location = ()) -> list[bytes]:
+        try:
+            return [os.fsencode(name) for name in os.listdir(self.folder(parts))]  # noqa: PTH208  (a descriptor)
+        except FileNotFoundError:
+            return []
+
+
+@contextlib.contextmanager
+def locked(tree: Tree, *, exclusive: bool, seconds: float) -> Iterator[None]:
+    """Hold the mirror's lock; the system frees it with the process. Raises MirrorError when seconds have passed.
+
+    A reader that finds no lock file, as in a copy of a mirror, goes on without.
+    """
+    flags = (os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(LOCK, flags, tree.file_mode, dir_fd=tree.descriptor)
+    except OSError as error:
+        if exclusive:
+            raise MirrorError(f"The lock of mirror {tree.path} cannot be opened: {error.strerror}") from error
+        yield
+        return
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise MirrorError(
+                        f"Another sweep has held the mirror {tree.path} for {seconds:g} seconds: "
+                        "run one sweep at a time into a mirror, or give each its own"
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Transaction:
+    """Changes of a mirror that is locked: staged one by one, then carried out together."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._moves: list[tuple[int, Location]] = []
+        self._removes: list[Location] = []
+        self._decided = False
+
+    @classmethod
+    @contextlib.contextmanager
+    def begun(cls, tree: Tree) -> Iterator[Transaction]:
+        """A transaction that leaves nothing behind unless it is committed."""
+        transaction = cls(tree)
+        try:
+            yield transaction
+        finally:
+            if not transaction._decided:
+                drop_staging(tree)
+
+    def write(self, target: Location, data: bytes, *, mtime: int | None = None, sync: bool = False) -> None:
+        number = len(self._moves)
+        self._tree.write((STAGING, b"%d" % number), data, mtime=mtime, sync=sync)
+        self._moves.append((number, target))
+
+    def remove(self, target: Location) -> None:
+        self._removes.append(target)
+
+    def commit(self, manifest: bytes) -> None:
+        """Carry all out. Raises MirrorError before anything is changed when something stands in the way."""
+        self._find_obstacles()
+        self.write((MANIFEST,), manifest, sync=True)
+        journal = {
+            "moves": [[number, [os.fsdecode(part) for part in target]] for number, target in self._moves],
+            "removes": [[os.fsdecode(part) for part in target] for target in self._removes],
+        }
+        staged = (STAGING, b"journal")
+        self._tree.write(staged, json.dumps(journal).encode(), sync=True)
+        self._tree.move(staged, (JOURNAL,))
+        self._decided = True
+        os.fsync(self._tree.descriptor)
+        _carry_out(self._tree, self._moves, self._removes)
+
+    def _find_obstacles(self) -> None:
+        going = set(self._removes)
+        going_below = {target[:depth] for target in self._removes for depth in range(1, len(target))}
+        for _number, target in self._moves:
+            if any(target[:depth] in going for depth in range(1, len(target))):
+                continue
+            try:
+                self._tree.folder(target[:-1], create=True)
+                found = self._tree.stat(target)
+            except OSError as error:
+                raise _obstacle(self._tree, target[:-1], error) from error
+            if found is not None and stat.S_ISDIR(found.st_mode) and target not in going_below:
+                raise _obstacle(self._tree, target, OSError(errno.EISDIR, "Is a directory"))
+
+
+def _obstacle(tree: Tree, parts: Location, error: OSError) -> MirrorError:
+    place = os.fsdecode(b"/".join(parts))
+    return MirrorError(
+        f"The mirror {tree.path} cannot be written at {place}: {error.strerror}; "
+        "remove what stands there (links in a mirror are not followed) and sweep again"
+    )
+
+
+def _carry_out(tree: Tree, moves: list[tuple[int, Location]], removes: list[Location]) -> None:
+    """Idempotent: what was done before a kill is skipped."""
+    parts: Location = ()
+    try:
+        for parts in removes:
+            tree.remove(parts)
+        for number, parts in moves:
+            tree.move((STAGING, b"%d" % number), parts)
+    except OSError as error:
+        raise _obstacle(tree, parts, error) from error
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(JOURNAL, dir_fd=tree.descriptor)
+    os.fsync(tree.descriptor)
+    drop_staging(tree)
+
+
+def drop_staging(tree: Tree) -> None:
+    for name in tree.names((STAGING,)):
+        os.unlink(name, dir_fd=tree.folder((STAGING,)))
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(STAGING, dir_fd=tree.descriptor)
+
+
+def recover(tree: Tree) -> None:
+    """Finish what a killed sweep had decided, drop what it had not. The mirror is locked."""
+    journal = read_journal(tree)
+    if journal is None:
+        drop_staging(tree)
+    else:
+        _carry_out(tree, *journal)
+
+
+def read_journal(tree: Tree) -> tuple[list[tuple[int, Location]], list[Location]] | None:
+    raw = tree.read((JOURNAL,))
+    if raw is None:
+        return None
+    try:
+        journal = json.loads(raw)
+        moves = [(int(number), _checked(parts)) for number, parts in journal["moves"]]
+        return moves, [_checked(parts) for parts in journal["removes"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise MirrorError(f"{tree.path}/{os.fsdecode(JOURNAL)} is damaged: delete it and sweep with force") from error
+
+
+def _checked(parts: list[str]) -> Location:
+    found = tuple(os.fsencode(part) for part in parts)
+    if not found or any(part in {b"", b".", b".."} or b"/" in part or b"\0" in part for part in found):
+        raise ValueError(parts)
+    return found

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest of a mirror: what the last sweep said of each server and file, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypedDict, cast, get_args
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
+
+VERSION: Final = 1
+
+
+class Stored(TypedDict):
+    """The copy in the mirror: its size in bytes and its SHA-256. Redaction makes both differ from the original's."""
+
+    size: int
+    sha256: str
+
+
+class FileRecord(TypedDict):
+    """One file of a server. size, mtime (seconds) and sha256 are of the original.
+
+    stored is None where the mirror has no copy. error is why the last sweep could not read it. stale: the server no
+    longer has it, and prune was off.
+    """
+
+    service: str
+    size: int
+    mtime: int
+    sha256: str | None
+    redacted: int
+    error: str | None
+    stored: Stored | None
+    stale: bool
+
+
+class ServerRecord(TypedDict):
+    """One server: the files that the mirror holds, and what the last sweep said.
+
+    Times are UTC. last_seen: the last sweep that it answered with something new; failing_since: the first of the
+    failed sweeps since then, or None. policy: what the contents were redacted with. digest belongs to the files.
+    """
+
+    status: Status
+    error: str | None
+    transport: str | None
+    endpoint: str | None
+    digest: str | None
+    policy: str
+    last_seen: str | None
+    failing_since: str | None
+    files: dict[str, FileRecord]
+
+
+class Manifest(TypedDict):
+    version: int
+    redacted: bool
+    servers: dict[str, ServerRecord]
+
+
+_FILE_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "service": (str,),
+    "size": (int,),
+    "mtime": (int,),
+    "sha256": (str, type(None)),
+    "redacted": (int,),
+    "error": (str, type(None)),
+    "stored": (dict, type(None)),
+    "stale": (bool,),
+}
+_SERVER_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "status": (str,),
+    "error": (str, type(None)),
+    "transport": (str, type(None)),
+    "endpoint": (str, type(None)),
+    "digest": (str, type(None)),
+    "policy": (str,),
+    "last_seen": (str, type(None)),
+    "failing_since": (str, type(None)),
+    "files": (dict,),
+}
+_STORED_TYPES: Final[dict[str, tuple[type, ...]]] = {"size": (int,), "sha256": (str,)}
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """Raises ValueError for anything that is not a manifest of this version."""
+    data = json.loads(raw)
+    _expect(data, {"version": (int,), "redacted": (bool,), "servers": (dict,)})
+    if data["version"] != VERSION:
+        raise ValueError(f"it is of version {data['version']}, and this release reads version {VERSION}")
+    for server in data["servers"].values():
+        _expect(server, _SERVER_TYPES)
+        if server["status"] not in get_args(Status):
+            raise ValueError("it has a status that does not exist")
+        for path, item in server["files"].items():
+            _expect(item, _FILE_TYPES)
+            if not path.startswith("/"):
+                raise ValueError("it has a path that is not absolute")
+            if item["stored"] is not None:
+                _expect(item["stored"], _STORED_TYPES)
+    return cast(Manifest, data)
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """One key a line and sorted, so that versions of it compare well."""
+    return json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _expect(data: Any, types: dict[str, tuple[type, ...]]) -> None:
+    if not isinstance(data, dict) or any(not isinstance(data.get(key, types), kinds) for key, kinds in types.items()):
+        raise ValueError("it lacks a key or has a value of the wrong type")

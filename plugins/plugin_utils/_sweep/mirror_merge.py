@@ -1,0 +1,251 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a sweep changes in a mirror: results and the old manifest go in, the new manifest and the changes come out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
+    MirrorError,
+    Transaction,
+    Tree,
+    file_time,
+    location,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_manifest import (
+    FileRecord,
+    Manifest,
+    ServerRecord,
+    Stored,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
+    ANSWERED,
+    WHOLE,
+    FileResult,
+    ServerResult,
+)
+
+# Diffs travel through Ansible's result: beyond this many characters, only names are shown.
+MAX_DIFF: Final = 1024 * 1024
+
+_TIMES: Final = frozenset({"last_seen", "failing_since"})
+
+
+@dataclass(slots=True)
+class MirrorChange:
+    """What changed. added, updated and removed are paths by server; statuses has the servers whose status changed.
+
+    diff is for Ansible: before, after, before_header and after_header of each change, when it was asked for.
+    """
+
+    changed: bool = False
+    diff: list[dict[str, str]] = field(default_factory=list)
+    added: dict[str, list[str]] = field(default_factory=dict)
+    updated: dict[str, list[str]] = field(default_factory=dict)
+    removed: dict[str, list[str]] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+
+
+class Merge:
+    """One sweep on its way into a mirror. Without a transaction nothing is written."""
+
+    def __init__(
+        self,
+        tree: Tree | None,
+        manifest: Manifest,
+        transaction: Transaction | None,
+        *,
+        prune: bool,
+        diff: bool,
+        policy: str,
+    ) -> None:
+        self.manifest = manifest
+        self.change = MirrorChange()
+        self._tree = tree
+        self._transaction = transaction
+        self._prune = prune
+        self._diff = diff
+        self._diff_left = MAX_DIFF
+        self._policy = policy
+        self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def server(self, name: str, result: ServerResult) -> None:
+        old = self.manifest["servers"].get(name)
+        if result.status == "unchanged":
+            new = self._unchanged(name, result, old)
+        elif result.status in ANSWERED:
+            new = self._answered(name, result, old)
+        else:
+            new = _failed(result, old)
+        if old is not None and _without_times(old) == _without_times(new):
+            return
+        self.change.changed = True
+        if new["status"] in ANSWERED:
+            new["last_seen"] = self._now
+        else:
+            new["failing_since"] = new["failing_since"] or self._now
+        self.manifest["servers"][name] = new
+        before, after = _standing(old), _standing(new)
+        if before != after:
+            self.change.statuses[name] = new["status"]
+            self._show(f"{name} (status)", before, after)
+
+    def _unchanged(self, name: str, result: ServerResult, old: ServerRecord | None) -> ServerRecord:
+        if old is None or old["digest"] is None or old["digest"] != result.digest:
+            error = f"{name} said that nothing changed, but the mirror holds another state: sweep it with force"
+            return _failed(ServerResult("protocol_error", error), old)
+        new = _record(result, old, "ok")
+        new["digest"], new["policy"] = old["digest"], old["policy"]
+        for path, item in old["files"].items():
+            if item["stale"] and self._prune:
+                self._remove(name, path, item)
+            else:
+                new["files"][path] = item
+        return new
+
+    def _answered(self, name: str, result: ServerResult, old: ServerRecord | None) -> ServerRecord:
+        known = old["files"] if old is not None else {}
+        new = _record(result, old, result.status)
+        new["policy"] = self._policy
+        new["digest"] = result.digest if result.status in WHOLE else None
+        files = new["files"]
+        for item in result.files:
+            if not item.path.startswith("/"):
+                raise MirrorError(f"{name}: {item.path!r} is not an absolute path")
+            files[item.path] = self._file(name, item, known.get(item.path))
+        for path, kept in known.items():
+            if path in files:
+                continue
+            if result.status not in WHOLE:
+                files[path] = kept
+            elif self._prune:
+                self._remove(name, path, kept)
+            else:
+                files[path] = {**kept, "stale": True}
+        return new
+
+    def _file(self, name: str, item: FileResult, old: FileRecord | None) -> FileRecord:
+        if old is not None and old["stored"] is not None and item.content is None and item.sha256 is None:
+            # It could not be read this time: what the mirror holds is still the last word.
+            return {**old, "error": item.error, "stale": False}
+        stored: Stored | None = None
+        data = b""
+        if item.content is not None:
+            data = item.content.encode("utf-8", "surrogateescape")
+            stored = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        new: FileRecord = {
+            "service": item.service,
+            "size": item.size,
+            "mtime": item.mtime,
+            "sha256": item.sha256,
+            "redacted": item.redacted,
+            "error": item.error,
+            "stored": stored,
+            "stale": False,
+        }
+        if stored is None:
+            if old is not None and old["stored"] is not None:
+                self._remove(name, item.path, old)
+            return new
+        place = location(name, item.path)
+        found = self._tree.stat(place) if self._tree is not None else None
+        same = old is not None and old["stored"] == stored
+        if same and is_copy(found, new):
+            return new
+        change = self.change.added if old is None or old["stored"] is None else self.change.updated
+        change.setdefault(name, []).append(item.path)
+        self.change.changed = True
+        if not same:
+            self._show_file(name, item.path, old, new, item.content or "")
+        if self._transaction is not None:
+            self._transaction.write(place, data, mtime=item.mtime)
+        return new
+
+    def _remove(self, name: str, path: str, old: FileRecord) -> None:
+        self.change.changed = True
+        self.change.removed.setdefault(name, []).append(path)
+        if old["stored"] is None:
+            return
+        self._show_file(name, path, old, None, "")
+        if self._transaction is not None:
+            self._transaction.remove(location(name, path))
+
+    def _show_file(self, name: str, path: str, old: FileRecord | None, new: FileRecord | None, content: str) -> None:
+        if not self._diff:
+            return
+        title = f"{name}:{path}"
+        if not self.manifest["redacted"]:
+            self._show(title, _hidden(old), _hidden(new))
+            return
+        before = ""
+        if self._tree is not None and old is not None and old["stored"] is not None:
+            before = (self._tree.read(location(name, path)) or b"").decode("utf-8", "replace")
+        self._show(title, before, content)
+
+    def _show(self, title: str, before: str, after: str) -> None:
+        if not self._diff:
+            return
+        size = len(before) + len(after)
+        if size > self._diff_left:
+            before, after = ("(too much to show)\n" if before else "", "(changed; too much to show)\n" if after else "")
+        else:
+            self._diff_left -= size
+        self.change.diff.append({"before": before, "after": after, "before_header": title, "after_header": title})
+
+
+def is_copy(found: os.stat_result | None, item: FileRecord) -> bool:
+    """Whether what lies in the mirror looks like what was put there."""
+    return (
+        found is not None
+        and item["stored"] is not None
+        and stat.S_ISREG(found.st_mode)
+        and found.st_size == item["stored"]["size"]
+        and int(found.st_mtime) == file_time(item["mtime"])
+    )
+
+
+def _record(result: ServerResult, old: ServerRecord | None, status: Any) -> ServerRecord:
+    return {
+        "status": status,
+        "error": result.error,
+        "transport": result.transport or (old["transport"] if old else None),
+        "endpoint": result.endpoint or (old["endpoint"] if old else None),
+        "digest": None,
+        "policy": "",
+        "last_seen": old["last_seen"] if old else None,
+        "failing_since": None,
+        "files": {},
+    }
+
+
+def _failed(result: ServerResult, old: ServerRecord | None) -> ServerRecord:
+    """Only the status changes: what the mirror holds is still the last word."""
+    new = _record(result, old, result.status)
+    if old is not None:
+        new["digest"], new["policy"], new["files"] = old["digest"], old["policy"], old["files"]
+        new["failing_since"] = old["failing_since"]
+    return new
+
+
+def _without_times(record: ServerRecord) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in _TIMES}
+
+
+def _standing(record: ServerRecord | None) -> str:
+    if record is None:
+        return ""
+    return f"status: {record['status']}\n" + (f"error: {record['error']}\n" if record["error"] else "")
+
+
+def _hidden(item: FileRecord | None) -> str:
+    """What a diff says of an unredacted file."""
+    if item is None or item["stored"] is None:
+        return ""
+    return f"(contents not shown)\nsize: {item['size']}\nsha256: {item['sha256']}\n"
