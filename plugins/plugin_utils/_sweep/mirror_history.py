@@ -1,0 +1,190 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mirror's history: a commit for each sweep that changed it, in a git repository of the mirror's own.
+
+git runs with the repository named outright and without the user's and the system's settings, so a repository that
+the mirror happens to lie in is never touched, and no hook, signature or filter of the user's has a say.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
+    JOURNAL,
+    LOCK,
+    MANIFEST,
+    SALT,
+    STAGING,
+    MirrorError,
+    Tree,
+    location,
+    locked,
+    recover,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_manifest import parse_manifest
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import MirrorChange
+
+AUTHOR: Final = "prometheus_fleet"
+_SECONDS: Final = 300
+# A commit message names this many servers in its first line, and this many files below.
+_MAX_NAMED: Final = 3
+_MAX_LINES: Final = 200
+_SETTINGS: Final = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.autocrlf": "false",
+    "core.safecrlf": "false",
+    "core.attributesFile": os.devnull,
+    "core.excludesFile": os.devnull,
+    "commit.gpgSign": "false",
+    "gc.autoDetach": "false",
+    "maintenance.autoDetach": "false",
+    "init.defaultBranch": "main",
+    "init.templateDir": "",
+}
+
+
+def history(path: str, change: MirrorChange, *, git: str = "git", lock_seconds: float = 60.0) -> str | None:
+    """Commit what the mirror at path holds; return the commit's id, or None when nothing differs from the last one.
+
+    change names the servers and files in the message. What an earlier sweep could not commit is committed now; files
+    that are not the mirror's are left out. Raises MirrorError where git is missing or refuses.
+    """
+    root = Mirror(path).path
+    try:
+        with Tree.opened(root) as tree:
+            if tree is None:
+                return None
+            with locked(tree, exclusive=True, seconds=lock_seconds):
+                recover(tree)
+                return _commit(tree, change, git)
+    except OSError as error:
+        raise MirrorError(f"The history of mirror {root} cannot be kept: {error}") from error
+
+
+def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
+    raw = tree.read((MANIFEST,))
+    if raw is None:
+        return None
+    try:
+        servers = parse_manifest(raw)["servers"]
+    except ValueError as error:
+        raise MirrorError(f"The manifest of mirror {tree.path} cannot be used: {error}") from error
+    repository = _Repository(tree, git)
+    repository.ensure()
+    held = {MANIFEST}
+    folders = set()
+    for server, record in servers.items():
+        folders.add(location(server, "/")[0])
+        held.update(b"/".join(location(server, name)) for name, item in record["files"].items() if item["stored"])
+    gone = {
+        name
+        for name in repository.run("ls-files", "-z").split(b"\0")
+        if name
+        and name.partition(b"/")[0] in folders
+        and name not in held
+        and tree.stat(tuple(name.split(b"/"))) is None
+    }
+    repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=b"\0".join(sorted(held | gone)) + b"\0")
+    if not repository.run("diff", "--cached", "--name-only", "-z"):
+        return None
+    repository.run("commit", "--quiet", "--no-verify", "--file=-", given=message(change).encode("utf-8", "replace"))
+    return repository.run("rev-parse", "HEAD").decode().strip()
+
+
+class _Repository:
+    """git on <mirror>/.git and nothing else."""
+
+    def __init__(self, tree: Tree, git: str) -> None:
+        self._tree = tree
+        self._command = [git]
+        for key, value in _SETTINGS.items():
+            self._command += ["-c", f"{key}={value}"]
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+            "GIT_DIR": f"{tree.path}/.git",
+            "GIT_WORK_TREE": tree.path,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_LITERAL_PATHSPECS": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_AUTHOR_NAME": AUTHOR,
+            "GIT_AUTHOR_EMAIL": f"{AUTHOR}@localhost",
+            "GIT_COMMITTER_NAME": AUTHOR,
+            "GIT_COMMITTER_EMAIL": f"{AUTHOR}@localhost",
+            "LC_ALL": "C",
+        }
+
+    def ensure(self) -> None:
+        found = self._tree.stat((b".git",))
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise MirrorError(
+                f"{self._tree.path}/.git is not a directory: remove it, or keep this mirror without history"
+            )
+        if found is None or self._tree.stat((b".git", b"HEAD")) is None:
+            self.run("init", "--quiet")
+        own = [JOURNAL, LOCK, SALT, STAGING]
+        exclude = Path(self._tree.path, ".git", "info", "exclude")
+        exclude.parent.mkdir(exist_ok=True)
+        wanted = b"".join(b"/%s\n" % name for name in own)
+        if not exclude.exists():
+            exclude.write_bytes(wanted)
+
+    def run(self, *words: str, given: bytes = b"") -> bytes:
+        """Raises MirrorError with git's own words."""
+        try:
+            done = subprocess.run(
+                [*self._command, *words],
+                input=given,
+                capture_output=True,
+                env=self._environment,
+                cwd=self._tree.path,
+                timeout=_SECONDS,
+                umask=0o077 if self._tree.file_mode == 0o600 else 0o027,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise MirrorError(
+                f"The history of mirror {self._tree.path} needs git on the controller: "
+                "install it, or sweep without history"
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise MirrorError(f"git {words[0]} in {self._tree.path} took more than {_SECONDS} seconds") from error
+        if done.returncode != 0:
+            said = done.stderr.decode("utf-8", "replace").strip()[-300:]
+            raise MirrorError(f"git {words[0]} in {self._tree.path} failed: {said}")
+        return done.stdout
+
+
+def message(change: MirrorChange) -> str:
+    """What a sweep changed, for people: servers in the first line, then a line for each file and status."""
+    servers = sorted({*change.added, *change.updated, *change.removed, *change.statuses})
+    named = ", ".join(_plain(server) for server in servers[:_MAX_NAMED])
+    more = f" and {len(servers) - _MAX_NAMED} more" if len(servers) > _MAX_NAMED else ""
+    lines = list(_lines(change, servers))
+    if len(lines) > _MAX_LINES:
+        lines = [*lines[:_MAX_LINES], f"... and {len(lines) - _MAX_LINES} more"]
+    return "\n".join([f"Sweep: {named or 'no new change'}{more}", "", *lines]) + "\n"
+
+
+def _lines(change: MirrorChange, servers: Iterable[str]) -> Iterable[str]:
+    kinds = (("added", change.added), ("updated", change.updated), ("removed", change.removed))
+    for server in servers:
+        if server in change.statuses:
+            yield f"{_plain(server)}: {change.statuses[server]}"
+        for word, paths in kinds:
+            for path in paths.get(server, []):
+                yield f"{_plain(server)}: {word} {_plain(path)}"
+
+
+def _plain(text: str) -> str:
+    """text on one line, without anything that a terminal obeys."""
+    return "".join(character if character.isprintable() else "?" for character in text)
