@@ -1,0 +1,174 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Redaction: secrets in a config text are replaced by ``<secret:3f9a>``, everything else stays as it is.
+
+The four digits are a salted fingerprint: two secrets that differ can be told apart (but for one chance in 65,536),
+and with a salt that is not known nothing can be learnt from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets as random_source
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    MASK,
+    may_hold,
+    merged,
+    pairs,
+    repeated,
+    repetitions,
+    shaped,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import (
+    Edit,
+    Tree,
+    UnreadableError,
+)
+
+# No secret of the table can stand in a text that has none of these words in it.
+_HINTS = (
+    "pass", "pwd", "secret", "token", "credential", "key", "auth", "header", "communit", "webhook", "slack",
+    "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
+)  # fmt: skip
+# A quoted key may be written with escapes.
+_ESCAPES = re.compile(r"\\[xuU]")
+# Unreadable lines are handled in pieces of this size at most.
+_MAX_CHARACTERS = 64 * 1024 * 1024
+_MAX_ROUNDS = 4
+_CACHE_CHARACTERS = 32 * 1024 * 1024
+_BREAKS = re.compile(r"(\r\n|[\r\n\x85\u2028\u2029])")
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without its secrets, and how many places were masked."""
+
+    text: str
+    count: int
+
+
+class Redactor:
+    """Masks secrets with one salt, so that equal secrets have equal masks in all texts of a run."""
+
+    def __init__(self, salt: bytes | None = None) -> None:
+        """Take the salt of the fingerprints; without one, a random one that is never shown."""
+        self._salt = random_source.token_bytes(32) if salt is None else salt
+        self._cache: OrderedDict[bytes, Redacted] = OrderedDict()
+        self._cached_characters = 0
+        self._lock = threading.Lock()
+
+    def redact(self, text: str) -> Redacted:
+        """Mask the secrets of a config file. Never raises: what cannot be understood is masked rather than shown."""
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+        with self._lock:
+            known = self._cache.get(key)
+            if known is not None:
+                self._cache.move_to_end(key)
+                return known
+        try:
+            result = self._redact(text)
+        except Exception:  # An error here must cost the text, not show it.
+            result = self._mask_all(text)
+        with self._lock:
+            if key not in self._cache:
+                self._cache[key] = result
+                self._cached_characters += len(result.text)
+            while self._cached_characters > _CACHE_CHARACTERS and self._cache:
+                _, dropped = self._cache.popitem(last=False)
+                self._cached_characters -= len(dropped.text)
+        return result
+
+    def redact_message(self, text: str) -> str:
+        """Mask what shows itself as a secret in a message: URLs, tokens, ``password: x``."""
+        parts = _BREAKS.split(text)
+        for number in range(0, len(parts), 2):
+            line = parts[number]
+            spans = merged([*shaped(line, in_line=True), *pairs(line)])
+            parts[number] = self._apply(line, [Edit(start, end, line[start:end]) for start, end in spans])
+        return "".join(parts)
+
+    def mask(self, secret: str) -> str:
+        """The mask of a secret."""
+        digest = hmac.new(self._salt, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return f"<secret:{digest[:4]}>"
+
+    def _redact(self, text: str) -> Redacted:
+        if len(text) > _MAX_CHARACTERS:
+            return self._mask_all(text)
+        low = text.lower()
+        look_inside = may_hold(text)
+        if not look_inside and not any(hint in low for hint in _HINTS) and not _ESCAPES.search(text):
+            return Redacted(text, 0)
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        current, count = text.removeprefix(mark), 0
+        # A text from which secrets were cut is read again: the result must be at rest, and what did not parse may now.
+        for _ in range(_MAX_ROUNDS):
+            edits = self._edits(current)
+            changed = self._apply(current, edits)
+            count += sum(1 for edit in edits if edit.secret is not None)
+            if changed == current:
+                return Redacted(mark + current, count)
+            current = changed
+        return self._mask_all(text)
+
+    def _edits(self, text: str) -> list[Edit]:
+        try:
+            tree = Tree(text)
+        except UnreadableError:
+            return _line_edits(text)
+        if not tree.is_structured:
+            return _line_edits(text)
+        return tree.edits(look_inside=may_hold(text))
+
+    def _apply(self, text: str, edits: Iterable[Edit]) -> str:
+        pieces: list[str] = []
+        position = 0
+        for edit in edits:
+            if edit.start < position:
+                # Overlaps the edit before it: what is not covered yet goes as well.
+                position = max(position, edit.end)
+                continue
+            pieces.append(text[position : edit.start])
+            pieces.append(edit.before + (self.mask(edit.secret) if edit.secret is not None else "") + edit.after)
+            position = edit.end
+        pieces.append(text[position:])
+        return "".join(pieces)
+
+    def _mask_all(self, text: str) -> Redacted:
+        """The last resort: each line is one mask; the number of lines stays."""
+        parts = _BREAKS.split(text)
+        count = 0
+        for number in range(0, len(parts), 2):
+            if parts[number].strip() and not MASK.fullmatch(parts[number]):
+                parts[number] = self.mask(parts[number])
+                count += 1
+        return Redacted("".join(parts), count)
+
+
+def _line_edits(text: str) -> list[Edit]:
+    """The secrets of a text that is no sound YAML, line by line."""
+    reader = LineReader()
+    lines: list[tuple[int, str, list[tuple[int, int]]]] = []
+    known: list[str] = []
+    position = 0
+    for number, part in enumerate(_BREAKS.split(text)):
+        if number % 2 == 0 and part:
+            spans = merged(reader.secrets(part))
+            lines.append((position, part, spans))
+            known.extend(part[start:end].strip("\"' ,") for start, end in spans)
+        position += len(part)
+    pattern = repeated(known)
+    edits: list[Edit] = []
+    for begin, line, spans in lines:
+        for start, end in merged([*spans, *repetitions(pattern, line)]):
+            edits.append(Edit(begin + start, begin + end, line[start:end].strip("\"' ,")))
+    return edits
