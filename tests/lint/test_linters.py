@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tools.ansible_test_sanity import PROJECT, shipped_files
+
 BIN = Path(sys.executable).parent
 PACKAGE = "ansible_collections.skills_eye.prometheus_fleet.plugins"
 
@@ -64,17 +65,13 @@ def test_linter_has_nothing_to_say(linter: str) -> None:
 
 
 def shell_scripts() -> list[Path]:
-    """The tracked and new files whose first line names a shell."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=PROJECT, capture_output=True, check=True).stdout.split(b"\0")
+    """The shipped files whose first line names a shell."""
     found = []
-    for name in filter(None, names):
-        path = PROJECT / os.fsdecode(name)
-        if path.is_file():
-            with path.open("rb") as file:
-                first = file.readline()
-            if first.startswith(b"#!") and first.split()[-1].endswith(b"sh"):
-                found.append(path)
+    for path in (PROJECT / name for name in shipped_files(PROJECT)):
+        with path.open("rb") as file:
+            first = file.readline()
+        if first.startswith(b"#!") and first.split()[-1].endswith(b"sh"):
+            found.append(path)
     return found
 
 
