@@ -207,6 +207,10 @@ def _described(error: Exception) -> tuple[int, str]:
     return 0, "is not valid YAML: holds characters that cannot be read"
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Builder:
     def __init__(self, parser: Any) -> None:
         self._next = parser.get_event
@@ -269,7 +273,7 @@ class _Builder:
                 keys[-1] = None
 
     def _start(self, event: Any) -> None:
-        line = event.start_mark.line + 1
+        line = _line(event)
         opened = Mapping(line) if isinstance(event, yaml.MappingStartEvent) else Sequence(line)
         if event.anchor is not None:
             self._anchors[event.anchor] = opened
@@ -280,7 +284,7 @@ class _Builder:
             raise _RefusedError(line, f"holds more than {MAX_NODES} values")
 
     def _alias(self, event: Any) -> Node:
-        line = event.start_mark.line + 1
+        line = _line(event)
         known = self._anchors.get(event.anchor)
         if known is None:
             raise _RefusedError(line, "refers to an anchor that is not defined before it")
@@ -312,7 +316,7 @@ class _Builder:
         """Note a second document that holds anything. Prometheus does not look at it, so its faults are not ours."""
         try:
             while isinstance(event := self._next(), yaml.DocumentStartEvent):
-                line = event.start_mark.line + 1
+                line = _line(event)
                 content = self._next()
                 if not (isinstance(content, yaml.ScalarEvent) and content.implicit[0] and content.value in _NULLS):
                     break
