@@ -104,12 +104,13 @@ class BundleReader:
         self._unchanged = False
         self._failure: tuple[Status, str] | None = None
         self._complete = False
+        self._hopeless = False
         self._attempt = _Attempt(self._services, self._directories, limits, self._fingerprint, "none")
         self._attempts = 1
 
     def feed(self, data: bytes) -> bool:
         """Take what came from the server's standard output; True: complete or hopeless, read no more."""
-        if self._complete or self._failure:
+        if self._complete or self._hopeless or self._failure:
             return True
         self._wire += len(data)
         try:
@@ -128,7 +129,7 @@ class BundleReader:
             self._fail("protocol_error", f"the stream holds {error}: see what sh and tar are on that host")
         except zlib.error:
             self._fail("protocol_error", "the stream is not what gzip writes: see what gzip is on that host")
-        return self._complete or self._failure is not None
+        return self._complete or self._hopeless or self._failure is not None
 
     def finish(self, exit_status: int | None, stderr: bytes) -> Bundle:
         """The Bundle, after feed() said True or the command ended.
@@ -216,9 +217,8 @@ class BundleReader:
             self._attempts = 2
             self._restart()
             return False
-        if not attempt.ended:
-            raise StreamError("an archive that ends within a file")
-        self._complete = True
+        self._hopeless = not attempt.ended
+        self._complete = attempt.ended
         return True
 
     def _fail(self, status: Status, message: str) -> None:
@@ -230,7 +230,7 @@ class BundleReader:
         said = f"; the host said: {words}" if words else ""
         ended = "" if exit_status is None else f" (exit status {exit_status})"
         if self._head is None:
-            return f"the stream ended before its end after {self._wire} bytes{ended}{said}: run the sweep again"
+            return f"the stream broke off after {self._wire} bytes{ended}{said}: run the sweep again"
         return (
             f"the remote command printed no stream{ended}{said}: "
             "log in by hand and see that sh and tar run there and that login scripts do not end the session"

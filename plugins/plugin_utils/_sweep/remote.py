@@ -42,6 +42,7 @@ _SCRIPT = r"""
 LC_ALL=C; export LC_ALL; unset CDPATH TAR_OPTIONS TAR_WRITER_OPTIONS GZIP; IFS=;
 if [ -t 1 ]; then stty -opost -echo <&1 2>/dev/null; fi;
 exec 4>&1 </dev/null;
+backslash="\a"; backslash=${backslash%a};
 
 # What to do with the path $2 that is not packed.
 skip() { printf "\nx %s %s\0" "$1" "$2"; };
@@ -88,6 +89,7 @@ dangling() {
   if [ $? -eq 2 ]; then skip loop "$1"; else skip gone "$1"; fi;
 };
 
+# Pack the files named. GNU tar reads a backslash in a name as an escape unless it is told not to.
 pack() {
   if [ "$probe" ]; then
     fresh=1;
@@ -99,7 +101,9 @@ pack() {
     done;
     [ $# -gt 0 ] || return 0;
   fi;
-  tar chf - "$@" || bad=$?;
+  raw=;
+  case "$*" in *"$backslash"*) tar --no-unquote --version >/dev/null 2>&1 && raw=--no-unquote ;; esac;
+  tar $raw -chf - "$@" || bad=$?;
 };
 
 # The directory $1 cannot be entered.
@@ -160,7 +164,7 @@ say() { printf "\n%s/1 %s %s\n" prometheus-fleet "$1" "$2"; };
 
 # Pack through gzip; the status is of the packing.
 zipped() {
-  code=$( { { body; printf %s "$?" >&3; } | gzip -c >&4; } 3>&1 );
+  code=$( { { body; printf %s "$?" >&3; } | gzip -cf >&4; } 3>&1 );
   [ "$code" = 0 ];
 };
 
@@ -217,8 +221,8 @@ def service_patterns(service: Service) -> list[str]:
     """The patterns, each once, as `./PATTERN`. Raises ValueError when one is empty or could leave the directory."""
     patterns: dict[str, None] = {}
     for pattern in service.patterns:
-        parts = [part for part in pattern.split("/") if part]
-        if not parts or pattern.startswith("/") or "\0" in pattern or {".", ".."} & set(parts):
+        parts = [part for part in pattern.split("/") if part not in {"", "."}]
+        if not parts or pattern.startswith("/") or "\0" in pattern or ".." in parts:
             raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
         patterns["/".join([".", *parts])] = None
     return list(patterns)
