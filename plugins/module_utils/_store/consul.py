@@ -1,0 +1,152 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store in Consul's key/value store.
+
+One recursive read takes everything; what belongs together is written in one transaction where it fits, and otherwise in
+transactions of data first and the document last. Every operation checks the index of its key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    DOCUMENT_KEY,
+    Commit,
+    Entry,
+    Put,
+    Snapshot,
+    StoreConflictError,
+    StoreDeniedError,
+    StoreError,
+    StoreUnavailableError,
+    Write,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import (
+    ConsulClient,
+    ConsulSettings,
+)
+
+# What every version of Consul takes in one transaction: operations, and bytes of the request.
+TRANSACTION_OPERATIONS = 64
+TRANSACTION_BYTES = 512 * 1024
+
+
+class ConsulStore:
+    """A store under prefix. Raises StoreError where the settings cannot be right."""
+
+    def __init__(self, settings: ConsulSettings, prefix: str) -> None:
+        self.prefix = prefix.strip("/")
+        if not self.prefix:
+            raise StoreError("The prefix is empty: give the store a place of its own, such as skills/cm/metadata.")
+        self._client = ConsulClient(settings)
+
+    @property
+    def requests(self) -> int:
+        return self._client.requests
+
+    def facts(self) -> dict[str, Any]:
+        settings = self._client.settings
+        return {
+            "store": "consul",
+            "address": self._client.endpoint.url,
+            "prefix": self.prefix,
+            "datacenter": settings.datacenter,
+            "namespace": settings.namespace,
+            "partition": settings.partition,
+        }
+
+    def place(self, key: str) -> str:
+        return f"{self.prefix}/{key}"
+
+    def read(self) -> Snapshot:
+        # The slash keeps the read to our own keys: without it a sibling such as <prefix>-old would match.
+        answer = self._client.get(f"/v1/kv/{self.prefix}/", [("recurse", "1")], (200, 404))
+        rows = answer.json() if answer.status == 200 else []
+        start = len(self.prefix) + 1
+        entries = {row["Key"][start:]: _entry(row) for row in rows}
+        return Snapshot(entries, staleness_ms=int(answer.headers.get("X-Consul-LastContact") or 0))
+
+    def read_document(self) -> Entry | None:
+        answer = self._client.get(f"/v1/kv/{self.place(DOCUMENT_KEY)}", [], (200, 404))
+        rows = answer.json() if answer.status == 200 else []
+        return _entry(rows[0]) if rows else None
+
+    def commit(self, commit: Commit) -> None:
+        batches = list(self._batches(commit.writes))
+        if len(batches) > 1:
+            stages: list[Sequence[Write]] = [commit.first, [commit.document] if commit.document else [], commit.last]
+            batches = [batch for stage in stages for batch in self._batches(stage)]
+        for number, batch in enumerate(batches):
+            try:
+                self._send(batch)
+            except StoreError as fault:
+                # A transaction is whole or not at all, but its answer can be lost on the way.
+                fault.wrote = number > 0 or isinstance(fault, StoreUnavailableError)
+                raise
+
+    def _batches(self, writes: Sequence[Write]) -> Iterator[list[Write]]:
+        """Cut writes into transactions, in order. One that is too large for any stands alone."""
+        batch: list[Write] = []
+        size = 2
+        for write in writes:
+            needed = self._size(write)
+            if batch and (len(batch) == TRANSACTION_OPERATIONS or size + needed > TRANSACTION_BYTES):
+                yield batch
+                batch, size = [], 2
+            batch.append(write)
+            size += needed
+        if batch:
+            yield batch
+
+    def _size(self, write: Write) -> int:
+        """Bytes of the operation in the request, its comma included; the value is counted in base64."""
+        value = write.value if isinstance(write, Put) else b""
+        bare = Put(write.key, b"", write.expected) if isinstance(write, Put) else write
+        return len(json.dumps(self._operation(bare), separators=(",", ":"))) + (len(value) + 2) // 3 * 4 + 1
+
+    def _send(self, batch: Sequence[Write]) -> None:
+        try:
+            if len(batch) == 1 and isinstance(batch[0], Put) and self._size(batch[0]) + 2 > TRANSACTION_BYTES:
+                self._put(batch[0])
+            else:
+                self._transact(batch)
+        except StoreDeniedError as denied:
+            rule = f'key_prefix "{self.prefix}/" {{ policy = "write" }}'
+            raise StoreDeniedError(f"{denied} Writing needs a policy with {rule}. The document is as it was.") from None
+
+    def _put(self, put: Put) -> None:
+        path = f"/v1/kv/{self.place(put.key)}"
+        answer = self._client.put(path, [("cas", str(put.expected))], put.value, (200,))
+        if answer.json() is not True:
+            raise StoreConflictError(f"{self.place(put.key)} was changed by somebody else.")
+
+    def _transact(self, batch: Sequence[Write]) -> None:
+        body = json.dumps([self._operation(write) for write in batch], separators=(",", ":"))
+        answer = self._client.transact(body, (200, 409))
+        if answer.status == 200:
+            return
+        errors = answer.json().get("Errors") or []
+        keys = [self.place(batch[error["OpIndex"]].key) for error in errors if error.get("OpIndex", -1) < len(batch)]
+        what = "; ".join(sorted({str(error.get("What")) for error in errors}))
+        if "index" in what or "exist" in what:
+            raise StoreConflictError(f"{', '.join(keys[:3])} was changed by somebody else.")
+        raise StoreError(f"Consul at {self._client.where} rolled back the transaction on {', '.join(keys[:3])}: {what}")
+
+    def _operation(self, write: Write) -> dict[str, Any]:
+        operation: dict[str, Any] = {"Key": self.place(write.key)}
+        if isinstance(write, Put):
+            operation |= {"Verb": "cas", "Index": write.expected, "Value": base64.b64encode(write.value).decode()}
+        else:
+            operation |= {"Verb": "delete-cas", "Index": write.expected}
+        settings = self._client.settings
+        tenancy = {"Namespace": settings.namespace, "Partition": settings.partition}
+        return {"KV": operation | {name: value for name, value in tenancy.items() if value}}
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(base64.b64decode(row["Value"] or ""), int(row["ModifyIndex"]))

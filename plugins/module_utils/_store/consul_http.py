@@ -1,0 +1,339 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTP request to Consul at a time, bounded, with faults in plain words.
+
+Of the consul package (py-consul, or python-consul 1.1.0) only the HTTP client is used, since that is what the two have
+in common: neither package's transactions carry a token or a datacenter, python-consul puts the token into the URL, and
+both let CONSUL_HTTP_ADDR and CONSUL_HTTP_TOKEN win over what their caller says.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import traceback
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    StoreDeniedError,
+    StoreError,
+    StoreUnavailableError,
+)
+
+CONSUL_IMPORT_ERROR: str | None = None
+try:
+    import requests
+    from consul.std import HTTPClient
+except ImportError:
+    CONSUL_IMPORT_ERROR = traceback.format_exc()
+
+BODY_SHOWN = 200
+# A connection is there at once or not at all; an answer may take its time.
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsulSettings:
+    """Where the agent is and who asks. timeout is the longest that one request may take, in seconds.
+
+    ca_cert: a file or directory of certificates to trust, None for the system's. token is never shown.
+    """
+
+    address: str = "127.0.0.1:8500"
+    token: str | None = None
+    token_file: str | None = None
+    tls: bool | None = None
+    validate_certs: bool = True
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    datacenter: str | None = None
+    namespace: str | None = None
+    partition: str | None = None
+    consistency: str = "default"
+    timeout: float = 10.0
+
+    def __repr__(self) -> str:
+        return f"ConsulSettings({self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """status is one that the caller said it expects."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError as fault:
+            message = "What answers at this address is not Consul: its answer is not JSON. Check the address."
+            raise StoreError(message) from fault
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address taken apart. path is a prefix of every URL, for an agent behind a proxy."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}{self.path}"
+
+
+class ConsulClient:
+    """A session with one agent. Raises StoreError at once where the settings cannot be right."""
+
+    def __init__(self, settings: ConsulSettings) -> None:
+        self.settings = settings
+        self.endpoint = endpoint_of(settings)
+        self.requests = 0
+        self._token = token_of(settings)
+        verify: bool | str = settings.validate_certs
+        if settings.validate_certs and settings.ca_cert:
+            verify = _existing(settings.ca_cert, "ca_cert", "CONSUL_CACERT")
+        self._http = HTTPClient(self.endpoint.host, self.endpoint.port, self.endpoint.scheme, verify, _pair(settings))
+        self._http.base_uri = self.endpoint.url
+        session = self._http.session
+        session.request = _bounded_request(session.request, settings.timeout)
+        if self._token:
+            # In a header, where no log of URLs and no error message holds it.
+            session.headers["X-Consul-Token"] = self._token
+
+    @property
+    def where(self) -> str:
+        parts = [self.endpoint.url]
+        named = ((name, getattr(self.settings, name)) for name in ("datacenter", "namespace", "partition"))
+        parts.extend(f"{name} {value}" for name, value in named if value)
+        return ", ".join(parts)
+
+    def get(self, path: str, params: list[tuple[str, str]], expected: tuple[int, ...]) -> Answer:
+        if self.settings.consistency != "default":
+            params = [*params, (self.settings.consistency, "1")]
+        return self._request("read", expected, lambda: self._http.get(_raw, path, [*params, *self._tenancy()]))
+
+    def put(self, path: str, params: list[tuple[str, str]], body: bytes | str, expected: tuple[int, ...]) -> Answer:
+        params = [*params, *self._tenancy()]
+        return self._request("write", expected, lambda: self._http.put(_raw, path, params, body))
+
+    def transact(self, body: str, expected: tuple[int, ...]) -> Answer:
+        # Namespace and partition stand in each operation of a transaction, not in its URL.
+        return self._request("write", expected, lambda: self._http.put(_raw, "/v1/txn", self._datacenter(), body))
+
+    def _datacenter(self) -> list[tuple[str, str]]:
+        return [("dc", self.settings.datacenter)] if self.settings.datacenter else []
+
+    def _tenancy(self) -> list[tuple[str, str]]:
+        tenancy = (("ns", self.settings.namespace), ("partition", self.settings.partition))
+        return [*self._datacenter(), *((name, value) for name, value in tenancy if value)]
+
+    def _request(self, verb: str, expected: tuple[int, ...], call: Callable[[], Any]) -> Answer:
+        self.requests += 1
+        answer = self._bounded(call)
+        if answer.status not in expected:
+            raise self._refusal(verb, answer)
+        return answer
+
+    def _bounded(self, call: Callable[[], Any]) -> Answer:
+        """Run one call for at most the time-out, whatever the other side does: requests counts between bytes only."""
+        outcome: list[Any] = []
+
+        def work() -> None:
+            try:
+                outcome.append(call())
+            except Exception as fault:  # it is raised again where the caller waits
+                outcome.append(fault)
+
+        thread = threading.Thread(target=work, daemon=True, name="consul-request")
+        thread.start()
+        thread.join(self.settings.timeout)
+        if not outcome:
+            raise StoreUnavailableError(self._slow())
+        if isinstance(outcome[0], Exception):
+            raise self._fault(outcome[0]) from None
+        return cast("Answer", outcome[0])
+
+    def _slow(self) -> str:
+        return (
+            f"Consul at {self.where} did not answer within {self.settings.timeout:g} s. "
+            "Check the agent and the network, or raise timeout."
+        )
+
+    def _fault(self, fault: Exception) -> StoreError:
+        """What went wrong before there was an answer. Its own text is shown only where it says something new."""
+        text = _deepest(fault)
+        if isinstance(fault, requests.exceptions.SSLError):
+            return StoreError(self._tls_fault(text))
+        if isinstance(fault, requests.exceptions.ConnectTimeout | requests.exceptions.ReadTimeout):
+            return StoreUnavailableError(self._slow())
+        if isinstance(fault, requests.exceptions.ConnectionError):
+            if "refused" in text:
+                return StoreUnavailableError(
+                    f"Nothing listens at {self.endpoint.url}: the connection was refused. Is the Consul agent running, "
+                    "and is the address right (option address, variable CONSUL_HTTP_ADDR)?"
+                )
+            if "Name or service not known" in text or "name resolution" in text or "getaddrinfo" in text:
+                return StoreError(f"The name {self.endpoint.host} cannot be resolved. Check the address of Consul.")
+            # A server that wants a client certificate may say so by closing the connection.
+            hint = " It may want client_cert and client_key." if self._wants_certificate() else ""
+            return StoreUnavailableError(f"The connection to Consul at {self.where} broke: {self._clean(text)}.{hint}")
+        if isinstance(fault, OSError) and not isinstance(fault, requests.exceptions.RequestException):
+            return StoreError(f"The files for TLS cannot be used: {self._clean(text)}. Check ca_cert and client_cert.")
+        return StoreError(f"Consul at {self.where} cannot be asked: {self._clean(text)}")
+
+    def _wants_certificate(self) -> bool:
+        return self.endpoint.scheme == "https" and not self.settings.client_cert
+
+    def _tls_fault(self, text: str) -> str:
+        where = self.endpoint.url
+        if "CERTIFICATE_VERIFY_FAILED" in text and ("mismatch" in text or "doesn't match" in text):
+            return f"The certificate of {where} is for another name. Use a name or address that it is made for."
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return (
+                f"The certificate of {where} is not signed by an authority that is trusted here "
+                f"({self._clean(text)}). Give its authority in ca_cert (variable CONSUL_CACERT)."
+            )
+        if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text or "UNKNOWN_PROTOCOL" in text:
+            return (
+                f"{where} speaks plain HTTP, not TLS. Set tls to false (variable CONSUL_HTTP_SSL), or use its TLS port."
+            )
+        if self._wants_certificate():
+            return f"{where} refused the TLS connection: it wants a client certificate. Set client_cert and client_key."
+        return f"TLS with {where} failed: {self._clean(text)}. Check ca_cert, client_cert and client_key."
+
+    def _refusal(self, verb: str, answer: Answer) -> StoreError:
+        """What an answer that nobody expected means."""
+        body = self._clean(answer.body)
+        if answer.status == 403 and "ACL not found" in answer.body:
+            return StoreDeniedError(f"Consul at {self.where} does not know the token: it is wrong, expired or deleted.")
+        if answer.status in (401, 403):
+            who = "the token" if self._token else "a request without a token (none was given)"
+            return StoreDeniedError(f"Consul at {self.where} does not let {who} {verb} this: {body}")
+        if answer.status == 429:
+            message = f"Consul at {self.where} limits requests and refused this one (429). Try again later."
+            return StoreUnavailableError(message, passing=True)
+        if answer.status == 413:
+            return StoreError(f"Consul at {self.where} refused a value as too large (413): {body}")
+        if answer.status == 400 and "Enterprise" in answer.body:
+            return StoreError(
+                f"Consul at {self.where} has no namespaces or partitions: leave namespace, partition out."
+            )
+        if answer.status == 400 and "HTTPS server" in answer.body:
+            return StoreError(f"{self.endpoint.url} speaks TLS. Set tls to true (variable CONSUL_HTTP_SSL).")
+        if "No path to datacenter" in answer.body:
+            return StoreError(
+                f"Consul at {self.endpoint.url} knows no datacenter {self.settings.datacenter}. Check datacenter."
+            )
+        if "No cluster leader" in answer.body or "rpc error" in answer.body or "leadership lost" in answer.body:
+            message = (
+                f"Consul at {self.where} has no leader now, so it cannot {verb} ({body}). Wait until most of its "
+                "servers are back (consul operator raft list-peers), then run again."
+            )
+            return StoreUnavailableError(message, passing=True)
+        if answer.status >= 500:
+            message = f"Consul at {self.where} failed with {answer.status}: {body}. Look in the log of its servers."
+            return StoreUnavailableError(message)
+        return StoreError(f"What answers at {self.where} does not act as Consul does: {answer.status} {body}")
+
+    def _clean(self, text: str) -> str:
+        """A foreign text on one line, short, without the token."""
+        if self._token:
+            text = text.replace(self._token, "********")
+        line = " ".join(text.split()).rstrip(".")
+        return line if len(line) <= BODY_SHOWN else line[:BODY_SHOWN] + "..."
+
+
+def _bounded_request(request: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """The session's request with a time-out: python-consul gives none, and py-consul one of its own."""
+
+    def bounded(*arguments: Any, **settings: Any) -> Any:
+        settings["timeout"] = (min(CONNECT_SECONDS, seconds), seconds)
+        return request(*arguments, **settings)
+
+    return bounded
+
+
+def _raw(response: Any) -> Answer:
+    return Answer(int(response.code), response.headers, response.body)
+
+
+def _deepest(fault: BaseException) -> str:
+    """The text of the fault at the bottom: the wrappers above repeat the URL and say little else."""
+    texts = [str(fault)]
+    seen = {id(fault)}
+    below: Any = fault
+    while True:
+        inner = getattr(below, "reason", None) or (below.args[0] if getattr(below, "args", None) else None)
+        if not isinstance(inner, BaseException):
+            inner = below.__cause__ or below.__context__
+        if not isinstance(inner, BaseException) or id(inner) in seen:
+            return texts[-1]
+        seen.add(id(inner))
+        texts.append(str(inner))
+        below = inner
+
+
+def endpoint_of(settings: ConsulSettings) -> Endpoint:
+    """Read an address such as 10.0.0.5, consul.example:8501 or https://consul.example/path."""
+    address = settings.address.strip() or "127.0.0.1:8500"
+    if address.startswith("unix:"):
+        raise StoreError("The address of Consul is a unix socket, which is not supported: give host:port or a URL.")
+    try:
+        parts = urllib.parse.urlsplit(address if "//" in address else f"//{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError as fault:
+        raise StoreError(
+            "The address of Consul is not host:port or a URL. Check address (CONSUL_HTTP_ADDR)."
+        ) from fault
+    if parts.username or parts.password:
+        raise StoreError("The address of Consul must not hold a user or password. Use token or token_file.")
+    if not host or parts.scheme not in ("", "http", "https"):
+        raise StoreError(f"The address of Consul is not host:port or a URL: {address}")
+    # As the consul command does it: the scheme in the address is the default, CONSUL_HTTP_SSL says otherwise.
+    tls = settings.tls if settings.tls is not None else parts.scheme == "https"
+    named = f"[{host}]" if ":" in host else host
+    return Endpoint("https" if tls else "http", named, port or 8500, parts.path.rstrip("/"))
+
+
+def token_of(settings: ConsulSettings) -> str | None:
+    """The token itself. Given both ways, the plain one wins, as in Consul's own commands."""
+    if settings.token or not settings.token_file:
+        return settings.token or None
+    try:
+        token = Path(settings.token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else "it is not text"
+        raise StoreError(f"The token file {settings.token_file} cannot be read: {reason}.") from None
+    if not token:
+        raise StoreError(f"The token file {settings.token_file} is empty.")
+    return token
+
+
+def _pair(settings: ConsulSettings) -> str | tuple[str, str] | None:
+    if not settings.client_cert:
+        if settings.client_key:
+            raise StoreError(
+                "client_key is set but client_cert is not (variables CONSUL_CLIENT_KEY, CONSUL_CLIENT_CERT)."
+            )
+        return None
+    certificate = _existing(settings.client_cert, "client_cert", "CONSUL_CLIENT_CERT")
+    if not settings.client_key:
+        return certificate
+    return certificate, _existing(settings.client_key, "client_key", "CONSUL_CLIENT_KEY")
+
+
+def _existing(path: str, option: str, variable: str) -> str:
+    if not Path(path).exists():
+        raise StoreError(f"There is no {path}: check {option} (variable {variable}).")
+    return path

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Earlier versions of the document: how they are named, listed, found and pruned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    ABSENT,
+    HISTORY,
+    Delete,
+    Entry,
+    Put,
+    Snapshot,
+    StoreError,
+    history_key,
+    quoted,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import entry_name, parse
+
+# Marks what was not a document of ours and was saved before its place was taken. It is never pruned.
+ADOPTED = "-adopted-"
+
+
+def entries(snapshot: Snapshot) -> dict[str, Entry]:
+    """The earlier versions by name, the oldest first; what was adopted is not among them."""
+    return {name: entry for name, entry in snapshot.under(HISTORY) if ADOPTED not in name}
+
+
+def listed(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Every entry, the newest first: {entry, last_updated, source, fields, size, restorable}."""
+    rows = []
+    for name, entry in snapshot.under(HISTORY):
+        document = _document(entry.value)
+        rows.append(
+            {
+                "entry": name,
+                "last_updated": document.get("last_updated"),
+                "source": document.get("source"),
+                "fields": len(document["fields"]) if isinstance(document.get("fields"), list) else None,
+                "size": len(entry.value),
+                "restorable": ADOPTED not in name,
+            }
+        )
+    return rows[::-1]
+
+
+def saved(snapshot: Snapshot, value: bytes, last_updated: object, now: datetime) -> list[Put]:
+    """The write that keeps a version of the document under the time it was written; none if it is kept already."""
+    base = entry_name(parse(last_updated) or now)
+    name = base
+    number = 1
+    while (entry := snapshot.entries.get(history_key(name))) is not None:
+        if entry.value == value:
+            return []
+        number += 1
+        name = f"{base}-{number}"
+    return [Put(history_key(name), value, ABSENT)]
+
+
+def adopted(key: str, value: bytes, now: datetime) -> Put:
+    """The write that keeps what lay at a key before it is taken."""
+    return Put(history_key(f"{entry_name(now)}{ADOPTED}{quoted(key).replace('/', '-')}"), value, ABSENT)
+
+
+def pruned(snapshot: Snapshot, added: Collection[Put], keep: int) -> list[Delete]:
+    """The deletions that leave the newest entries, those just added among them."""
+    known = {history_key(name): entry.version for name, entry in entries(snapshot).items()}
+    order = sorted({*known, *(put.key for put in added if ADOPTED not in put.key)})
+    return [Delete(key, known[key]) for key in order[: max(0, len(order) - keep)] if key in known]
+
+
+def found(snapshot: Snapshot, wanted: str | None) -> tuple[str, Entry]:
+    """The entry to go back to: the one that is named, or the last. Raises StoreError, naming what there is."""
+    known = entries(snapshot)
+    if not known:
+        raise StoreError("There is no earlier version to go back to: the history is empty.")
+    name = next(reversed(known)) if wanted is None else wanted
+    if name not in known:
+        names = ", ".join(reversed(known))
+        raise StoreError(f"There is no entry {name} in the history that can be restored. There are: {names}.")
+    return name, known[name]
+
+
+def _document(value: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

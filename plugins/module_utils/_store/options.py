@@ -1,0 +1,72 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that say which store, for modules and lookups, and the store that they mean.
+
+They are documented in the fragments consul and store; a test keeps these and those the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback, missing_required_lib
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import consul_http
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    Store,
+    StoreError,
+    StoreRequirementError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+
+CONSUL, DIRECTORY = "consul", "directory"
+
+
+def _of(kind: str, variable: str | None = None, **settings: Any) -> dict[str, Any]:
+    fallback = {"fallback": (env_fallback, [variable])} if variable else {}
+    return {"type": kind, **fallback, **settings}
+
+
+def consul_spec() -> dict[str, dict[str, Any]]:
+    return {
+        "address": _of("str", "CONSUL_HTTP_ADDR", default="127.0.0.1:8500"),
+        "token": _of("str", "CONSUL_HTTP_TOKEN", no_log=True),
+        "token_file": _of("path", "CONSUL_HTTP_TOKEN_FILE", no_log=False),
+        "tls": _of("bool", "CONSUL_HTTP_SSL"),
+        "validate_certs": _of("bool", "CONSUL_HTTP_SSL_VERIFY", default=True),
+        "ca_cert": _of("path", "CONSUL_CACERT"),
+        "client_cert": _of("path", "CONSUL_CLIENT_CERT"),
+        "client_key": _of("path", "CONSUL_CLIENT_KEY", no_log=False),
+        "datacenter": _of("str"),
+        "namespace": _of("str", "CONSUL_NAMESPACE"),
+        "partition": _of("str", "CONSUL_PARTITION"),
+        "consistency": _of("str", default="default", choices=["default", "consistent", "stale"]),
+        "timeout": _of("float", default=10.0),
+    }
+
+
+def store_spec() -> dict[str, dict[str, Any]]:
+    return {
+        "store": _of("str", default=CONSUL, choices=[CONSUL, DIRECTORY]),
+        "prefix": _of("str", default="skills/cm/metadata"),
+        "path": _of("path"),
+        **consul_spec(),
+    }
+
+
+def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:
+    """The store that the options mean. Raises StoreError where they cannot be right."""
+    if options["timeout"] <= 0:
+        raise StoreError("timeout must be more than 0 seconds.")
+    if options["store"] == DIRECTORY:
+        if not options["path"]:
+            raise StoreError("The directory store needs path: the directory to keep the documents in.")
+        return DirectoryStore(options["path"], mode=mode, timeout=options["timeout"])
+    if consul_http.CONSUL_IMPORT_ERROR is not None:
+        message = missing_required_lib("py-consul", reason="for the consul store")
+        raise StoreRequirementError(message, consul_http.CONSUL_IMPORT_ERROR)
+    return ConsulStore(ConsulSettings(**{name: options[name] for name in consul_spec()}), options["prefix"])

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was read, and what is wanted → what to write. Pure: a plan can be made, shown and thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import history
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    ABSENT,
+    DOCUMENT_KEY,
+    SERVERS,
+    Commit,
+    Delete,
+    Put,
+    Snapshot,
+    StoreDeniedError,
+    StoreError,
+    StoreForeignError,
+    history_key,
+    server_key,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    AUTO,
+    BRIEF,
+    VERSION,
+    Document,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
+    decoded,
+    document_from,
+    dumped,
+    written,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import (
+    Report,
+    Rules,
+    merge_fields,
+    merge_readings,
+    server_status,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
+    Reading,
+    Sweep,
+    reading_from,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.restore import restore_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.seed import IMPORTED, imported
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import (
+    next_after,
+    stamp,
+)
+
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How to write. place: how a key is called in messages. source: who writes, as the document says it."""
+
+    place: Callable[[str], str]
+    pretty: bool = False
+    detail: str = AUTO
+    source: str = "skills_eye.prometheus_fleet"
+    history_keep: int = 10
+    adopt: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """A store's content, understood. saves: writes that keep what was adopted; drops: readings that were not ours."""
+
+    snapshot: Snapshot
+    document: Document = field(default_factory=Document)
+    readings: dict[str, Reading] = field(default_factory=dict)
+    saves: list[Put] = field(default_factory=list)
+    drops: list[Delete] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """commit: what to write, nothing if all is as it should be. before, after: what changes, for a diff."""
+
+    commit: Commit
+    report: Report
+    document: Document
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    restored: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.commit.writes)
+
+
+def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any = None) -> State:
+    """Read every document of a store. adopt_at: the time, where what is not ours may be saved and replaced.
+
+    Raises StoreForeignError for what is not ours or is newer.
+    """
+    state = State(snapshot)
+    entry = snapshot.document
+    if entry is not None:
+        try:
+            state.document = decoded(entry.value, place(DOCUMENT_KEY))
+        except StoreForeignError:
+            if adopt_at is None:
+                raise
+            state.saves.append(history.adopted(DOCUMENT_KEY, entry.value, adopt_at))
+    for name, reading in snapshot.under(SERVERS):
+        key = server_key(name)
+        try:
+            state.readings[name] = reading_from(name, reading.value, place(key))
+        except StoreForeignError:
+            if adopt_at is None:
+                raise
+            state.saves.append(history.adopted(key, reading.value, adopt_at))
+            state.drops.append(Delete(key, reading.version))
+    return state
+
+
+def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner) -> Plan:
+    """Plan to publish a sweep. Raises StoreError where that must not be done."""
+    state = understood(snapshot, manner.place, adopt_at=rules.now if manner.adopt else None)
+    taken_over = imported(state.document, state.readings)
+    before = {**state.readings, **taken_over}
+    if both := sorted(sweep.readings.keys() & set(rules.forget)):
+        raise StoreError(f"{_names(both)}: in forget_servers, but answered in this very sweep. Take it out of one.")
+    _all_visible(state.document, before, rules, manner)
+    readings, changed = merge_readings(before, sweep, rules)
+    changed = sorted({*changed, *(name for name in taken_over if name in readings)})
+    fields, report = merge_fields(state.document, before, readings, sweep, rules)
+    report.servers = changed
+    report.forgotten = sorted(name for name in rules.forget if name in before)
+    new = Document(
+        fields=fields,
+        server_status=server_status(readings, fields, with_fields=IMPORTED in state.document.extra),
+        extra=state.document.extra,
+        detail=state.document.detail,
+        version=VERSION,
+    )
+    everybody = readings.keys() <= sweep.readings.keys()
+    detail = BRIEF if state.document.detail == BRIEF and not everybody else manner.detail
+    plan = _planned(state, new, detail=detail, rules=rules, manner=manner, report=report)
+    servers = [_reading_put(snapshot, readings[name], manner) for name in changed]
+    keys = {server_key(name): snapshot.version(server_key(name)) for name in report.forgotten}
+    forgotten = [Delete(key, version) for key, version in keys.items() if version != ABSENT]
+    replaced = {put.key for put in servers}
+    drops = [drop for drop in state.drops if drop.key not in replaced]
+    plan.commit = Commit(
+        first=[*state.saves, *plan.commit.first, *servers],
+        document=plan.commit.document,
+        last=[*plan.commit.last, *forgotten, *drops],
+    )
+    _show_servers(plan, before, readings, [*changed, *report.forgotten])
+    return plan
+
+
+def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Manner) -> Plan:
+    """Plan to go back to an earlier version. Raises StoreError where there is no such version."""
+    state = understood(snapshot, manner.place, adopt_at=rules.now if manner.adopt else None)
+    readings = dict(sorted({**state.readings, **imported(state.document, state.readings)}.items()))
+    _all_visible(state.document, readings, rules, manner)
+    name, entry = history.found(snapshot, to)
+    earlier = decoded(entry.value, manner.place(history_key(name)))
+    if earlier.older:
+        earlier.extra.setdefault(IMPORTED, earlier.version)
+    fields, report = restore_fields(earlier, state.document, readings, rules)
+    new = Document(
+        fields=fields,
+        server_status=server_status(readings, fields, with_fields=IMPORTED in earlier.extra),
+        extra=earlier.extra,
+        detail=state.document.detail,
+        version=VERSION,
+    )
+    # The lists of a brief version are not known, so the document stays brief until the whole fleet has been swept.
+    detail = BRIEF if BRIEF in (state.document.detail, earlier.detail) else manner.detail
+    plan = _planned(state, new, detail=detail, rules=rules, manner=manner, report=report)
+    plan.commit = Commit([*state.saves, *plan.commit.first], plan.commit.document, [*plan.commit.last, *state.drops])
+    plan.restored = name
+    return plan
+
+
+def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: Manner, report: Report) -> Plan:
+    """The plan for the document alone: nothing where it is as it should be."""
+    place = manner.place(DOCUMENT_KEY)
+    old = state.document
+    new.last_updated, new.source = old.last_updated, manner.source
+    data = written(new, detail, place)
+    new.detail = data["detail"]
+    plan = Plan(Commit(), report, new)
+    if document_from(data, place).content() == old.content():
+        return plan
+    moment = next_after(old.last_updated, rules.now)
+    new.last_updated = data["last_updated"] = stamp(moment)
+    _show_fields(plan, old.fields, new.fields)
+    entry = state.snapshot.document
+    saves: list[Put] = []
+    if entry is not None and old.version and manner.history_keep > 0:
+        saves = history.saved(state.snapshot, entry.value, old.last_updated, rules.now)
+    plan.commit = Commit(
+        first=list(saves),
+        document=Put(DOCUMENT_KEY, dumped(data, pretty=manner.pretty)[0], state.snapshot.version(DOCUMENT_KEY)),
+        last=list(history.pruned(state.snapshot, saves, manner.history_keep)),
+    )
+    return plan
+
+
+def _all_visible(document: Document, readings: Mapping[str, Reading], rules: Rules, manner: Manner) -> None:
+    """Refuse to work on a part of the store: a token that may read only some keys is told nothing of the others."""
+    hidden = [name for name in document.server_names if name not in readings and name not in rules.forget]
+    if hidden and not document.older:
+        raise StoreDeniedError(
+            f"{manner.place(DOCUMENT_KEY)} names servers whose readings cannot be seen under "
+            f"{manner.place(SERVERS)}: {_names(hidden)}. Nothing was written. Either the token may not read every key "
+            "there, or the readings were deleted by hand: then name these servers in forget_servers."
+        )
+
+
+def _names(names: list[str]) -> str:
+    rest = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _show_fields(plan: Plan, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    plan.before["fields"] = {name: old[name] for name in changed if name in old}
+    plan.after["fields"] = {name: new[name] for name in changed if name in new}
+
+
+def _show_servers(plan: Plan, old: Mapping[str, Reading], new: Mapping[str, Reading], names: list[str]) -> None:
+    if names:
+        plan.before["servers"] = {name: old[name].content() for name in names if name in old}
+        plan.after["servers"] = {name: new[name].content() for name in names if name in new}
+
+
+def _reading_put(snapshot: Snapshot, reading: Reading, manner: Manner) -> Put:
+    key = server_key(reading.server)
+    return Put(key, reading.text(manner.place(key), pretty=manner.pretty), snapshot.version(key))

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read, plan, write, and again where somebody else wrote in between, for a bounded time."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    Snapshot,
+    Store,
+    StoreConflictError,
+    StoreUnavailableError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import Plan
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 0.5
+
+Planner = Callable[[Snapshot], Plan]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """plan: the last one that had something to write, or the empty one. attempts: how often it was read and planned."""
+
+    plan: Plan
+    changed: bool
+    attempts: int
+
+
+def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: float) -> Outcome:
+    """Bring the store to what the planner wants of it.
+
+    A conflict, an election or a restart of the store is waited for, up to retry_seconds from the start. Every attempt
+    starts from a new read and writes by check-and-set, so a write that was lost on its way is repeated and one that
+    was not is found in place. Raises StoreError; the document is then the one of before or the new one.
+    """
+    deadline = time.monotonic() + retry_seconds
+    attempts = 0
+    reached = False
+    plan: Plan | None = None
+    tried: Plan | None = None
+    pause = FIRST_PAUSE
+    while True:
+        attempts += 1
+        try:
+            snapshot = store.read()
+            reached = True
+            plan = planner(snapshot)
+            if not plan.changed:
+                # Nothing left to do; an earlier attempt of this run may be what did it.
+                return Outcome(tried or plan, tried is not None, attempts)
+            if check_mode:
+                return Outcome(plan, True, attempts)
+            plan = _richer(tried, plan)
+            store.commit(plan.commit)
+            return Outcome(plan, True, attempts)
+        except StoreConflictError as conflict:
+            if time.monotonic() >= deadline:
+                raise StoreConflictError(
+                    f"{conflict} This went on for {retry_seconds:g} s, in {attempts} attempts. "
+                    "Run fewer publishers at once, or raise retry_seconds."
+                ) from conflict
+            tried = plan if conflict.wrote else tried
+        except StoreUnavailableError as fault:
+            # A store that was never there is more likely a wrong address than a restart.
+            if time.monotonic() >= deadline or not (reached or fault.passing):
+                raise
+            tried = plan if fault.wrote else tried
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the runs, guards nothing
+        pause = min(pause * 1.6, LONGEST_PAUSE)
+
+
+def _richer(tried: Plan | None, plan: Plan) -> Plan:
+    """What an attempt that wrote a part has said stays said: the next one finds that part done."""
+    if tried is None:
+        return plan
+    for name in ("added", "updated", "orphaned", "returned", "removed", "servers", "forgotten"):
+        earlier, later = getattr(tried.report, name), getattr(plan.report, name)
+        setattr(plan.report, name, sorted({*earlier, *later}))
+    for side in ("before", "after"):
+        merged = {**getattr(tried, side)}
+        for part, items in getattr(plan, side).items():
+            merged[part] = {**items, **merged.get(part, {})} if side == "before" else {**merged.get(part, {}), **items}
+        setattr(plan, side, merged)
+    return plan

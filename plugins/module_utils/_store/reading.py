@@ -1,0 +1,239 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server last gave: its own document, written only by a sweep that reached it.
+
+A reading names the server's fields, each with the id of the way in which the server makes it. All that is known of the
+fleet follows from the readings, so sweeps over different servers need know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    VALUE_LIMIT,
+    StoreError,
+    StoreForeignError,
+    StoreTooLargeError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    VERSION,
+    Technical,
+    is_newer,
+    technical_id,
+    technical_of,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
+    dumped,
+    kib,
+    parsed,
+    size_of,
+)
+
+# Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
+WHOLE = frozenset({"ok", "unchanged"})
+PARTIAL = "partial"
+PROBLEMS_KEPT = 50
+VALUES_KEPT = 100
+
+
+@dataclass(slots=True)
+class Reading:
+    """One server's last word. fields: name → id of its technical part there ("" where that is not known)."""
+
+    server: str
+    status: str = "ok"
+    digest: str | None = None
+    last_seen: str = ""
+    external_labels: dict[str, Any] = field(default_factory=dict)
+    jobs: list[Any] = field(default_factory=list)
+    files: Any = field(default_factory=list)
+    problems: list[Any] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
+    # Taken over from a document of the older form, not from a sweep of ours.
+    imported: bool = False
+
+    def content(self) -> dict[str, Any]:
+        """All but when: what decides whether the server gave something new."""
+        return {
+            "version": VERSION,
+            "server": self.server,
+            "status": self.status,
+            "digest": self.digest,
+            "external_labels": self.external_labels,
+            "jobs": self.jobs,
+            "files": self.files,
+            "problems": self.problems,
+            "fields": self.fields,
+            **({"imported": True} if self.imported else {}),
+        }
+
+    def text(self, place: str, *, pretty: bool) -> bytes:
+        """The document. Raises StoreTooLargeError, saying what makes it so large."""
+        data = {**self.content(), "last_seen": self.last_seen}
+        value, size = dumped(data, pretty=pretty)
+        if size > VALUE_LIMIT:
+            part = max(("fields", "jobs", "files", "problems", "external_labels"), key=lambda key: size_of(data[key]))
+            raise StoreTooLargeError(
+                f"{place} would be {kib(size)}, and {kib(VALUE_LIMIT)} is the most that fits: the largest part of the "
+                f"server {self.server} is its {part} ({kib(size_of(data[part]))}). Nothing was written. "
+                "Sweep fewer directories or files of it."
+            )
+        return value
+
+    @property
+    def files_count(self) -> int:
+        return self.files if isinstance(self.files, int) else len(self.files)
+
+
+def reading_from(server: str, value: bytes, place: str) -> Reading:
+    """Read a server's document. Raises StoreForeignError for what is not one."""
+    data = parsed(value, place)
+    names = data.get("fields")
+    if data.get("server") != server or not isinstance(names, dict):
+        raise StoreForeignError(
+            f"{place} is not a reading of the server {server}, so it is left alone. Choose another prefix, or set "
+            "adopt to true: it is then saved to the history first."
+        )
+    if is_newer(str(data.get("version"))):
+        raise StoreForeignError(
+            f"{place} was written in version {data['version']}; this release knows {VERSION}. "
+            "Nothing was written: update the collection here."
+        )
+    return Reading(
+        server=server,
+        status=str(data.get("status") or "ok"),
+        digest=data.get("digest"),
+        last_seen=str(data.get("last_seen") or ""),
+        external_labels=dict(data.get("external_labels") or {}),
+        jobs=list(data.get("jobs") or []),
+        files=data.get("files") or [],
+        problems=list(data.get("problems") or []),
+        fields={str(name): str(way) for name, way in names.items()},
+        imported=bool(data.get("imported")),
+    )
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What one extraction says, taken apart by server.
+
+    readings: the servers that answered. silent: those that did not, with their status. technical: field → id →
+    technical part. sources, values: by field, of the servers that answered only.
+    """
+
+    readings: dict[str, Reading] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)
+    technical: dict[str, dict[str, Technical]] = field(default_factory=dict)
+    sources: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> set[str]:
+        """The servers whose word replaces what they said before; a partial one only adds to it."""
+        return {name for name, reading in self.readings.items() if reading.status != PARTIAL}
+
+
+def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> Sweep:
+    """Take apart what extract_fields returns. seen: the time of the sweep.
+
+    Raises StoreError where the input is not of that shape. Time grows with the mentions of servers in the input.
+    """
+    sweep = Sweep()
+    for server, entry in servers.items():
+        if not isinstance(entry, Mapping):
+            raise StoreError(f"servers.{server} is not a dictionary: pass what extract_fields returned, unchanged.")
+        reading = _reading(server, entry, seen)
+        if reading is None:
+            sweep.silent[server] = str(entry.get("status") or "unknown")
+        else:
+            sweep.readings[server] = reading
+    for item in fields:
+        name = item.get("name") if isinstance(item, Mapping) else None
+        if not isinstance(name, str) or not name:
+            raise StoreError("fields holds an entry without a name: pass what extract_fields returned, unchanged.")
+        if name in sweep.technical:
+            raise StoreError(f"fields holds {name} twice: pass what one run of extract_fields returned.")
+        _take(sweep, name, item)
+    return sweep
+
+
+def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
+    status = str(entry.get("status") or "")
+    names = [str(field) for field in entry.get("fields") or []]
+    files = entry.get("files") or []
+    # An unchanged server whose files were not read again says nothing new, and above all not that it has no fields.
+    if status not in WHOLE | {PARTIAL} or (status == "unchanged" and not names and not files):
+        return None
+    return Reading(
+        server=name,
+        # How much travelled is of no interest here: unchanged is as whole as ok.
+        status=PARTIAL if status == PARTIAL else "ok",
+        digest=entry.get("digest"),
+        last_seen=seen,
+        external_labels=dict(entry.get("external_labels") or {}),
+        jobs=list(entry.get("jobs") or []),
+        files=files,
+        problems=list(entry.get("problems") or [])[:PROBLEMS_KEPT],
+        fields=dict.fromkeys(names, ""),
+    )
+
+
+def _take(sweep: Sweep, name: str, item: Mapping[str, Any]) -> None:
+    readings = sweep.readings
+    technical = technical_of(item)
+    common = technical_id(technical)
+    ways = sweep.technical[name] = {common: technical}
+    sources = []
+    apart: dict[str, str] = {}
+    agreeing: set[str] = set()
+    for source in item.get("sources") or []:
+        here = [server for server in source.get("servers") or [] if server in readings]
+        if not here:
+            continue
+        sources.append({**source, "servers": here})
+        if agrees(source, technical):
+            agreeing.update(here)
+        else:
+            other = _technical_of_source(source, technical)
+            ways[other_id := technical_id(other)] = other
+            for server in here:
+                apart.setdefault(server, other_id)
+    for server in item.get("servers") or []:
+        if server in readings:
+            readings[server].fields[name] = common
+    for server, way in apart.items():
+        if server not in agreeing:
+            readings[server].fields[name] = way
+    sweep.sources[name] = sources
+    sweep.values[name] = list(item.get("values") or [])[:VALUES_KEPT]
+
+
+def agrees(source: Mapping[str, Any], technical: Technical) -> bool:
+    """Whether a rule is the one that the field's own line describes."""
+    same_regex = _plain_regex(source.get("regex")) == _plain_regex(technical["regex"])
+    return bool(
+        same_regex and _plain_replacement(source.get("replacement")) == _plain_replacement(technical["replacement"])
+    )
+
+
+def _technical_of_source(source: Mapping[str, Any], technical: Technical) -> Technical:
+    labels = list(source.get("source_labels") or [])
+    own = technical["source_label"] in labels or not labels
+    return {
+        "origin": technical["origin"],
+        "source_label": technical["source_label"] if own else labels[0],
+        "regex": source.get("regex"),
+        "replacement": source.get("replacement"),
+    }
+
+
+def _plain_regex(regex: Any) -> Any:
+    return None if regex == "(.*)" else regex
+
+
+def _plain_replacement(replacement: Any) -> Any:
+    return None if replacement in ("$1", "${1}") else replacement

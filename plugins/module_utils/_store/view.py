@@ -1,0 +1,92 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store's content as readers want it: fields with all that is known of them, and how old it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import history
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    DOCUMENT_KEY,
+    Snapshot,
+    Store,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    Document,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
+    decoded,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import holders_of
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.ownership import (
+    MISSING,
+    ORPHAN,
+    OUTDATED,
+    SYNCED,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import understood
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
+
+
+def document_view(document: Document, now: datetime) -> dict[str, Any]:
+    """{fields, last_updated, age, source, version, detail}. age is in seconds since the document was written."""
+    return {
+        "fields": list(document.fields.values()),
+        "last_updated": document.last_updated,
+        "age": age_seconds(document.last_updated, now),
+        "source": document.source,
+        "version": document.version or None,
+        "detail": document.detail,
+    }
+
+
+def read_fields(store: Store, now: datetime) -> dict[str, Any] | None:
+    """The view of the document alone, in one request; None where nothing was published. Raises StoreError."""
+    entry = store.read_document()
+    return None if entry is None else document_view(decoded(entry.value, store.place(DOCUMENT_KEY)), now)
+
+
+def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any]:
+    """Everything that a store knows, from one read. Raises StoreError where a part of it is not ours."""
+    state = understood(snapshot, store.place)
+    document = state.document
+    readings = dict(sorted(state.readings.items()))
+    holders = holders_of(readings)
+    for name, item in document.fields.items():
+        held = holders.get(name)
+        if held is not None:
+            item["servers"] = held.servers
+            item["servers_count"] = len(held.servers)
+            # Of a field that is there, this is when its servers were last heard; stored is only when it was last seen.
+            item["last_seen"] = max(readings[server].last_seen for server in held.servers)
+    missing = sorted(holders.keys() - document.fields.keys())
+    statuses = [item.get("status") for item in document.fields.values()]
+    return {
+        "exists": snapshot.document is not None,
+        **document_view(document, now),
+        "servers": {
+            name: {
+                **{key: value for key, value in reading.content().items() if key not in ("version", "server")},
+                "fields": sorted(reading.fields),
+                "last_seen": reading.last_seen or None,
+                "age": age_seconds(reading.last_seen, now),
+            }
+            for name, reading in readings.items()
+        },
+        "missing": missing,
+        "statuses": {
+            **{status: statuses.count(status) for status in (SYNCED, OUTDATED, ORPHAN)},
+            MISSING: len(missing),
+        },
+        "history": history.listed(snapshot),
+        "store": {
+            **store.facts(),
+            "requests": store.requests,
+            "keys": len(snapshot.entries),
+            "bytes": sum(len(entry.value) for entry in snapshot.entries.values()),
+            "staleness": snapshot.staleness_ms / 1000,
+        },
+    }

@@ -1,0 +1,523 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fields
+short_description: Publish metadata fields to a store
+version_added: 1.0.0
+author:
+  - Prometheus Fleet contributors (@skills-eye)
+description:
+  - Publishes what P(skills_eye.prometheus_fleet.extract_fields#filter) found to a store, from where playbooks, web
+    front ends and consul-template read it.
+  - What each server gave is kept in a document of its own, written only when that server answered. The document of
+    fields is worked out anew from all of them and from what people set on the fields. So runs over parts of a fleet,
+    even at the same time, end in one complete document, and a server that cannot be reached keeps its last word.
+  - What people set on a field (its presentation, such as C(display_name)) is never overwritten.
+    The technical part (C(origin), C(source_label), C(regex), C(replacement)) belongs to the sweep; where a person
+    changed it by hand, O(on_conflict) decides.
+  - Every write checks that nobody else wrote in between. What fits in one transaction is written in one; otherwise the
+    document of fields is written last. A run that changes nothing makes one request and writes nothing.
+extends_documentation_fragment:
+  - skills_eye.prometheus_fleet.attributes
+  - skills_eye.prometheus_fleet.attributes.actiongroup_consul
+  - skills_eye.prometheus_fleet.consul
+  - skills_eye.prometheus_fleet.store
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - With O(state=rolled_back) and without O(to), a second run goes back again, to where the first one started.
+options:
+  state:
+    description:
+      - V(published) merges O(fields) and O(servers) into the store.
+      - V(rolled_back) goes back to an earlier version of the document of fields. Its fields, their presentation and
+        their technical part become what they were; who has a field stays what the servers last said. The next
+        publish brings the technical part up to date again, and with O(new_fields=add) fields that are new.
+    type: str
+    choices: [published, rolled_back]
+    default: published
+  fields:
+    description:
+      - The fields, as P(skills_eye.prometheus_fleet.extract_fields#filter) returns them.
+        Needed with O(state=published).
+    type: list
+    elements: dict
+  servers:
+    description:
+      - The servers, as P(skills_eye.prometheus_fleet.extract_fields#filter) returns them.
+        Needed with O(state=published).
+      - Only servers whose C(status) is C(ok), C(unchanged) or C(partial) are written. One that is C(partial) adds to
+        what is known of it and takes nothing away.
+    type: dict
+  to:
+    description:
+      - With O(state=rolled_back), the entry of the history to go back to, as
+        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one.
+    type: str
+  new_fields:
+    description:
+      - What to do with fields that are not in the store yet. V(add) adds them with O(field_defaults). V(report) names
+        them in RV(missing) and leaves the document without them.
+    type: str
+    choices: [add, report]
+    default: add
+  field_defaults:
+    description:
+      - Presentation of fields that are added. What is not given here has these defaults - C(display_name) is the name,
+        C(description) and C(placeholder) are empty, C(category) is C(general), C(order) is 1000, C(field_type) is
+        C(string), C(editable), C(enabled), C(show_in_table), C(show_in_form), C(show_in_filter), C(show_in_services),
+        C(show_in_exporters) and C(show_in_blackbox) are true, C(required), C(show_in_dashboard) and
+        C(available_for_registration) are false, C(options), C(default_value), C(validation) and C(validation_regex) are
+        null.
+    type: dict
+    default: {}
+  on_conflict:
+    description:
+      - What to do where a person changed a technical attribute by hand and the sweep says something else.
+      - V(report) keeps what is stored, warns, and lists it in RV(conflicts). V(store) keeps it without a warning.
+        V(sweep) takes what the sweep says.
+    type: str
+    choices: [report, sweep, store]
+    default: report
+  orphans:
+    description:
+      - What to do with fields that no server has any more. A field is an orphan only if every server that had it
+        answered whole without it, or was forgotten. V(keep) keeps it, marked as an orphan. V(remove) removes it
+        O(orphan_grace) after it became one; the history still has it.
+    type: str
+    choices: [keep, remove]
+    default: keep
+  orphan_grace:
+    description:
+      - How long an orphan is kept with O(orphans=remove). A number of seconds, or with a unit (V(90m), V(12h), V(7d)).
+    type: str
+    default: 7d
+  forget_servers:
+    description:
+      - Servers to forget, by name. A server that is merely not in O(servers) is never forgotten.
+    type: list
+    elements: str
+    default: []
+  touch_after:
+    description:
+      - Where a server gave what it gave before, nothing is written, so the stored time of its reading grows old.
+        If this is set, a reading that is older than this is written again with the time of now, which counts as a
+        change. A number of seconds, or with a unit (V(12h), V(1d)).
+    type: str
+  history_keep:
+    description:
+      - How many earlier versions of the document to keep. With V(0) none is written, and nothing can be rolled back.
+    type: int
+    default: 10
+  adopt:
+    description:
+      - Whether to take the place of something at our keys that this collection did not write. It is saved to the
+        history first. Otherwise it is refused. A document of the older form (version 2.0.0) needs no adopting; it is
+        taken over with its presentation.
+    type: bool
+    default: false
+  detail:
+    description:
+      - How much the document of fields holds. V(full) has everything in place. V(shared) has every list of servers
+        only once, in C(server_sets), and C(servers) names one of them. V(brief) is without C(sources), C(servers),
+        C(values) and attributes at their defaults. V(auto) takes the first of them that fits in the store, which is
+        512 KiB.
+      - A document that is V(brief) stays so until one run covers all servers.
+    type: str
+    choices: [auto, full, shared, brief]
+    default: auto
+  source:
+    description:
+      - Who writes, as the attribute C(source) of the document says it.
+    type: str
+    default: skills_eye.prometheus_fleet
+  retry_seconds:
+    description:
+      - How long to go on where somebody else writes at the same time, or the store has no leader or restarts, in
+        seconds.
+    type: float
+    default: 15.0
+  mode:
+    description:
+      - The mode of the files of the directory store, in octal digits, such as V(0600) where others must not read them.
+        Directories get the same with the right to enter.
+    type: str
+    default: "0644"
+requirements:
+  - py-consul, or python-consul 1.1.0 (for the V(consul) store)
+seealso:
+  - module: skills_eye.prometheus_fleet.fields_info
+  - plugin: skills_eye.prometheus_fleet.fields
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Publish the fields of the fleet
+  hosts: monitoring
+  gather_facts: false
+  tasks:
+    - name: Sweep the fleet into a mirror directory
+      skills_eye.prometheus_fleet.configs:
+        dest: /var/lib/prometheus-fleet/mirror
+      run_once: true
+      register: swept
+
+    - name: Publish its fields to Consul
+      skills_eye.prometheus_fleet.fields:
+        fields: "{{ extracted.fields }}"
+        servers: "{{ extracted.servers }}"
+        address: https://consul.example.com:8501
+        token_file: /etc/prometheus-fleet/consul.token
+      vars:
+        extracted: "{{ swept | skills_eye.prometheus_fleet.extract_fields }}"
+      run_once: true
+      delegate_to: localhost
+
+- name: Work on the store alone
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Publish by hand, to a directory
+      skills_eye.prometheus_fleet.fields:
+        store: directory
+        path: /tmp/prometheus-fleet-example
+        fields:
+          - name: company
+            origin: relabel
+            source_label: __meta_consul_service_metadata_company
+            servers: [prom-01]
+        servers:
+          prom-01: {status: ok, fields: [company]}
+        field_defaults:
+          category: business
+
+    - name: Say what is new without adding it, and remove what has been an orphan for a month
+      skills_eye.prometheus_fleet.fields:
+        store: directory
+        path: /tmp/prometheus-fleet-example
+        fields: []
+        servers: {}
+        new_fields: report
+        orphans: remove
+        orphan_grace: 30d
+
+    - name: Forget a server that was taken out of service
+      skills_eye.prometheus_fleet.fields:
+        store: directory
+        path: /tmp/prometheus-fleet-example
+        fields: []
+        servers: {}
+        forget_servers: [prom-01]
+
+    - name: Go back to the version before
+      skills_eye.prometheus_fleet.fields:
+        store: directory
+        path: /tmp/prometheus-fleet-example
+        state: rolled_back
+"""
+
+RETURN = r"""
+added:
+  description: Names of the fields that were added.
+  type: list
+  elements: str
+  returned: success
+  sample: [company, env]
+updated:
+  description: Names of the fields whose technical part was changed.
+  type: list
+  elements: str
+  returned: success
+  sample: [os]
+orphaned:
+  description: Names of the fields that became orphans.
+  type: list
+  elements: str
+  returned: success
+  sample: [rack]
+returned:
+  description: Names of the fields that were orphans and are there again.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+removed:
+  description: Names of the fields that were removed.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+missing:
+  description: Names of the fields that servers have and the document has not.
+  type: list
+  elements: str
+  returned: success
+  sample: [tenant]
+conflicts:
+  description: Technical attributes that a person changed by hand and that the sweep sees otherwise.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - field: os
+      attribute: regex
+      last_swept: ",(linux|windows),"
+      stored: ",(linux|windows|aix),"
+      swept: ",(lnx|win),"
+      kept: stored
+servers:
+  description: Names of the servers whose readings were written.
+  type: list
+  elements: str
+  returned: success
+  sample: [prom-01, prom-02]
+silent:
+  description: The servers that did not answer, with their status. Nothing of theirs was changed.
+  type: dict
+  returned: success
+  sample: {prom-03: unreachable}
+forgotten:
+  description: Names of the servers that were forgotten.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+statuses:
+  description: How many fields are in each status after this.
+  type: dict
+  returned: success
+  sample: {synced: 12, outdated: 1, orphan: 0, missing: 1}
+total_fields:
+  description: How many fields the document holds after this.
+  type: int
+  returned: success
+  sample: 13
+total_servers:
+  description: How many servers the store knows after this.
+  type: int
+  returned: success
+  sample: 40
+detail:
+  description: The form in which the document is written.
+  type: str
+  returned: success
+  sample: full
+last_updated:
+  description: When the document was last written.
+  type: str
+  returned: success
+  sample: "2026-01-31T08:15:00.120431+00:00"
+restored:
+  description: The entry of the history that was restored.
+  type: str
+  returned: with O(state=rolled_back)
+  sample: 20260130T081500.224310Z
+store:
+  description: Which store it is.
+  type: dict
+  returned: success
+  sample:
+    store: consul
+    address: http://127.0.0.1:8500
+    prefix: skills/cm/metadata
+    datacenter:
+    namespace:
+    partition:
+requests:
+  description: How many requests were made to the store.
+  type: int
+  returned: success
+  sample: 2
+attempts:
+  description: How many times the store was read and the change planned.
+  type: int
+  returned: success
+  sample: 1
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    Snapshot,
+    Store,
+    StoreError,
+    StoreRequirementError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import OURS
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import (
+    Manner,
+    Plan,
+    plan_publish,
+    plan_rollback,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import (
+    Outcome,
+    Planner,
+    publish,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import sweep_from
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import duration, stamp
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    return {
+        "state": {"type": "str", "choices": ["published", "rolled_back"], "default": "published"},
+        "fields": {"type": "list", "elements": "dict"},
+        "servers": {"type": "dict"},
+        "to": {"type": "str"},
+        "new_fields": {"type": "str", "choices": ["add", "report"], "default": "add"},
+        "field_defaults": {"type": "dict", "default": {}},
+        "on_conflict": {"type": "str", "choices": ["report", "sweep", "store"], "default": "report"},
+        "orphans": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
+        "orphan_grace": {"type": "str", "default": "7d"},
+        "forget_servers": {"type": "list", "elements": "str", "default": []},
+        "touch_after": {"type": "str"},
+        "history_keep": {"type": "int", "default": 10},
+        "adopt": {"type": "bool", "default": False},
+        "detail": {"type": "str", "choices": ["auto", "full", "shared", "brief"], "default": "auto"},
+        "source": {"type": "str", "default": "skills_eye.prometheus_fleet"},
+        "retry_seconds": {"type": "float", "default": 15.0},
+        "mode": {"type": "str", "default": "0644"},
+        **store_spec(),
+    }
+
+
+def file_mode(text: str) -> int:
+    """Octal digits as a number. Raises StoreError."""
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    # A mode that YAML read as an octal number arrives here as a decimal one, and is caught by this too.
+    if not 0o600 <= mode <= 0o777 or mode & 0o600 != 0o600:
+        raise StoreError(f"mode is {text!r}; give octal digits in quotes that let the owner read and write, like '0600'.")
+    return mode
+
+
+def rules_from(params: dict[str, Any], now: datetime) -> Rules:
+    """How to merge, as the options say. Raises StoreError."""
+    if taken := sorted(OURS & params["field_defaults"].keys()):
+        raise StoreError(f"field_defaults sets {', '.join(taken)}, but that is not presentation: take it out.")
+    if params["history_keep"] < 0:
+        raise StoreError("history_keep must be 0 or more.")
+    try:
+        touch_after = duration(params["touch_after"]) if params["touch_after"] else None
+        orphan_grace = duration(params["orphan_grace"])
+    except ValueError as fault:
+        raise StoreError(f"orphan_grace or touch_after: {fault}.") from fault
+    return Rules(
+        now=now,
+        new_fields=params["new_fields"],
+        orphans=params["orphans"],
+        orphan_grace=orphan_grace,
+        on_conflict=params["on_conflict"],
+        defaults=params["field_defaults"],
+        forget=params["forget_servers"],
+        touch_after=touch_after,
+    )
+
+
+def planner_from(params: dict[str, Any], store: Store, now: datetime) -> Planner:
+    """What the options want of a store. Raises StoreError where they cannot be right."""
+    rules = rules_from(params, now)
+    manner = Manner(
+        place=store.place,
+        pretty=params["store"] == "directory",
+        detail=params["detail"],
+        source=params["source"],
+        history_keep=params["history_keep"],
+        adopt=params["adopt"],
+    )
+    if params["state"] == "rolled_back":
+        return lambda snapshot: plan_rollback(snapshot, params["to"], rules, manner)
+
+    def plan(snapshot: Snapshot) -> Plan:
+        # Taken apart for every attempt, since a plan may hold on to parts of it.
+        sweep = sweep_from(params["fields"], params["servers"], stamp(now.replace(microsecond=0)))
+        return plan_publish(snapshot, sweep, rules, manner)
+
+    return plan
+
+
+def result_of(outcome: Outcome, store: Store) -> dict[str, Any]:
+    plan = outcome.plan
+    return {
+        "changed": outcome.changed,
+        **asdict(plan.report),
+        "total_fields": len(plan.document.fields),
+        "total_servers": len(plan.document.server_status),
+        "detail": plan.document.detail,
+        "last_updated": plan.document.last_updated,
+        **({"restored": plan.restored} if plan.restored else {}),
+        "store": store.facts(),
+        "requests": store.requests,
+        "attempts": outcome.attempts,
+    }
+
+
+def diff_of(plan: Plan, place: str) -> dict[str, str]:
+    return {
+        "before_header": place,
+        "after_header": place,
+        "before": _lines(plan.before),
+        "after": _lines(plan.after),
+    }
+
+
+def _lines(view: dict[str, Any]) -> str:
+    """An attribute on each line, under its field or server."""
+    lines = []
+    for part, items in sorted(view.items()):
+        for name, item in sorted(items.items()):
+            lines.append(f"{part} {name}")
+            lines += [f"  {key}: {compact(value)}" for key, value in sorted(item.items())]
+    return "".join(line + "\n" for line in lines)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        required_if=[("state", "published", ("fields", "servers")), ("store", "directory", ("path",))],
+        # Nothing secret is among the options but the token; this keeps a fleet's worth of data out of the system log.
+        no_log=True,
+    )
+    params = module.params
+    try:
+        store = store_from(params, mode=file_mode(params["mode"]))
+        planner = planner_from(params, store, datetime.now(UTC))
+        outcome = publish(store, planner, check_mode=module.check_mode, retry_seconds=params["retry_seconds"])
+    except StoreRequirementError as missing:
+        module.fail_json(msg=str(missing), exception=missing.traceback)
+    except StoreError as fault:
+        module.fail_json(msg=str(fault))
+    for conflict in outcome.plan.report.conflicts if params["on_conflict"] == "report" else []:
+        module.warn(
+            f"The {conflict['attribute']} of the field {conflict['field']} was changed by hand and differs from what "
+            "the sweep found; the stored one is kept. Set on_conflict to sweep or store to settle it."
+        )
+    result = result_of(outcome, store)
+    if module._diff:
+        result["diff"] = diff_of(outcome.plan, store.place("fields"))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
