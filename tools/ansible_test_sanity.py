@@ -23,7 +23,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 COPY = PROJECT / "build" / "sanity" / "ansible_collections" / "skills_eye" / "prometheus_fleet"
-HOME = PROJECT / ".cache" / "ansible-test-home"
+# Short: the first line of a script in its environments may hold 127 characters.
+HOME = PROJECT / ".cache" / "sanity"
 
 PIP_FROM_ENSUREPIP = '''\
 """Stands in for get-pip: pip out of ensurepip, then pip installs what get-pip was asked for."""

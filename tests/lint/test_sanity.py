@@ -24,7 +24,8 @@ def test_ansible_test_sanity() -> None:
         check=False,
     )
     if done.returncode != 0:
-        pytest.fail(done.stdout[-20000:], pytrace=False)
+        print(done.stdout)
+        pytest.fail(f"ansible-test sanity exited with {done.returncode}", pytrace=False)
     # A run that found nothing to test would pass too.
     assert 'Running sanity test "validate-modules"' in done.stdout
     assert 'Running sanity test "pylint"' in done.stdout

@@ -15,11 +15,13 @@ import yaml
 
 from tools.ansible_test_sanity import PROJECT, shipped_files
 
+# REUSE-IgnoreStart
 HEADER = (
     "Copyright (c) 2026, Prometheus Fleet contributors",
     "GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)",
     "SPDX-License-Identifier: GPL-3.0-or-later",
 )
+# REUSE-IgnoreEnd
 WITH_HEADER = {".py", ".yml", ".yaml", ".sh", ".toml", ".js", ".css", ".html"}
 # Configs of pretended servers look as they would there; REUSE.toml speaks for them.
 WITHOUT_HEADER = ("demo/trees/", "tests/fixtures/")
