@@ -1,0 +1,150 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page at its limits: a very large fleet, names of ill will, and the judgement of axe-core."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.report import samples
+from tests.integration.report.conftest import Write
+from tests.support.browser import DESKTOP, NARROW, Scheme, opened
+
+COUNT = "() => document.querySelectorAll('*').length"
+# 300 fields x 1,000 servers are 300,000 cells; this many elements are a page's furniture and the rows in sight.
+MOST_NODES = 3_000
+
+
+def test_a_large_fleet_needs_few_elements_wherever_one_scrolls(chromium: Browser, write: Write) -> None:
+    path = write(samples.fleet(300, 1000))
+    assert path.stat().st_size < 2_000_000
+    with opened(chromium, path) as view:
+        page = view.page
+        expect(page.locator("#fields-count")).to_have_text("300 fields on 1,000 servers")
+        assert page.evaluate(COUNT) < MOST_NODES
+        for frame, last in [("#fields-frame", "label_299"), ("#servers-frame", "prometheus-0999.site-10.example.net")]:
+            page.evaluate(f"() => {{ const f = document.querySelector('{frame}'); f.scrollTop = f.scrollHeight; }}")
+            expect(page.locator(f"{frame} tbody a", has_text=last)).to_be_visible()
+            assert page.evaluate(COUNT) < MOST_NODES
+        page.evaluate("() => { const f = document.querySelector('#fields-frame'); f.scrollLeft = f.scrollWidth; }")
+        strip = page.locator("#fields-frame tr", has_text="label_299").locator("canvas")
+        box = strip.bounding_box()
+        assert box is not None
+        assert box["width"] < DESKTOP[0]
+        strip.hover(position={"x": box["width"] - 3, "y": 20})
+        expect(page.locator("#tip")).to_contain_text("prometheus-0999")
+        page.locator("#columns-order").select_option("difference")
+        page.locator("#fields-search").fill("label_29")
+        expect(page.locator("#fields-count")).to_have_text("10 of 300 fields on 1,000 servers")
+        page.locator("#findings-more").click()
+        assert page.evaluate(COUNT) < MOST_NODES
+        assert view.complaints == []
+
+
+def test_the_keyboard_goes_through_a_large_fleet(chromium: Browser, write: Write) -> None:
+    with opened(chromium, write(samples.fleet(300, 400))) as view:
+        page = view.page
+        page.locator("#fields-frame tbody a").first.focus()
+        page.keyboard.press("End")
+        expect(page.locator(":focus")).to_have_text("label_299")
+        for _ in range(40):
+            page.keyboard.press("ArrowUp")
+        expect(page.locator(":focus")).to_have_text("label_259")
+        # Rows that the mouse scrolled away take the stop in the tab order with them: another takes their place.
+        page.evaluate("() => { document.querySelector('#fields-frame').scrollTop = 0; }")
+        expect(page.locator("#fields-frame tbody a", has_text="label_000")).to_be_visible()
+        assert page.locator("#fields-frame tbody a[tabindex='0']").count() == 1
+
+
+def test_the_most_different_servers_come_first(chromium: Browser, write: Write) -> None:
+    with opened(chromium, write(samples.small_fleet())) as view:
+        page = view.page
+        page.locator("#columns-order").select_option("difference")
+        canvas = page.locator("#fields-frame tr", has_text="tier").locator("canvas")
+        canvas.hover(position={"x": 10, "y": 20})
+        expect(page.locator("#tip")).to_have_text("prom-rec-01: absent")
+
+
+def test_hostile_names_are_text(chromium: Browser, write: Write) -> None:
+    path = write(samples.hostile_fleet())
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<script") == text.count("</script>") == 2
+    with opened(chromium, path) as view:
+        page = view.page
+        expect(page.get_by_role("heading", level=1)).to_have_text(samples.HOSTILE[0])
+        expect(page.locator("#fields-count")).to_have_text(
+            f"{len(samples.HOSTILE)} fields on {len(samples.HOSTILE)} servers"
+        )
+        page.locator("#findings-more").click()
+        for details in page.locator("#findings-list details").all()[:3]:
+            details.locator("summary").click()
+        for frame in ("#fields-frame", "#servers-frame"):
+            page.evaluate(f"() => {{ document.querySelector('{frame}').style.maxHeight = 'none'; }}")
+            expect(page.locator(f"{frame} tbody tr[data-index]")).to_have_count(len(samples.HOSTILE))
+            for link in page.locator(f"{frame} tbody a").all():
+                name = link.text_content()
+                link.click()
+                expect(page.locator("#inspector-title")).to_have_text(name or "", use_inner_text=False)
+                assert (
+                    page.evaluate(
+                        "() => document.querySelectorAll('#inspector script, #inspector img, #inspector svg').length"
+                    )
+                    == 0
+                )
+        page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+        assert (
+            page.evaluate("() => document.querySelectorAll('main img, main svg, main script, iframe, object').length")
+            == 0
+        )
+        assert page.title() == samples.HOSTILE[0]
+        assert view.complaints == []
+        assert all(url == path.as_uri() or url.startswith("data:") for url in view.requests)
+
+
+def test_a_link_to_any_name_finds_it(chromium: Browser, write: Write) -> None:
+    with opened(chromium, write(samples.hostile_fleet())) as view:
+        page = view.page
+        for name in samples.HOSTILE:
+            readable = name.replace("\udc80", "\ufffd")
+            page.evaluate("(name) => { location.hash = '#field-' + encodeURIComponent(name); }", readable)
+            page.wait_for_function(
+                "(name) => document.getElementById('inspector-title')?.textContent === name", arg=readable
+            )
+        assert view.complaints == []
+
+
+def test_the_policy_refuses_what_the_page_does_not_carry(chromium: Browser, write: Write) -> None:
+    with opened(chromium, write(samples.small_fleet())) as view:
+        page = view.page
+        page.evaluate(
+            """() => {
+                const script = document.createElement("script");
+                script.append("window.ran = 1");
+                document.body.append(script);
+            }"""
+        )
+        assert page.evaluate("() => window.ran") is None
+        markup = "() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken'; } catch { return 'refused'; } }"
+        assert page.evaluate(markup) == "refused"
+        assert page.evaluate("() => fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')") == "refused"
+        assert any("Content Security Policy" in line for line in view.complaints)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, NARROW])
+@pytest.mark.parametrize("fragment", ["", "#field-company", "#server-prom-rec-03"])
+def test_axe_finds_nothing_serious(
+    chromium: Browser, write: Write, scheme: Scheme, size: tuple[int, int], fragment: str
+) -> None:
+    path = write(samples.small_fleet())
+    with opened(chromium, path, fragment=fragment, size=size, scheme=scheme, bypass_policy=True) as view:
+        expect(view.page.locator("#inspector")).to_be_visible(visible=bool(fragment))
+        assert view.axe() == []
+
+
+def test_axe_would_find_what_is_hard_to_read(chromium: Browser, write: Write) -> None:
+    with opened(chromium, write(samples.small_fleet()), bypass_policy=True) as view:
+        view.page.evaluate("() => { document.getElementById('when').style.color = 'rgb(200, 200, 200)'; }")
+        assert any(line.startswith("color-contrast") for line in view.axe())

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.report_html import FilterModule, report_html
+from tests.integration.report import samples
+
+
+def carried(page: str) -> dict[str, Any]:
+    match = re.search('<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert match
+    return dict(json.loads(match[1]))
+
+
+def test_it_is_found_under_its_name() -> None:
+    assert FilterModule().filters() == {"report_html": report_html}
+
+
+def test_equal_runs_give_equal_pages() -> None:
+    assert report_html(**samples.small_fleet()) == report_html(**samples.small_fleet())
+
+
+def test_the_title_and_the_time_can_be_given() -> None:
+    page = carried(report_html({}, extracted={}, title="Edge & core", generated="2026-01-02T03:04:05+00:00"))
+    assert (page["title"], page["generated"]) == ("Edge & core", "2026-01-02T03:04:05+00:00")
+
+
+def test_the_time_is_now_with_its_zone_unless_given() -> None:
+    assert datetime.fromisoformat(carried(report_html({}, extracted={}))["generated"]).tzinfo is not None
+
+
+@pytest.mark.parametrize("nothing", [None, "", {}, []])
+def test_what_a_run_did_not_get_to_may_be_nothing(nothing: Any) -> None:
+    lists = nothing if nothing != {} else None
+    page = carried(report_html({}, extracted={}, drift=lists, routes=lists, stored=lists, published=None))
+    assert page["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"extracted": []}, "extracted must be a dict, got list"),
+        ({"extracted": {}, "drift": {"a": 1}}, "drift must be a list, got dict"),
+        ({"extracted": {}, "published": "no"}, "published must be a dict, got str"),
+    ],
+)
+def test_a_wrong_kind_of_argument_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        report_html({}, **arguments)
