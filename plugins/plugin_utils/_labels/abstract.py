@@ -90,14 +90,19 @@ class Family:
 
 @dataclass(slots=True)
 class State:
-    """A label set that is known in part. open_kind: labels beside those named may exist, and what sets them."""
+    """A label set that is known in part.
+
+    open_kind: labels beside those named may exist, and what sets them. open_start: of those, only labels that a rule
+    names and that begin so; empty for any label.
+    """
 
     cells: dict[str, Cell] = field(default_factory=dict)
     families: list[Family] = field(default_factory=list)
     open_kind: str | None = None
+    open_start: str = ""
 
     def copy(self) -> State:
-        return State(dict(self.cells), list(self.families), self.open_kind)
+        return State(dict(self.cells), list(self.families), self.open_kind, self.open_start)
 
 
 @dataclass(slots=True)
@@ -170,6 +175,8 @@ class _Machine:
         return (ABSENT, *(Alternative(UNKNOWN, (root,), chain) for root, chain in dict.fromkeys(roots)))
 
     def _open_has(self, name: str) -> bool:
+        if not name.startswith(self.state.open_start):
+            return False
         return all(compiled(wanted).matches(name) for wanted in self._open_requires) and not any(
             compiled(unwanted).matches(name) for unwanted in self._open_rejects
         )
@@ -322,7 +329,7 @@ class _Machine:
         for family in self.state.families:
             if pattern.can_match(family.name):
                 families.extend(self._map_family(index, rule, family, copied))
-        if self.state.open_kind is not None:
+        if self.state.open_kind is not None and not self.state.open_start:
             everything = Family((Hole(1, ".+"),), "*", self.state.open_kind)
             families.extend(self._map_family(index, rule, everything, copied))
         for target, cells in copied.items():

@@ -134,10 +134,11 @@ def merge_sources(value: Node) -> list[Mapping]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a text, and the line (from 1)."""
+    """What is wrong with a text, and the line (from 1). severity as in model.Problem."""
 
     line: int
     message: str
+    severity: str = "error"
 
 
 @dataclass(slots=True)
@@ -326,5 +327,5 @@ class _Builder:
         except yaml.MarkedYAMLError as error:
             line = _described(error)[0]
         self.faults.append(
-            Fault(line, "holds more than one YAML document; only the first is read: keep one in each file")
+            Fault(line, "holds more than one YAML document; only the first is read: keep one in each file", "warning")
         )

@@ -58,11 +58,15 @@ class ServerConfigs:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong in a file. line counts from 1; 0 means the file as a whole."""
+    """Something wrong in a file. line counts from 1; 0 means the file as a whole.
+
+    severity is "error" for what the server's program refuses, "warning" for what it takes but hardly means.
+    """
 
     file: str
     line: int
     message: str
+    severity: str = "error"
 
     def as_dict(self) -> dict[str, Any]:
-        return {"file": self.file, "line": self.line, "message": self.message}
+        return {"file": self.file, "line": self.line, "message": self.message, "severity": self.severity}
