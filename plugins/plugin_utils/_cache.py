@@ -1,0 +1,275 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tiers in front of the store: memory of this process, then Ansible's cache plugin, then the sources themselves.
+
+A tier keeps what a source gave, with the time when it gave it; a source (the store, a live sweep) is asked when no tier
+holds an answer that is young enough. Nothing here knows what a document means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import cache_loader
+
+Document = dict[str, Any]
+# An entry of another form is dropped, not misread.
+ENTRY_VERSION = 1
+
+
+class CacheError(Exception):
+    """No tier and no source could answer; the text says why each could not."""
+
+
+class SourceError(Exception):
+    """A source could not answer; the text is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a source gave. fetched: when, in seconds since the epoch; source: its name."""
+
+    document: Document
+    fetched: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document and where it came from. age in seconds since its source gave it; reason says why it is stale."""
+
+    document: Document
+    tier: str
+    age: float
+    stale: bool = False
+    reason: str | None = None
+
+
+class Tier(Protocol):
+    """Keeps answers. A tier that cannot be used warns and holds nothing; it never fails the lookup."""
+
+    name: str
+    max_age: float
+
+    def get(self, key: str) -> Kept | None: ...
+    def put(self, key: str, kept: Kept) -> None: ...
+    def drop(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """fetch returns a document, or None where there is none yet; it raises SourceError.
+
+    age tells how old a document is by its own word, in seconds; older than max_age (None: any age) is not good enough.
+    """
+
+    name: str
+    fetch: Callable[[], Document | None]
+    age: Callable[[Document], float] = lambda _document: 0.0
+    max_age: float | None = None
+
+
+class Memory:
+    """The memory of this process, shared by all its lookups."""
+
+    name = "memory"
+    _kept: dict[str, Kept] = {}  # noqa: RUF012  (shared on purpose)
+
+    def __init__(self, max_age: float) -> None:
+        self.max_age = max_age
+
+    def get(self, key: str) -> Kept | None:
+        return self._kept.get(key)
+
+    def put(self, key: str, kept: Kept) -> None:
+        self._kept[key] = kept
+
+    def drop(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+
+class PluginCache:
+    """One of Ansible's cache plugins, by name. connection is its directory or address; files are ours alone (0600)."""
+
+    name = "cache"
+
+    def __init__(
+        self,
+        plugin: str,
+        connection: str,
+        prefix: str,
+        max_age: float,
+        warn: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self.max_age = max_age
+        self._warn = warn
+        self._directory = None if "://" in connection else Path(connection).expanduser()
+        if self._directory and not self._directory.exists():
+            with contextlib.suppress(OSError):
+                self._directory.mkdir(mode=0o700, parents=True)
+        # Expiry is by max_age here, so that an old answer is still there when its source fails.
+        try:
+            self._plugin = cache_loader.get(plugin, _uri=connection, _prefix=prefix, _timeout=0)
+        except AnsibleError as error:
+            raise CacheError(f"the cache plugin {plugin} cannot be used: {error}") from error
+        if self._plugin is None:
+            raise CacheError(f"there is no cache plugin {plugin}: see ansible-doc -t cache -l, and set cache_plugin")
+
+    def get(self, key: str) -> Kept | None:
+        try:
+            entry = self._plugin.get(key)
+        except KeyError:
+            return None
+        except (AnsibleError, OSError) as error:
+            self._drop_damaged(key, str(error))
+            return None
+        kept = _entry_of(entry)
+        if kept is None:
+            self._drop_damaged(key, "it has another form")
+        return kept
+
+    def put(self, key: str, kept: Kept) -> None:
+        entry = {"version": ENTRY_VERSION, "fetched": kept.fetched, "source": kept.source, "document": kept.document}
+        try:
+            self._plugin.set(key, entry)
+            # File plugins let the group and others read; they may put a version in front of the name.
+            for file in self._directory.glob(f"*{key}") if self._directory else ():
+                file.chmod(0o600)
+        except (AnsibleError, OSError) as error:
+            self._warn(f"The answer could not be kept in the local cache: {error}")
+
+    def drop(self, key: str) -> None:
+        with contextlib.suppress(KeyError, AnsibleError, OSError):
+            self._plugin.delete(key)
+
+    def _drop_damaged(self, key: str, why: str) -> None:
+        self._warn(f"A damaged entry of the local cache was dropped: {why}")
+        self.drop(key)
+
+
+def _entry_of(entry: object) -> Kept | None:
+    """The entry that put() wrote, or None for anything else."""
+    if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
+        return None
+    document, fetched, source = entry.get("document"), entry.get("fetched"), entry.get("source")
+    if not isinstance(document, dict) or not isinstance(fetched, (int, float)) or not isinstance(source, str):
+        return None
+    return Kept(document, float(fetched), source)
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float) -> Iterator[bool]:
+    """Hold the lock file; yields False when it could not be had in time: work without it is wasteful, not wrong."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+    except OSError:
+        yield False
+        return
+    with file:
+        deadline = time.monotonic() + seconds
+        held = _try_lock(file.fileno())
+        while not held and time.monotonic() < deadline:
+            time.sleep(0.05)
+            held = _try_lock(file.fileno())
+        yield held
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Tiers from near to far, then sources in the order in which they are asked.
+
+    max_stale: how old an answer may be, in seconds, that is given when every source fails; None gives none.
+    lock_file: held while sources are asked, so that processes which find the tiers empty at once ask once.
+    """
+
+    tiers: Sequence[Tier]
+    sources: Sequence[Source]
+    max_stale: float | None = None
+    lock_file: Path | None = None
+    lock_timeout: float = 60.0
+    clock: Callable[[], float] = time.time
+
+    def answer(self, key: str, *, refresh: bool = False) -> Answer:
+        """The nearest answer that is young enough. Raises CacheError.
+
+        With refresh no tier is believed that was filled before this call, and the last source is asked alone.
+        """
+        started = self.clock()
+        fallback = self._last_resort(key)
+        if refresh:
+            for tier in self.tiers:
+                tier.drop(key)
+        elif found := self._from_tiers(key):
+            return found
+        with locked(self.lock_file, self.lock_timeout) if self.lock_file else contextlib.nullcontext(True):
+            # Somebody else may have asked while we waited for the lock.
+            found = self._from_tiers(key, since=started if refresh else None)
+            return found or self._from_sources(key, self.sources[-1:] if refresh else self.sources, fallback)
+
+    def _from_tiers(self, key: str, since: float | None = None) -> Answer | None:
+        for position, tier in enumerate(self.tiers):
+            kept = tier.get(key)
+            if kept is None or (since is not None and kept.fetched < since):
+                continue
+            age = self.clock() - kept.fetched
+            if 0 <= age <= tier.max_age:
+                for nearer in self.tiers[:position]:
+                    nearer.put(key, kept)
+                return Answer(kept.document, tier.name, age)
+        return None
+
+    def _from_sources(self, key: str, sources: Sequence[Source], fallback: tuple[Kept, str] | None) -> Answer:
+        reasons = []
+        for source in sources:
+            try:
+                document = source.fetch()
+            except SourceError as error:
+                reasons.append(f"{source.name}: {error}")
+                continue
+            if document is None:
+                reasons.append(f"{source.name}: nothing has been published there yet")
+                continue
+            age = source.age(document)
+            kept = Kept(document, self.clock() - age, source.name)
+            if source.max_age is not None and age > source.max_age:
+                reasons.append(f"{source.name}: what is there is {age:.0f} s old, and max_age is {source.max_age:g} s")
+                if fallback is None or kept.fetched >= fallback[0].fetched:
+                    fallback = kept, source.name
+                continue
+            # From here on its age counts from this reading, which vouches for it.
+            kept = Kept(document, self.clock(), source.name)
+            for tier in self.tiers:
+                tier.put(key, kept)
+            return Answer(document, source.name, age)
+        reason = "; ".join(reasons) or "no source may be asked"
+        if fallback is not None and self.max_stale is not None:
+            last, held_by = fallback
+            age = self.clock() - last.fetched
+            if age <= self.max_stale:
+                return Answer(last.document, held_by, age, stale=True, reason=reason)
+            reason += f"; the last answer is {age:.0f} s old, and max_stale is {self.max_stale:g} s"
+        raise CacheError(reason)
+
+    def _last_resort(self, key: str) -> tuple[Kept, str] | None:
+        """The youngest answer that any tier holds, however old; read before a refresh drops it."""
+        if self.max_stale is None:
+            return None
+        held = [(kept, tier.name) for tier in self.tiers if (kept := tier.get(key))]
+        return max(held, key=lambda pair: pair[0].fetched, default=None)
