@@ -38,6 +38,7 @@ _KEY = re.compile(
 _JSON_KEY = re.compile(r"(\"(?:[^\"\\]|\\.){1,400}\")[ \t]{0,40}:")
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]+)*")
 _NOTHING = re.compile(r"(?:[&!*]\S*[ \t]*|[|>][-+0-9]{0,3}[ \t]*)*(?:#.*)?$")
+_BLOCK = re.compile(r"(?:[&!]\S*[ \t]+)*[|>]")
 _MASKED = re.compile(rf"(?:{MASK.pattern}|\"{MASK.pattern}\"|'{MASK.pattern}')[ \t,\]}}]*(?:#.*)?$")
 _EMPTY = re.compile(r"(?:null|~|\"\"|''|true|false)?[ \t]*,?[ \t]*(?:#.*)?$")
 # In flow style: strings, signs, plain scalars; a quote that nothing closes takes the rest of the line.
@@ -45,24 +46,35 @@ _FLOW = re.compile(
     r"\"(?:[^\"\\]|\\.){0,20000}\"|'(?:[^']|''){0,20000}'|[\"'].*|[{}\[\],]|:(?=[\s\"'\[{]|$)"
     r"|(?:[^{}\[\],:\"'\s]|:(?=\S))[^{}\[\],:]*(?::(?=[^\s\"'\[{])[^{}\[\],:]*)*"
 )
+# A replacement that is the same for all targets.
+_CONSTANT = re.compile(
+    rf"\breplacement[\"']?[ \t]{{0,8}}:[ \t]{{0,8}}(?![\"']?{MASK.pattern})([^\s$,}}]{{1,400}})(?=[\s,}}]|$)"
+)
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 _MAX_OPEN = 200
 
 
 class _Open(NamedTuple):
-    """A key whose value is on the lines below."""
+    """A key whose value is on the lines below. whole: it is one string, so what looks like a key in it is none."""
 
     indent: int
     place: Place
     commented: bool
+    whole: bool = False
 
 
 class LineReader:
     """Goes through the lines of one text and tells where secrets stand on each."""
 
-    def __init__(self, *, trusted: bool = False) -> None:
-        """Take whether the text is sound YAML, so that only its comments are asked about."""
+    def __init__(self, *, trusted: bool = False, quoted: bool = False, wary: bool = False) -> None:
+        """Take what the text is.
+
+        trusted: sound YAML, so that only its comments are asked about. quoted: the content of a string. wary: some
+        relabel rule writes into a secret URL parameter, so each constant that a rule writes may be that secret.
+        """
         self._trusted = trusted
+        self._quoted = quoted
+        self._wary = wary
         self._open: list[_Open] = []
         self._quote = ""
         self._in_private_key = False
@@ -90,9 +102,13 @@ class LineReader:
                     self._quote = ""
                 return _rest(line, _indent(line))
             self._quote = ""
-        if self._flow:
-            return merged([*self._scan_flow(line, 0), *shaped(line, in_line=True)])
-        return self._entry(line, 0, commented=False)
+        # Braces that stay open are followed, but a line that reads like a setting of its own is believed as well.
+        found = _scan_flow(line, 0, self._flow) if self._flow else []
+        if self._wary and (constant := _CONSTANT.search(line)):
+            found.append(constant.span(1))
+        if "\\n" in line and not self._quoted:
+            found.extend(_of_escaped_lines(line))
+        return merged([*found, *self._entry(line, 0, commented=False)])
 
     def _commented(self, line: str, comment: re.Match[str]) -> list[Span]:
         key_lines = self._private_key(line)
@@ -122,6 +138,10 @@ class LineReader:
             return _rest(line, begin.end()) if rest else []
         return None
 
+    def _shaped(self, line: str, kind: Kind = Kind.PLAIN) -> list[Span]:
+        address = kind is Kind.ADDRESS or not self._trusted
+        return shaped(line, address=address, pattern=kind is Kind.PATTERN, in_line=True)
+
     def _note(self, line: str) -> None:
         """Follow the keys of sound YAML without asking for secrets."""
         start = _indent(line)
@@ -147,40 +167,42 @@ class LineReader:
         parent = self._open[-1].place if self._open else ANY
         place = parent.child(_unquoted(key.group(1)))
         rest = line[key.end() :].strip()
-        if _NOTHING.match(rest) and len(self._open) < _MAX_OPEN:
-            self._open.append(_Open(at, place, commented))
+        # The value of a secret may go on in the next lines even if it begins in this one.
+        if (_NOTHING.match(rest) or masks(place.kind)) and len(self._open) < _MAX_OPEN:
+            self._open.append(_Open(at, place, commented, _BLOCK.match(rest) is not None))
         return place
 
     def _entry(self, line: str, begin: int, *, commented: bool) -> list[Span]:
         start = begin + _indent(line[begin:])
-        self._leave(line, start, commented=commented)
         dashes = _DASHES.match(line, start)
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
+        # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off.
+        if key or not (self._open and masks(self._open[-1].place.kind)):
+            self._leave(line, start, commented=commented)
         above = self._open[-1].place if self._open else ANY
+        if self._open and self._open[-1].whole and masks(above.kind) and (not commented or self._open[-1].commented):
+            return _rest(line, start)
         if key is None:
             if at >= len(line.rstrip()):
                 return []
-            if line[at] in "{[" and not masks(above.kind):
-                self._flow = [above]
-                found = self._scan_flow(line, at)
-                return merged([*found, *shaped(line, in_line=True)])
+            if line[at] in "{[" and not line.startswith("{{", at) and not masks(above.kind):
+                return merged([*self._flow_value(line, at, above), *self._shaped(line)])
             # A comment below a secret's key may be prose about it; what it says of secrets, pairs() finds.
             if masks(above.kind) and not (commented and not self._open[-1].commented):
                 return [] if _MASKED.match(line, at) else _rest(line, at)
-            return merged([*shaped(line, in_line=True), *([] if commented else pairs(line))])
+            return merged([*self._shaped(line), *([] if commented else pairs(line))])
         place = self._enter(line, key, at, commented=commented)
         value = key.end() + _indent(line[key.end() :])
         properties = _PROPERTIES.match(line, value)
         value = properties.end() if properties else value
         if value >= len(line.rstrip()) or _NOTHING.match(line, value):
             return []
-        if masks(place.kind):
+        if masks(place.kind) and not (place.keys and line[value] in "{["):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
-            self._flow = [place]
-            return merged([*self._scan_flow(line, value), *shaped(line, in_line=True)])
-        found = shaped(line, address=place.kind is Kind.ADDRESS, pattern=place.kind is Kind.PATTERN, in_line=True)
+            return merged([*self._flow_value(line, value, place), *self._shaped(line)])
+        found = self._shaped(line, place.kind)
         return merged([*found, *pairs(line)]) if place is TEXT or place is ANY else found
 
     def _mask_value(self, line: str, value: int, place: Place) -> list[Span]:
@@ -191,44 +213,63 @@ class LineReader:
         quote = line[value]
         if quote in "\"'" and quote not in line[value + 1 :]:
             self._quote = quote
-        if quote in "{[" and not _balanced(line[value:]):
-            self._flow = [place]
+        if quote in "{[" and not self._flow:
+            _scan_flow(line, value, flow := [place])
+            self._flow = flow
         return _rest(line, value)
 
-    def _scan_flow(self, line: str, at: int) -> list[Span]:
-        """The secrets of a line inside braces or brackets, which may stay open at its end."""
-        found: list[Span] = []
-        pending: re.Match[str] | None = None
-        place: Place | None = None
-        for token in _FLOW.finditer(line, at):
-            sign = token.group()
-            if sign in {"{", "["}:
-                if len(self._flow) < _MAX_OPEN:
-                    self._flow.append(place or self._flow[-1])
-                pending = place = None
-            elif sign in {"}", "]"}:
-                if pending and place is None:
-                    found.extend(_flow_scalar(pending, self._flow[-1]))
-                self._flow.pop()
-                pending = place = None
-                if len(self._flow) <= 1:
-                    self._flow = []
-                    break
-            elif sign == ",":
-                if pending and place is None:
-                    found.extend(_flow_scalar(pending, self._flow[-1]))
-                pending = place = None
-            elif sign == ":":
-                if pending:
-                    place = self._flow[-1].child(_unquoted(pending.group().strip()))
-                pending = None
-            elif place is not None:
-                found.extend(_flow_scalar(token, place))
-            else:
-                pending = token
-        if self._flow and pending and place is None:
-            found.extend(_flow_scalar(pending, self._flow[-1]))
+    def _flow_value(self, line: str, at: int, place: Place) -> list[Span]:
+        """The secrets of a value in braces or brackets; if it stays open, the next lines belong to it."""
+        flow = [place]
+        found = _scan_flow(line, at, flow)
+        if flow and not self._flow:
+            self._flow = flow
         return found
+
+
+def _scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
+    """The secrets of a line inside braces or brackets. flow: the places that are open; it is kept up to date."""
+    found: list[Span] = []
+    # A scalar that may be a key or an item, and the place of the value that follows a key.
+    pending: re.Match[str] | None = None
+    place: Place | None = None
+    for token in _FLOW.finditer(line, at):
+        sign = token.group()
+        if sign in {"{", "["}:
+            if len(flow) < _MAX_OPEN:
+                flow.append(place or flow[-1])
+            pending = place = None
+        elif sign in {"}", "]", ","}:
+            if pending and place is None:
+                found.extend(_flow_scalar(pending, flow[-1]))
+            pending = place = None
+            if sign == ",":
+                continue
+            flow.pop()
+            if len(flow) <= 1:
+                flow.clear()
+                return found
+        elif sign == ":":
+            place = flow[-1].child(_unquoted(pending.group().strip())) if pending else place
+            pending = None
+        elif place is not None:
+            found.extend(_flow_scalar(token, place))
+        else:
+            pending = token
+    if pending and place is None:
+        found.extend(_flow_scalar(pending, flow[-1]))
+    return found
+
+
+def _of_escaped_lines(line: str) -> list[Span]:
+    """The secrets of a config that is quoted as one string, its line breaks written as escapes."""
+    reader = LineReader(quoted=True)
+    found: list[Span] = []
+    begin = 0
+    for piece in line.split("\\n"):
+        found.extend((begin + start, begin + end) for start, end in reader.secrets(piece))
+        begin += len(piece) + 2
+    return found
 
 
 def _flow_scalar(token: re.Match[str], place: Place) -> list[Span]:
@@ -239,10 +280,6 @@ def _flow_scalar(token: re.Match[str], place: Place) -> list[Span]:
     if _MASKED.match(text) or _EMPTY.fullmatch(text):
         return []
     return [(token.start(), token.start() + len(text))]
-
-
-def _balanced(text: str) -> bool:
-    return text.count("{") + text.count("[") <= text.count("}") + text.count("]")
 
 
 def _indent(line: str) -> int:

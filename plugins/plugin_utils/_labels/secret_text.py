@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import IntEnum
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     parameter_names_a_secret,
@@ -55,6 +56,13 @@ _TOKENS = re.compile(
         )
     )
 )
+# One of these stands in whatever _TOKENS finds, but for the tokens of Telegram's bots.
+_TOKEN_HINTS = (
+    "hooks.", "/webhooks/", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_",
+    "ghs_", "ghr_", "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "AKIA", "ASIA", "eyJ", "$2", "earer",
+    "EARER", "asic", "ASIC",
+)  # fmt: skip
+_BOT_TOKEN = re.compile(r"\d{8}:[\w-]{35}")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(.{1,20000}?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
 )
@@ -62,8 +70,8 @@ PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 
 _PAIR = re.compile(
-    r"(?<![\w.-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-]key|pwd))"
-    r"[\"']?(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?=[^\s])",
+    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-]key|pwd))"
+    r"\\?[\"']?(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])",
     re.IGNORECASE,
 )
 
@@ -73,9 +81,13 @@ def may_hold(text: str) -> bool:
     return (
         ("://" in text and "@" in text)
         or _QUERY.search(text) is not None
-        or _TOKENS.search(text) is not None
+        or (_hints_at_token(text) and _TOKENS.search(text) is not None)
         or "PRIVATE KEY-----" in text
     )
+
+
+def _hints_at_token(text: str) -> bool:
+    return any(hint in text for hint in _TOKEN_HINTS) or _BOT_TOKEN.search(text) is not None
 
 
 def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line: bool = False) -> list[Span]:
@@ -89,7 +101,8 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_user_info(value, pattern=pattern, in_line=in_line))
     if "=" in value:
         found.extend(_parameters(value, address=address))
-    found.extend(match.span(match.lastindex or 0) for match in _TOKENS.finditer(value))
+    if len(value) > 20 and _hints_at_token(value):
+        found.extend(match.span(match.lastindex or 0) for match in _TOKENS.finditer(value))
     if "PRIVATE KEY-----" in value:
         found.extend(match.span(1) for match in _PRIVATE_KEY.finditer(value))
     return merged((start, end) for start, end in found if not _is_masked(value[start:end])) if found else found
@@ -172,22 +185,32 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 # ---- secrets that were found, seen again elsewhere ----
 
 
-def is_telling(value: str) -> bool:
+class Elsewhere(IntEnum):
+    """Where a text that equals a secret is met again; the more a change there would break, the surer it must be."""
+
+    COMMENT = 0
+    VALUE = 1
+    KEY = 2
+
+
+def is_telling(value: str, where: Elsewhere) -> bool:
     """Whether a secret is so particular that the same text elsewhere is that secret and not a common word."""
-    if len(value) < 6 or MASK.search(value) or "{{" in value or value.startswith("${"):
+    if len(value) < 6 or MASK.search(value) or "{{" in value or value.startswith("${") or len(set(value)) < 6:
         return False
     digit = any(char.isdigit() for char in value)
     letter = any(char.isalpha() for char in value)
+    if where is Elsewhere.KEY:
+        return digit and letter and len(value) >= 12
+    if where is Elsewhere.VALUE:
+        return len(value) >= 20 or (digit and letter and len(value) >= 8)
     sign = any(not char.isalnum() and not char.isspace() for char in value)
     mixed = value.lower() != value and value.upper() != value and not value.istitle()
-    if len(value) < 8:
-        return digit and letter
-    return (digit and (letter or sign)) or sign or mixed or len(value) >= 16
+    return (digit and letter) or (len(value) >= 8 and (sign or mixed)) or len(value) >= 16
 
 
-def repeated(values: Iterable[str]) -> re.Pattern[str] | None:
+def repeated(values: Iterable[str], where: Elsewhere) -> re.Pattern[str] | None:
     """A pattern that finds these secrets, and masks, so that a mask is never searched for secrets."""
-    telling = sorted({value for value in values if is_telling(value)}, key=len, reverse=True)[:500]
+    telling = sorted({value for value in values if is_telling(value, where)}, key=len, reverse=True)[:500]
     if not telling:
         return None
     words = (

@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     MASK,
+    Elsewhere,
     Span,
     merged,
     repeated,
@@ -47,8 +48,8 @@ _VARIABLE = re.compile(r"\$(?:\{\w+\}|\w+)")
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")
 _GAP = re.compile(r"(?:\s|#[^\r\n]*)*")
 _COMMENT = re.compile(r"(?:^|(?<=[ \t\r\n\"'\]}]))#[^\r\n\x85\u2028\u2029]*")
-# A block scalar that holds a config of its own has lines like this one.
-_KEY_LINE = re.compile(r"^[ \t]*(?:- +)?[\w\"'-]+:(?: |$)", re.MULTILINE)
+# A string that holds a config of its own, or a private key, has lines like this one.
+_KEY_LINE = re.compile(r"^[ \t]*(?:(?:- +)?[\w\"'-]+:(?: |$)|-----BEGIN )", re.MULTILINE)
 
 
 class UnreadableError(Exception):
@@ -145,6 +146,7 @@ class Tree:
         self.text = text
         self._items = _items(text)
         self._kinds: dict[int, Kind] = {}
+        self._keys: set[int] = set()
         self._aliases: list[tuple[int, Place]] = []
         self._follow_all()
 
@@ -216,6 +218,7 @@ class Tree:
 
     def _key_place(self, index: int, frame: _Frame) -> Place:
         item = self._items[index]
+        self._keys.add(index)
         if item.type == "a":
             target = self._targets[index]
             item = self._items[target] if target >= 0 else item
@@ -242,7 +245,7 @@ class Tree:
     def edits(self, *, look_inside: bool) -> list[Edit]:
         """What to cut, in the order of the text. look_inside: some string may show a secret by its shape."""
         found: list[Edit] = []
-        rest: list[tuple[_Item, Kind]] = []
+        rest: list[tuple[int, Kind]] = []
         known: list[str] = []
         for index, item in enumerate(self._items):
             if item.type != "s":
@@ -252,13 +255,15 @@ class Tree:
                 found.extend(self._mask_whole(item))
                 known.extend(_lessons(item.value, kind))
             elif item.value:
-                rest.append((item, kind))
-        pattern = repeated(known)
-        if look_inside or pattern:
-            for item, kind in rest:
+                rest.append((index, kind))
+        in_values, in_keys = repeated(known, Elsewhere.VALUE), repeated(known, Elsewhere.KEY)
+        for index, kind in rest:
+            item = self._items[index]
+            if look_inside or in_values or "\n" in item.value:
+                pattern = in_keys if index in self._keys else in_values
                 found.extend(self._mask_parts(item, kind, pattern, look_inside=look_inside))
         if "#" in self.text:
-            found.extend(self._comments(pattern))
+            found.extend(self._comments(repeated(known, Elsewhere.COMMENT)))
         found.sort(key=lambda edit: (edit.start, edit.end))
         return found
 
@@ -302,6 +307,8 @@ class Tree:
         spans: list[Span] = repetitions(pattern, value)
         if look_inside:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
+        if "\n" in value and _KEY_LINE.search(value):
+            spans.extend(_of_lines(value))
         if not spans:
             return []
         spans = merged(spans)
@@ -372,6 +379,16 @@ class Tree:
             ]
             edits.extend(Edit(base + a, base + b, self.text[base + a : base + b]) for a, b in merged(spans))
         return edits
+
+
+def _of_lines(value: str) -> list[Span]:
+    """The secrets of a config that is quoted as a string."""
+    reader = LineReader()
+    return [
+        (begin + start, begin + end)
+        for begin, line in _lines(value, 0, len(value))
+        for start, end in reader.secrets(line.rstrip("\r\n\x85\u2028\u2029"))
+    ]
 
 
 def _within(scalars: list[tuple[int, int, str | None]], position: int, index: int) -> bool:

@@ -19,8 +19,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
+    parameter_names_a_secret,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     MASK,
+    Elsewhere,
     may_hold,
     merged,
     pairs,
@@ -45,6 +49,7 @@ _ESCAPES = re.compile(r"\\[xuU]")
 _MAX_CHARACTERS = 64 * 1024 * 1024
 _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
+_PARAMETERS = re.compile(r"__param_(\w{1,80})")
 _BREAKS = re.compile(r"(\r\n|[\r\n\x85\u2028\u2029])")
 
 
@@ -156,7 +161,7 @@ class Redactor:
 
 def _line_edits(text: str) -> list[Edit]:
     """The secrets of a text that is no sound YAML, line by line."""
-    reader = LineReader()
+    reader = LineReader(wary="__param_" in text and any(map(parameter_names_a_secret, _PARAMETERS.findall(text))))
     lines: list[tuple[int, str, list[tuple[int, int]]]] = []
     known: list[str] = []
     position = 0
@@ -166,7 +171,7 @@ def _line_edits(text: str) -> list[Edit]:
             lines.append((position, part, spans))
             known.extend(part[start:end].strip("\"' ,") for start, end in spans)
         position += len(part)
-    pattern = repeated(known)
+    pattern = repeated(known, Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
         for start, end in merged([*spans, *repetitions(pattern, line)]):

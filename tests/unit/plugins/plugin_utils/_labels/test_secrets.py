@@ -1,0 +1,294 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+
+MASK = re.compile(r"<secret:[0-9a-f]{4}>")
+REDACTOR = Redactor(b"a salt for tests")
+
+
+def redact(text: str) -> str:
+    return REDACTOR.redact(text).text
+
+
+def anonymous(text: str) -> str:
+    """The redacted text with one sign for every mask."""
+    return MASK.sub("M", redact(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a:\n  password: abc # why\nb: 1\n", "a:\n  password: M # why\nb: 1\n", id="plain"),
+        pytest.param("password:   'it''s'\n", "password:   'M'\n", id="single quotes"),
+        pytest.param('password: "a\\tb"\n', 'password: "M"\n', id="double quotes"),
+        pytest.param("{password: abc, user: b}\n", '{password: "M", user: b}\n', id="flow style is quoted"),
+        pytest.param('{"password": 12345}', '{"password": "M"}', id="a number in JSON becomes a string"),
+        pytest.param("password: |\n  one\n  two\n\nb: 1\n", "password: |\n  M\n\n\nb: 1\n", id="literal block"),
+        pytest.param("password: >-\n    one\n\n    two\nb: 1\n", "password: >-\n    M\n\n\nb: 1\n", id="folded block"),
+        pytest.param("a:\n- password: |2\n     one\n    two\n", "a:\n- password: |2\n     M\n\n", id="indented block"),
+        pytest.param("password: one\n  two\n  three\nb: 1\n", 'password: "M"\n\n  \nb: 1\n', id="plain lines"),
+        pytest.param('{password: "one\n   two", b: 1}\n', '{password: "M"\n   , b: 1}\n', id="quoted lines"),
+        pytest.param("password: &x !!str abc\nb: *x\n", "password: &x !!str M\nb: *x\n", id="anchor and tag"),
+        pytest.param("password: !!int 123\n", "password:  M\n", id="a tag that no mask can have goes"),
+        pytest.param('"pass\\u0077ord": abc\n', '"pass\\u0077ord": M\n', id="escaped key"),
+        pytest.param("? password\n: abc\n", "? password\n: M\n", id="explicit key"),
+        pytest.param("password: abc\r\nb: 1\r\n", "password: M\r\nb: 1\r\n", id="CRLF"),
+        pytest.param("\ufeffpassword: abc\nb: 1\n", "\ufeffpassword: M\nb: 1\n", id="byte order mark"),
+        pytest.param('{\n\t"password":\t"abc"\n}\n', '{\n\t"password":\t"M"\n}\n', id="tabs"),
+        pytest.param("a: 1\n---\npassword: abc\n", "a: 1\n---\npassword: M\n", id="second document"),
+        pytest.param("é: 😀\npassword: abc\n", "é: 😀\npassword: M\n", id="wide characters before it"),
+        pytest.param("password: [abc, {a: def}]\n", 'password: ["M", {a: "M"}]\n', id="all below a secret's key"),
+        pytest.param("basic_auth: user:pass\n", "basic_auth: M\n", id="credentials of the wrong type"),
+    ],
+)
+def test_only_the_secret_is_replaced(text: str, expected: str) -> None:
+    assert anonymous(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password_file: /etc/pw\nbearer_token_file: /t\nclient_secret_ref: name\n",
+        "basic_auth: {username: bob}\n",
+        "password:\nsecret: ~\ntoken: null\napi_key: ''\n",
+        "use_token: true\nuse_api_key: false\n",
+        "scrape_configs:\n- params: {module: [http_2xx], target: [a]}\n",
+        "scrape_configs:\n- static_configs: [{targets: ['https://h.example:443/?page=1#a@b']}]\n",
+        "scrape_configs:\n- relabel_configs: [{regex: 'https?://([^@]+)@(.*)', replacement: 'http://$1:$2@h/?token=$3'}]\n",
+        "global:\n  external_labels: {api_token: $TOKEN, other_token: '${TOKEN}'}\n",
+        "receivers:\n- pagerduty_configs: [{url: https://events.pagerduty.com/v2/enqueue}]\n",
+        "receivers:\n- wechat_configs: [{corp_id: a, agent_id: b}]\n- telegram_configs: [{chat_id: -12345}]\n",
+        "tls_server_config: {cert_file: a, key_file: b}\n",
+        "groups: [{name: g, rules: [{record: a, expr: 'sum by (token) (b{key=\"x\"})'}]}]\n",
+        "password: <secret:0a1b>\nurl: http://a:<secret:0a1b>@h/?token=<secret:0a1b>\n# token: <secret:0a1b>\n",
+        "# The token of the day is in the vault.\na: 1\n",
+        "",
+        "\n\n",
+    ],
+)
+def test_what_is_not_secret_stays(text: str) -> None:
+    result = REDACTOR.redact(text)
+    assert (result.text, result.count) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        ("receivers: [{webhook_configs: [{url: VALUE}]}]", True),
+        ("receivers: [{pagerduty_configs: [{url: VALUE}]}]", False),
+        ("receivers: [{slack_configs: [{api_url: VALUE}]}]", True),
+        ("receivers: [{opsgenie_configs: [{api_url: VALUE}]}]", False),
+        ("scrape_configs: [{tls_config: {key: VALUE}}]", True),
+        ("scrape_configs: [{tls_config: {ca: VALUE}}]", False),
+        ("remote_write: [{headers: {a: VALUE}}]", True),
+        ("remote_write: [{name: VALUE}]", False),
+        ("scrape_configs: [{consul_sd_configs: [{token: VALUE}]}]", True),
+        ("scrape_configs: [{consul_sd_configs: [{server: VALUE}]}]", False),
+        ("scrape_configs: [{params: {key: [VALUE]}}]", True),
+        ("scrape_configs: [{params: {module: [VALUE]}}]", False),
+        ("scrape_configs: [{relabel_configs: [{target_label: __param_key, replacement: VALUE}]}]", True),
+        ("scrape_configs: [{relabel_configs: [{target_label: key, replacement: VALUE}]}]", False),
+    ],
+)
+def test_the_same_key_is_secret_in_one_place_and_not_in_another(path: str, secret: bool) -> None:
+    text = path.replace("VALUE", "https://x.example/abc") + "\n"
+    assert anonymous(text) == (path.replace("VALUE", '"M"') + "\n" if secret else text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &v Topsecret77\nscrape_configs: [{job_name: *v, bearer_token: *v}]\n",
+        "x: &b {username: u, password: Topsecret77}\nscrape_configs:\n- basic_auth: *b\n",
+        "x: &b\n  a: Topsecret77\nscrape_configs:\n- job_name: a\n  http_headers:\n    H: {secrets: [*b]}\n",
+        "x: &h {X-Any: Topsecret77}\nremote_write:\n- headers: {<<: *h}\n",
+        "x: &h {X-Any: Topsecret77}\ny: &i {X-Other: Topsecret77}\nremote_write:\n- headers: {<<: [*h, *i]}\n",
+        "x: &j {url: Topsecret77}\ny: &k {<<: *j}\nreceivers:\n- webhook_configs: [{<<: *k}]\n",
+        "x: &j [{url: Topsecret77}]\nreceivers:\n- webhook_configs: *j\n",
+        "x: &v Topsecret77\ny: &v other\nx2: *v\nscrape_configs: [{bearer_token: Topsecret77}]\n",
+        "? &v Topsecret77\n: 1\n? b\n: {password: *v}\n",
+        "x: &l {a: Topsecret77, password: *l}\n",
+    ],
+)
+def test_aliases_and_merge_keys_lead_to_the_value_at_the_anchor(text: str) -> None:
+    assert "Topsecret77" not in redact(text)
+    assert redact(text).count("*") == text.count("*")
+
+
+def test_secrets_are_told_apart_and_recognised() -> None:
+    shown = redact(
+        "a_password: alpha-111\nb_password: beta-2222\nc_password: 'alpha-111'\nd_password: |\n  alpha-111\n"
+    )
+    first, second, third, fourth = MASK.findall(shown)
+    assert first == third == fourth != second
+
+
+def test_fingerprints_depend_on_the_salt() -> None:
+    text = "password: alpha-111\n"
+    assert Redactor(b"a").redact(text).text == Redactor(b"a").redact(text).text
+    assert len({Redactor(bytes([number])).redact(text).text for number in range(20)}) > 15
+    assert len({Redactor().redact(text).text for _ in range(20)}) > 15
+
+
+def test_a_secret_that_was_found_is_masked_where_it_is_repeated() -> None:
+    text = (
+        "# the login was bob / Gx7-kettle-9, changed in May\n"
+        "scrape_configs:\n- basic_auth: {password: Gx7-kettle-9}\n"
+        '  job_name: "Gx7\\x2dkettle-9"   # Gx7-kettle-9\n'
+        "  static_configs: [{labels: {note: was Gx7-kettle-9 once}}]\n"
+    )
+    shown = redact(text)
+    assert "kettle" not in shown
+    assert len(set(MASK.findall(shown))) == 1
+    assert "# the login was bob / <secret:" in shown
+
+
+def test_a_common_word_as_a_password_does_not_cost_the_word_elsewhere() -> None:
+    text = "# prometheus of site one\nscrape_configs:\n- job_name: prometheus\n  basic_auth: {password: prometheus}\n"
+    assert anonymous(text) == text.replace("password: prometheus", 'password: "M"')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see https://u:pw@h/x", "see https://u:M@h/x"),
+        ("see https://tok@h/x", "see https://M@h/x"),
+        ("https://u:p@ss@h/", "https://u:M@h/"),
+        ("https://u:pa/ss#x@h/", "https://u:M@h/"),
+        (
+            "https://u:@h/ https://h:9090/a@b http://[::1]:9090/a@b",
+            "https://u:@h/ https://h:9090/a@b http://[::1]:9090/a@b",
+        ),
+        ("/probe?module=a&api_key=k1&x=2", "/probe?module=a&api_key=M&x=2"),
+        ("https://h/?sig=a%2Fb&se=1#access_token=zz", "https://h/?sig=M&se=1#access_token=M"),
+        ("https://hooks.slack" + ".com/services/T0/B0/zz9", "https://hooks.slack" + ".com/services/M"),
+        ("https://discord" + ".com/api/webhooks/12/ab-c", "https://discord" + ".com/api/webhooks/M"),
+        ("https://a.webhook.office" + ".com/webhookb2/1@2/I/3", "https://a.webhook.office" + ".com/webhookb2/M"),
+        ("bot 123456789" + ":" + "A" * 35 + " x", "bot M x"),
+        ("Authorization: Bearer abcdefghijklmnop.123", "Authorization: Bearer M"),
+        (
+            "-----BEGIN " + "PRIVATE KEY-----MIIabc-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----M-----END PRIVATE KEY-----",
+        ),
+    ],
+)
+def test_a_secret_shows_itself_by_its_shape(text: str, expected: str) -> None:
+    assert anonymous(f"note: '{text}'\n") == f"note: '{expected}'\n"
+    assert anonymous(f"# {text}\nkey: 1\n") == f"# {expected}\nkey: 1\n"
+    assert MASK.sub("M", REDACTOR.redact_message(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("found character in password: hunter2 x", "found character in password: M"),
+        ("env API_TOKEN=abc failed", "env API_TOKEN=M failed"),
+        ('got {"secret": "abc"}', 'got {"secret": M'),
+        ("sudo: a password is required", "sudo: a password is M"),
+        ("Permission denied (publickey,password).", "Permission denied (publickey,password)."),
+        ("cannot open /etc/token", "cannot open /etc/token"),
+    ],
+)
+def test_messages(message: str, expected: str) -> None:
+    assert MASK.sub("M", REDACTOR.redact_message(message)) == expected
+
+
+def test_a_private_key_in_a_block_of_certificates() -> None:
+    text = (
+        "tls_config:\n  cert: |\n    -----BEGIN CERTIFICATE-----\n    PUBLIC\n    -----END CERTIFICATE-----\n"
+        "    -----BEGIN " + "RSA PRIVATE KEY-----\n    AAAA\n    BBBB\n    -----END RSA PRIVATE KEY-----\n"
+    )
+    shown = anonymous(text)
+    assert "AAAA" not in shown
+    assert "BBBB" not in shown
+    assert "PUBLIC" in shown
+    assert shown.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "a: &a [x]\n"
+            + "".join(f"{c}: &{c} [*{p}, *{p}, *{p}, *{p}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+            + "password: *i\n",
+            id="alias bomb",
+        ),
+        pytest.param(
+            "".join(f"k{n}: &k{n}\n" + " " * (n + 1) for n in range(90)) + "x: Topsecret77\npassword: *k0\n",
+            id="nested anchors",
+        ),
+        pytest.param("password: Topsecret77\nx: " + "[" * 5000, id="brackets"),
+        pytest.param("password: Topsecret77\nx: " + "{" * 5000, id="braces"),
+        pytest.param("password: Topsecret77\nx: " + "- " * 5000, id="dashes"),
+        pytest.param("password: Topsecret77\n" + "a" * 300_000 + "\n", id="long line"),
+        pytest.param("password: Topsecret77\nx: '" + "://a:b" * 30_000 + "\n", id="many URLs"),
+        pytest.param("password: Topsecret77\nx: '" + "?key" * 30_000 + "\n", id="many parameters"),
+        pytest.param("password: Topsecret77\n" + "#" * 100_000 + "\n" + "token " * 20_000 + "\n\t{", id="many words"),
+        pytest.param("password: Topsecret77\n" + '"' * 50_001 + "\n", id="quotes"),
+        pytest.param("password: Topsecret77\n" + "- {a: 'x', b: [1, 2]}\n" * 30_000, id="many nodes"),
+        pytest.param("password: Topsecret77\n" + "\\n" * 30_000 + "\t{", id="escaped lines"),
+        pytest.param("password: Topsecret77\n-----BEGIN PRIVATE KEY-----" * 500 + "\n\t{", id="keys never ended"),
+    ],
+)
+def test_hostile_texts_are_handled_in_bounded_time(text: str) -> None:
+    shown = redact(text)
+    assert "Topsecret77" not in shown
+    assert shown.count("\n") == text.count("\n")
+    assert redact(shown) == shown
+
+
+def test_a_text_of_several_megabytes() -> None:
+    text = "".join(
+        f"- targets: ['h{n}:9100']\n  labels: {{env: prod, db_password: Topsecret{n}}}\n" for n in range(80_000)
+    )
+    shown = redact(text)
+    assert len(text) > 5_000_000
+    assert re.search(r"Topsecret\d", shown) is None
+    assert shown.count("env: prod") == 80_000
+
+
+def test_an_error_inside_costs_the_text_and_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    redactor = Redactor(b"x")
+
+    def fail(text: str) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(redactor, "_redact", fail)
+    result = redactor.redact("password: Topsecret77\n\nb: 1\n")
+    assert MASK.sub("M", result.text) == "M\n\nM\n"
+    assert result.count == 2
+
+
+def test_equal_texts_are_redacted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    redactor = Redactor(b"x")
+    first = redactor.redact("password: Topsecret77\n")
+    monkeypatch.setattr(redactor, "_redact", None)
+    assert redactor.redact("password: Topsecret77\n") is first
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_CACHE_CHARACTERS", 10_000)
+    redactor = Redactor(b"x")
+    for number in range(50):
+        redactor.redact(f"password: x{number}\n" + "# a\n" * 1000)
+    assert 0 < sum(len(result.text) for result in redactor._cache.values()) <= 10_000
+
+
+def test_structure_survives() -> None:
+    text = "- {password: a b, x: [1, 2.5, yes]}\n- password: |\n    a\n  x: &a {b: c}\n- *a\n"
+    assert yaml.safe_load(anonymous(text)) == [
+        {"password": "M", "x": [1, 2.5, True]},
+        {"password": "M\n", "x": {"b": "c"}},
+        {"b": "c"},
+    ]
