@@ -246,12 +246,13 @@ class _Attempt:
         self._services = services
         self._directories = directories
         self._limits = limits
-        self._asked = asked
+        self._asked: bytes | None = asked
         self._kind = kind
         self._hash = hashlib.sha256() if kind == "sha256" else Cksum() if kind == "cksum" else None
         self._reader = ArchiveReader(self._record, self._member, self._content)
         self._service = -1
         self._missing = 0
+        self._last_missing = -1
         self._count = 0
         self._bytes = 0
         self._expanded = 0
@@ -300,15 +301,18 @@ class _Attempt:
     def _record(self, letter: bytes, text: bytes) -> bool:
         """Take a record of remote.py; True at the end of the body."""
         if letter == b"e":
-            if not text.isdigit() or len(text) > 4:
+            if not text.isdigit() or len(text) > 4 or self._service + 1 < len(self._services):
                 raise StreamError("a record of unknown form")
             self.tar_status = int(text)
             return True
         if letter == b"c" and text == self._asked:
-            return False
-        if letter == b"s" and text.isdigit() and int(text[:6]) == self._service + 1 < len(self._services):
+            self._asked = None
+        elif letter == b"s" and self._asked is None and text == b"%d" % (self._service + 1):
             self._service += 1
-        elif letter == b"d" and self._service >= 0:
+            if self._service == len(self._services):
+                raise StreamError("a record of unknown form")
+        elif letter == b"d" and self._service > self._last_missing:
+            self._last_missing = self._service
             self._missing += 1
         elif letter == b"x" and self._service >= 0:
             self._skipped(text)
@@ -417,15 +421,14 @@ class _Attempt:
 _DIRECTORY: Final = ord("5")
 _HARD_LINK: Final = ord("1")
 _ODD_NAME: Final = re.compile(rb"\0|//|/\.{1,2}(?:/|\Z)|/\Z")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+|[\ud800-\udfff]")
 
 
 def _printable(text: str) -> str:
-    """text for a message: one line, no control characters, nothing that cannot be encoded."""
-    return _UNPRINTABLE.sub("?", text)
+    """text for a message: one line, nothing that a terminal obeys or that cannot be encoded."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _quote(text: bytes) -> str:
     """The end of what a host said, short and on one line."""
-    words = _UNPRINTABLE.sub(" ", text[-300:].decode("utf-8", "replace")).strip()
+    words = " ".join(_printable(" ".join(text[-300:].decode("utf-8", "replace").split())).split())
     return words if len(words) <= 200 else "..." + words[-200:]

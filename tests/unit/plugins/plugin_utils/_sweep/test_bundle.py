@@ -1,0 +1,187 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reader on streams that servers send."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import BundleReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits
+from tests.unit.plugins.plugin_utils._sweep.streams import (
+    MTIME,
+    SERVICES,
+    archive,
+    body,
+    member,
+    plain,
+    read,
+    record,
+    zipped,
+)
+
+FILES = [("./prometheus.yml", b"a: 1\n"), ("./rules/node.yml", b"b" * 1024), ("./empty.yml", b"")]
+ALERTS = [("./alertmanager.yml", b"route: {}\n")]
+FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
+
+
+@pytest.mark.parametrize("pack", [plain, zipped])
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("piece", [1, 7, 511, 512, 513, 1 << 20])
+def test_whole(pack: object, form: int, piece: int) -> None:
+    assert callable(pack)
+    content = body(archive(FILES, form), archive(ALERTS, form))
+    stream = pack(content)
+    bundle = read(stream + b"logout\n", piece=piece)
+    assert (bundle.status, bundle.error) == ("ok", None)
+    assert [(item.path, item.service, item.data) for item in bundle.files] == [
+        ("/etc/prometheus/prometheus.yml", "prometheus", b"a: 1\n"),
+        ("/etc/prometheus/rules/node.yml", "prometheus", b"b" * 1024),
+        ("/etc/prometheus/empty.yml", "prometheus", b""),
+        ("/etc/alertmanager/alertmanager.yml", "alertmanager", b"route: {}\n"),
+    ]
+    for item in bundle.files:
+        assert item.data is not None
+        assert (item.size, item.mtime, item.error) == (len(item.data), MTIME, None)
+        assert item.sha256 == hashlib.sha256(item.data).hexdigest()
+    assert bundle.digest == "sha256:" + hashlib.sha256(content).hexdigest()
+    assert len(stream) <= bundle.wire_bytes < len(stream) + max(piece, 8)
+
+
+def test_feed_says_when_it_is_complete() -> None:
+    stream = zipped(body(archive(FILES)))
+    reader = BundleReader(SERVICES, Limits())
+    assert [reader.feed(stream[at : at + 1]) for at in range(len(stream))] == [False] * (len(stream) - 1) + [True]
+    assert reader.feed(b"more") is True
+    assert reader.finish(None, b"").status == "ok"
+
+
+@pytest.mark.parametrize("kind", ["none", "cksum"])
+def test_digest_by_what_the_server_can_compute(kind: str) -> None:
+    digest = read(plain(body(archive(FILES)), kind=kind)).digest
+    assert digest is None if kind == "none" else str(digest).startswith("cksum:")
+
+
+def test_long_names_and_fractions_of_seconds() -> None:
+    files = [(f"./{'d' * 120}/{'é' * 90}{number}.yml", b"%d" % number) for number in range(3)]
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        bundle = read(plain(body(archive(files, form, mtime=MTIME + 0.75))))
+        assert bundle.status == "ok"
+        assert [item.path for item in bundle.files] == [f"/etc/prometheus/{name[2:]}" for name, _data in files]
+        assert {item.mtime for item in bundle.files} == {MTIME}
+
+
+@pytest.mark.parametrize("mtime", [-5, 0, 2**33, 2**36])
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_times_outside_of_eleven_octal_digits(mtime: int, form: int) -> None:
+    bundle = read(plain(body(archive(FILES, form, mtime=mtime))))
+    assert {item.mtime for item in bundle.files} == {mtime}
+
+
+def test_hard_links_are_the_file_that_they_name() -> None:
+    packed = archive(FILES) + member("./again.yml", kind=b"1", link="./prometheus.yml")
+    again = next(item for item in read(plain(body(packed))).files if item.path.endswith("again.yml"))
+    assert (again.data, again.size, again.error) == (b"a: 1\n", 5, None)
+
+
+def test_missing_directories() -> None:
+    none = read(plain(body()))
+    assert (none.status, none.files, none.digest) == ("no_such_directory", [], None)
+    assert none.error is not None
+    assert "/etc/prometheus, /etc/alertmanager" in none.error
+    assert read(plain(body(archive(FILES)))).status == "ok"
+    assert read(plain(body(b""))).files == []
+
+
+def test_what_could_not_be_read() -> None:
+    faults = (
+        record("x", "denied ./hidden.yml") + record("x", "unreadable ./bad.yml") + record("m", "Input/output error")
+    )
+    bundle = read(plain(body(archive(FILES) + faults, record("x", "denied ."))))
+    assert (bundle.status, bundle.digest) == ("partial", None)
+    errors = {item.path: item.error for item in bundle.files if item.error}
+    assert set(errors) == {"/etc/prometheus/hidden.yml", "/etc/prometheus/bad.yml", "/etc/alertmanager"}
+    assert errors["/etc/prometheus/bad.yml"] == "it cannot be read: Input/output error"
+    assert len([item for item in bundle.files if item.data is not None]) == 3
+    assert bundle.error is not None
+    assert bundle.error.startswith("/etc/prometheus/hidden.yml: permission denied")
+    denied = read(plain(body(record("x", "denied ."), record("x", "denied ."))))
+    assert denied.status == "denied"
+    assert read(plain(body(record("x", "gone ./a.yml")))).status == "partial"
+
+
+def test_a_second_body_replaces_one_that_tar_did_not_pack_well() -> None:
+    torn = body(archive([("./prometheus.yml", b"\0" * 5)]), b"", status=2)
+    good = body(archive(FILES[1:]) + record("x", "unreadable ./prometheus.yml"), b"")
+    for pack in (plain, zipped):
+        bundle = read(pack(torn, good), piece=100)
+        assert bundle.status == "partial"
+        assert [item.path for item in bundle.files if item.error is None] == [
+            "/etc/prometheus/rules/node.yml",
+            "/etc/prometheus/empty.yml",
+        ]
+    # A tar that died within a file leaves no end at all.
+    died = body(archive(FILES[1:2])[:900])
+    assert read(zipped(died, good)).status == "partial"
+    assert read(zipped(died)).status == "protocol_error"
+    assert read(zipped(died, died), stderr=b"tar: short read\n").error == (
+        f"the stream broke off after {len(zipped(died, died))} bytes (exit status 0); "
+        "the host said: tar: short read: run the sweep again"
+    )
+    assert read(plain(torn)).status == "protocol_error"
+
+
+def test_files_that_tar_names_in_its_complaint_are_not_trusted() -> None:
+    torn = body(archive(FILES), archive(ALERTS), status=1)
+    bundle = read(zipped(torn, torn), stderr=b"tar: ./prometheus.yml: file changed as we read it\n")
+    assert (bundle.status, bundle.digest) == ("partial", None)
+    assert {item.path for item in bundle.files if item.error} == {"/etc/prometheus/prometheus.yml"}
+    assert all((item.data is None) == (item.error is not None) for item in bundle.files)
+    unnamed = read(zipped(torn, torn), stderr=b"")
+    assert unnamed.status == "partial"
+    assert unnamed.error == "tar ended with status 1: run the sweep again"
+
+
+def test_unchanged() -> None:
+    known = "sha256:" + "a" * 64
+    bundle = read(b"Welcome\n\nprometheus-fleet/1 same %s\nlogout" % known.encode(), known=known, piece=1)
+    assert (bundle.status, bundle.digest, bundle.files, bundle.error) == ("unchanged", known, [], None)
+    for asked in (None, "sha256:" + "b" * 64, "nonsense"):
+        assert read(b"\nprometheus-fleet/1 same %s\n" % known.encode(), known=asked).status == "protocol_error"
+    assert read(b"\nprometheus-fleet/1 same %s" % known.encode(), known=known).status == "protocol_error"
+
+
+@pytest.mark.parametrize("noise", [b"", b"Welcome", b"\n" * 5000, b"\nprometheus-fleet/1", b"\x1f\x8b" * 400, b"\r\n"])
+@pytest.mark.parametrize("piece", [1, 100, 1 << 20])
+def test_noise_before_the_stream(noise: bytes, piece: int) -> None:
+    assert read(noise + zipped(body(archive(FILES))), piece=piece).status == "ok"
+
+
+def test_the_same_file_twice() -> None:
+    twice = archive([FILES[0], FILES[1], FILES[0]])
+    bundle = read(plain(body(twice)))
+    assert (bundle.status, len(bundle.files)) == ("ok", 2)
+    other = read(plain(body(archive([FILES[0], FILES[1], (FILES[0][0], b"a: 2\n")]))))
+    assert other.status == "partial"
+    assert [item.path for item in other.files if item.data is None] == ["/etc/prometheus/prometheus.yml"]
+
+
+def test_an_empty_answer_says_what_to_look_at() -> None:
+    bundle = read(b"This account is not available.\n", exit_status=1, stderr=b"bash: sh: command not found\n")
+    assert bundle.status == "protocol_error"
+    assert bundle.error == (
+        "the remote command printed no stream (exit status 1); the host said: bash: sh: command not found: "
+        "log in by hand and see that sh and tar run there and that login scripts do not end the session"
+    )
+
+
+def test_what_a_host_said_is_quoted_in_one_short_line() -> None:
+    loud = b"x" * 5000 + b"\n\x1b[31mred\x1b[0m\r\n\xff end"
+    error = read(b"", stderr=loud).error
+    assert error is not None
+    assert len(error) < 500
+    assert error.isprintable()
