@@ -38,22 +38,23 @@ class ConfigFile:
     @property
     def key(self) -> object:
         """Equal for files with equal text: what parsed documents are remembered by."""
-        return self.content if self.sha256 is None else (self.sha256, self.content is None)
+        return self.content
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfigs:
-    """What the sweep brought from one server. status and digest are those of the sweep."""
+    """What the sweep brought from one server. status, digest and error are those of the sweep."""
 
     status: str
     digest: str | None = None
     files: list[ConfigFile] = field(default_factory=list)
+    error: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ServerConfigs:
         """Read one entry of "hosts" of a sweep result."""
         files = [ConfigFile.from_dict(item) for item in data.get("files") or []]
-        return cls(status=str(data.get("status") or "ok"), digest=data.get("digest"), files=files)
+        return cls(str(data.get("status") or "ok"), data.get("digest"), files, data.get("error"))
 
 
 @dataclass(frozen=True, slots=True, order=True)

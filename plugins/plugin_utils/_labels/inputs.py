@@ -1,0 +1,77 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users hand over, as the room's own inputs: sweep results, and options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ServerConfigs
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import MAIN_NAMES, Options
+
+
+class InputError(ValueError):
+    """What was handed over cannot be used; the text says why and what is wanted."""
+
+
+def servers_of(data: Any, only: Sequence[str] | None = None) -> dict[str, ServerConfigs]:
+    """The servers of a sweep result, of its hosts alone, or the one server of an entry of hosts, named localhost.
+
+    only: the servers to take; each must be there. data is plain. Raises InputError.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(f"expected a sweep result (a dictionary), not {_kind(data)}")
+    hosts = data.get("hosts", data)
+    if "files" in data and isinstance(data["files"], list):
+        hosts = {"localhost": data}
+    if not isinstance(hosts, Mapping):
+        raise InputError(f"hosts must be a dictionary of servers, not {_kind(hosts)}")
+    missing = [name for name in only or () if name not in hosts]
+    if missing:
+        raise InputError(f"the sweep has no server {', '.join(missing)}")
+    return {str(name): _server(str(name), hosts[name]) for name in (only if only else hosts)}
+
+
+def _server(name: str, entry: Any) -> ServerConfigs:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"the entry of server {name} must be a dictionary with status and files, not {_kind(entry)}")
+    files = entry.get("files") or []
+    if not isinstance(files, list) or not all(isinstance(item, Mapping) and item.get("path") for item in files):
+        raise InputError(f"files of server {name} must be a list of dictionaries with a path")
+    for item in files:
+        if not isinstance(item.get("content"), str | None):
+            raise InputError(f"content of {item['path']} of server {name} must be text, not {_kind(item['content'])}")
+    return ServerConfigs.from_dict(entry)
+
+
+def options_of(main_config: Any = None, prometheus_version: Any = 3, refused: Any = "omit") -> Options:
+    """The options of the filters. Raises InputError."""
+    names = MAIN_NAMES if main_config is None else main_config
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) and name for name in names):
+        raise InputError("main_config must be a list of file names")
+    version = str(prometheus_version).partition(".")[0]
+    if version not in ("2", "3"):
+        raise InputError("prometheus_version must be 2 or 3")
+    if refused not in ("omit", "keep"):
+        raise InputError("refused must be omit or keep")
+    return Options(tuple(names), int(version), refused == "keep")
+
+
+def names_of(servers: Any) -> list[str] | None:
+    """A list of servers, None for all. Raises InputError."""
+    if servers is None or servers == "":
+        return None
+    if isinstance(servers, str):
+        return [servers]
+    if not isinstance(servers, Sequence) or not all(isinstance(name, str) for name in servers):
+        raise InputError("servers must be a list of names")
+    return list(dict.fromkeys(servers))
+
+
+def _kind(value: Any) -> str:
+    kinds = {"NoneType": "nothing", "str": "text", "list": "a list", "dict": "a dictionary", "int": "a number"}
+    return kinds.get(type(value).__name__, f"a value of type {type(value).__name__}")
