@@ -134,6 +134,34 @@ def run(rules: Sequence[Rule], start: State, dialect: Dialect = PROMETHEUS_3) ->
     return machine.outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one rule may do to one label. dropped: it surely drops everything.
+
+    matched says whether the rule's expression surely matches, surely does not (False), or depends on the target (None).
+    """
+
+    index: int
+    before: Cell
+    after: Cell
+    matched: bool | None
+    dropped: bool = False
+
+
+def trace(rules: Sequence[Rule], start: State, label: str, dialect: Dialect = PROMETHEUS_3) -> list[Step]:
+    """Follow one label through the rules, up to the rule that surely drops everything."""
+    machine = _Machine(start.copy(), dialect)
+    steps: list[Step] = []
+    for index, rule in enumerate(rules):
+        before = machine.cell(label)
+        matched = machine.matched(rule)
+        goes_on = machine.apply(index, rule)
+        steps.append(Step(index, before, machine.cell(label), matched, not goes_on))
+        if not goes_on:
+            break
+    return steps
+
+
 class _Machine:
     def __init__(self, state: State, dialect: Dialect) -> None:
         self.state = state
@@ -195,6 +223,14 @@ class _Machine:
     def _put(self, index: int, name: str, cell: Iterable[Alternative]) -> None:
         self.state.cells[name] = unique(cell)
         self._note(index, name)
+
+    def matched(self, rule: Rule) -> bool | None:
+        """Whether a rule's expression matches now; None where that depends on the target, or there is none to match."""
+        if rule.action not in ("replace", "keep", "drop"):
+            return None
+        pattern = rule.pattern(self.dialect)
+        found = {verdict(pattern, combo.value) for combo in self._combinations(rule)}
+        return found.pop() if len(found) == 1 else None
 
     # --- dropping ---
 

@@ -58,6 +58,14 @@ def extract(servers: Mapping[str, ServerConfigs], options: Options | None = None
     input alone.
     """
     read = read_servers(servers, options)
+    return {
+        "fields": fields_of(read),
+        "servers": {name: _server(servers[name], labels) for name, labels in read.items()},
+    }
+
+
+def fields_of(read: Mapping[str, ServerLabels]) -> list[dict[str, Any]]:
+    """The fields of what was read, ordered by name."""
     groups: dict[int, tuple[ServerLabels, list[str]]] = {}
     for name, labels in read.items():
         groups.setdefault(id(labels), (labels, []))[1].append(name)
@@ -65,10 +73,7 @@ def extract(servers: Mapping[str, ServerConfigs], options: Options | None = None
     for labels, names in groups.values():
         for made in labels.made:
             _add(sources.setdefault(made.name, {}), made, names)
-    return {
-        "fields": [_field(name, sources[name].values()) for name in sorted(sources)],
-        "servers": {name: _server(servers[name], labels) for name, labels in read.items()},
-    }
+    return [_field(name, sources[name].values()) for name in sorted(sources)]
 
 
 def _add(known: dict[object, _Source], made: Made, names: list[str]) -> None:

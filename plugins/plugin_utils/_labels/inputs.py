@@ -72,6 +72,15 @@ def names_of(servers: Any) -> list[str] | None:
     return list(dict.fromkeys(servers))
 
 
+def target_of(target: Any) -> dict[str, str] | None:
+    """A target's label set, None where none is given. Raises InputError."""
+    if target is None or target == "":
+        return None
+    if not isinstance(target, Mapping):
+        raise InputError(f"target must be a dictionary of labels, not {_kind(target)}")
+    return {str(name): str(value) for name, value in target.items() if value is not None}
+
+
 def _kind(value: Any) -> str:
     kinds = {"NoneType": "nothing", "str": "text", "list": "a list", "dict": "a dictionary", "int": "a number"}
     return kinds.get(type(value).__name__, f"a value of type {type(value).__name__}")

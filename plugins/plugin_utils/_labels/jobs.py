@@ -17,7 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     milliseconds,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import Items, Section
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import start_state
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import kind_of, start_state
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Fault
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import Made, is_public
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import Hole, shape
@@ -56,6 +56,29 @@ class Groups:
     kind: str
     file: str
     groups: Items
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """One entry of a service discovery. key is its key in the job, such as consul_sd_configs; kind its beginning."""
+
+    key: str
+    kind: str
+    section: Section
+
+
+@dataclass(slots=True)
+class JobInput:
+    """A job with where its targets come from; no sources at all: it has no discovery."""
+
+    section: Section
+    file: str
+    settings: Mapping[str, Any] | None
+    sources: list[Groups | Discovery] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.section.get("job_name") or ""
 
 
 @dataclass(slots=True)
@@ -98,6 +121,36 @@ def _time(section: Mapping[str, Any], key: str) -> int:
     return milliseconds(str(section.get(key) or "0")) or 0
 
 
+def has_discovery(job: Section) -> bool:
+    return any(key == "static_configs" or kind_of(key) for key in job)
+
+
+def laid_under(own: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
+    """A target's own labels over those that its job gives; an empty label does not exist."""
+    labels = {name: value for name, value in own.items() if value}
+    for name, value in base.items():
+        labels.setdefault(name, value)
+    return labels
+
+
+def laid_under_state(state: State, base: Mapping[str, str]) -> State:
+    """The same for a target that is not known."""
+    cells = dict(state.cells)
+    for name, value in base.items():
+        default = Alternative(constant(value), (Root(name, "default" if name == "job" else "setting"),))
+        cell = present(cells.get(name, ()))
+        if name not in cells and state.open_kind is not None and not state.open_start:
+            cell = (Alternative(UNKNOWN, (Root(name, state.open_kind),)),)
+        cells[name] = (*cell, default) if may_be_absent(cells.get(name, ())) else cell
+    return State(cells, state.families, state.open_kind, state.open_start)
+
+
+def unknown_target() -> State:
+    """A target of which nothing is known but that it has an address."""
+    cells: dict[str, Cell] = {"__address__": (Alternative(UNKNOWN, (Root("__address__", "address"),)),)}
+    return State(cells, [], "discovery", _INTERNAL)
+
+
 class Job:
     """Collects the labels of one job over its target groups and discoveries."""
 
@@ -117,6 +170,19 @@ class Job:
         self._places: dict[tuple[str, str], tuple[str, int]] = {}
         self._reads_address = any(_reads_address(rule, dialect) for rule in self.rules)
         self._wrote: dict[str, set[int]] = {}
+
+    @classmethod
+    def of(cls, given: JobInput, dialect: Dialect = PROMETHEUS_3) -> JobLabels:
+        """The labels of a job over all its sources."""
+        job = cls(given.section, given.file, given.settings, dialect)
+        for source in given.sources:
+            if isinstance(source, Groups):
+                job.add_groups(source)
+            else:
+                job.add_discovery(source.kind, source.section)
+        if not given.sources and not has_discovery(given.section):
+            job.add_unknown_target()
+        return job.result()
 
     def result(self) -> JobLabels:
         """What was collected. A label is always there when every target that is left surely has it."""
@@ -166,15 +232,14 @@ class Job:
             name: _Track((Root(name, "discovery" if name == "__meta_filepath" else groups.kind),)) for name in labels
         }
         track["__address__"] = _Track((Root("__address__", "address"),))
-        for name, value in self.base.items():
+        for name in self.base:
             if not labels.get(name):
-                labels[name] = value
                 track[name] = _Track((Root(name, "default" if name == "job" else "setting"),))
-        done = run(self.rules, labels, self.dialect)
+        done = run(self.rules, laid_under(labels, self.base), self.dialect)
         self._follow(done, track)
         if done.dropped_by is not None:
             return
-        fault = _target_fault(done.labels)
+        fault = target_fault(done.labels)
         if fault is not None:
             self._faults.append(Fault(line if groups.kind == "static" else self.section.line, fault, "warning"))
             return
@@ -202,22 +267,14 @@ class Job:
 
     def add_unknown_target(self) -> None:
         """A target of which nothing is known: for a job that has no discovery at all."""
-        cells: dict[str, Cell] = {"__address__": (Alternative(UNKNOWN, (Root("__address__", "address"),)),)}
-        self._add_state(State(cells, [], "discovery", _INTERNAL))
+        self._add_state(unknown_target())
 
     def add_discovery(self, kind: str, section: Mapping[str, Any] | None) -> None:
         """kind as in discovery.kind_of; of file_sd only what is not known."""
         self._add_state(start_state(kind, section))
 
     def _add_state(self, state: State) -> None:
-        for name, value in self.base.items():
-            default = Alternative(constant(value), (Root(name, "default" if name == "job" else "setting"),))
-            cell = present(state.cells.get(name, ()))
-            if name not in state.cells and state.open_kind is not None and not state.open_start:
-                cell = (Alternative(UNKNOWN, (Root(name, state.open_kind),)),)
-            if may_be_absent(state.cells.get(name, ())):
-                cell = (*cell, default)
-            state.cells[name] = cell
+        state = laid_under_state(state, self.base)
         outcome = self._run_unknown(state)
         for index, labels in outcome.written.items():
             for label in labels:
@@ -340,7 +397,7 @@ def _reads_address(rule: Rule, dialect: Dialect) -> bool:
     return compares or "__address__" in rule.source_labels
 
 
-def _target_fault(labels: Mapping[str, str]) -> str | None:
+def target_fault(labels: Mapping[str, str]) -> str | None:
     """Why Prometheus would not take a target after relabelling."""
     address = labels.get("__address__", "")
     if not address:

@@ -32,7 +32,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     kind_of,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Documents, Fault
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import Groups, Job, JobLabels
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import (
+    Discovery,
+    Groups,
+    Job,
+    JobInput,
+    JobLabels,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import Made, gathered
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
     ConfigFile,
@@ -104,7 +110,7 @@ class ServerLabels:
     """What one server's files come to.
 
     config: "loaded", "refused" (Prometheus would not load the main config) or "missing" (there is none). jobs are their
-    names, files the paths that count. made holds each making once for each stage.
+    names, files the paths that count. made holds each making once for each stage, inputs what the jobs were made from.
     """
 
     config: str = "missing"
@@ -112,6 +118,7 @@ class ServerLabels:
     jobs: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
+    inputs: list[JobInput] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -247,59 +254,54 @@ class _Server:
     # --- jobs ---
 
     def _read_job(self, section: Section, file: ConfigFile, settings: Any) -> None:
-        job = Job(section, file.path, settings, self.dialect)
+        given = JobInput(section, file.path, settings)
         known = NOTHING
-        unknown_targets = False
+        closed = True
         groups = section.get("static_configs")
         if isinstance(groups, Items):
-            job.add_groups(Groups("static", file.path, groups))
-        carried = _labels_of(groups)
-        if not any(key == "static_configs" or kind_of(key) for key in section):
-            job.add_unknown_target()
+            given.sources.append(Groups("static", file.path, groups))
         for key, entries in section.items():
             kind = kind_of(key)
-            if kind is None or not isinstance(entries, Items):
-                continue
-            for entry in entries:
-                if not isinstance(entry, Section):
+            for entry in entries or () if kind is not None else ():
+                if kind is None or not isinstance(entry, Section):
                     continue
                 known |= catalogue_of(kind, entry)
                 if kind == "file":
-                    labels, complete = self._target_files(job, entry, file)
-                    carried |= labels
-                    unknown_targets = unknown_targets or not complete
+                    closed = self._target_files(given, entry, file) and closed
                 else:
-                    job.add_discovery(kind, entry)
-                    unknown_targets = unknown_targets or kind in OPEN_KINDS
-        done = job.result()
+                    given.sources.append(Discovery(key, kind, entry))
+                    closed = closed and kind not in OPEN_KINDS
+        done = Job.of(given, self.dialect)
+        self.result.inputs.append(given)
         if done.name:
             self.result.jobs.append(done.name)
         self.result.made.extend(done.made)
         self.note_all(file.path, done.faults)
-        if not unknown_targets:
-            self.note_all(file.path, _unknown_labels(job.rules, section, known.has, carried))
+        if closed:
+            carried = {
+                name for source in given.sources if isinstance(source, Groups) for name in _labels_of(source.groups)
+            }
+            rules = rules_of(section, "relabel_configs")
+            self.note_all(file.path, _unknown_labels(rules, section, known.has, carried))
         self._samples(section, done, file)
 
-    def _target_files(self, job: Job, entry: Section, file: ConfigFile) -> tuple[set[str], bool]:
-        """Add the targets of file_sd_configs: the labels they carry, and whether all their files are there."""
-        carried: set[str] = set()
+    def _target_files(self, given: JobInput, entry: Section, file: ConfigFile) -> bool:
+        """Add the targets of an entry of file_sd_configs; false where some are not known."""
         complete = True
         for index, pattern in enumerate(entry.get("files") or ()):
-            line = entry["files"].lines[index]
-            matches = self._named([pattern], file, line, "the target file")
-            complete = complete and bool(matches)
-            if not matches:
-                job.add_discovery("file", entry)
-            for match in matches:
-                if not self._usable(match):
-                    complete = False
-                    job.add_discovery("file", entry)
-                    continue
+            named = Items()
+            named.append(pattern)
+            named.lines.append(entry["files"].lines[index])
+            matches = self._named(named, file, 0, "the target file")
+            readable = [match for match in matches if self._usable(match)]
+            for match in readable:
                 groups, faults = self.shared.targets(match)
                 self.note_all(match.path, faults)
-                carried |= _labels_of(groups)
-                job.add_groups(Groups("file_sd", match.path, groups))
-        return carried, complete
+                given.sources.append(Groups("file_sd", match.path, groups))
+            if not matches or len(readable) < len(matches):
+                given.sources.append(Discovery("file_sd_configs", "file", entry))
+                complete = False
+        return complete
 
     def _samples(self, section: Section, job: JobLabels, file: ConfigFile) -> None:
         rules = rules_of(section, "metric_relabel_configs")
