@@ -36,11 +36,13 @@ LINTERS: dict[str, list[str]] = {
 
 
 def environment() -> dict[str, str]:
-    """The tools' caches stay in the project, and no tool of theirs is taken from elsewhere."""
+    """The tools' caches and logs stay in the project, and no tool of theirs is taken from elsewhere."""
+    home = PROJECT / ".cache" / "lint"
+    home.mkdir(parents=True, exist_ok=True)
     return os.environ | {
+        "HOME": str(home),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".venv" / "collections"),
-        "ANSIBLE_HOME": str(PROJECT / ".cache" / "ansible"),
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
     }

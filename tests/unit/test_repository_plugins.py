@@ -44,9 +44,14 @@ PLUGINS = [(kind, path.stem) for kind in FOLDERS for path in plugin_files(kind)]
 def documents(kind: str) -> dict[str, Any]:
     """What ansible-doc says of the plugins of one kind, fragments merged in: short name to document."""
     names = [f"{NAME}.{path.stem}" for path in plugin_files(kind)]
+    settings = {
+        "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".venv" / "collections"),
+        "ANSIBLE_HOME": str(PROJECT / ".cache" / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-doc", "--type", kind, "--json", *names],
-        env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".venv" / "collections"), "ANSIBLE_NOCOLOR": "1"},
+        env=os.environ | settings,
         cwd=PROJECT,
         capture_output=True,
         text=True,
