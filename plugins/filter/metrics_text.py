@@ -1,0 +1,124 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter metrics_text: a run's results → Prometheus' text format, for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.basic import missing_required_lib
+from ansible.utils.display import Display
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _metrics
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED, Status
+
+SEVERITIES = ("error", "warning", "info")
+TIERS = ("memory", "cache", "store", "sweep")
+
+display = Display()
+
+
+def metrics_text(
+    sweep: Any,
+    *,
+    extracted: Any = None,
+    published: Any = None,
+    drift: Any = None,
+    routes: Any = None,
+    cache: Any = None,
+    success: bool | None = None,
+    previous: str = "",
+    known_servers: Sequence[str] = (),
+) -> str:
+    """The metrics text of one run. See metrics_text.yml for the arguments."""
+    if _metrics.PROMETHEUS_CLIENT_ERROR is not None:
+        raise AnsibleFilterError(f"{missing_required_lib('prometheus-client')}\n{_metrics.PROMETHEUS_CLIENT_ERROR}")
+    sweep, extracted, published = (
+        _mapping("sweep", sweep),
+        _mapping("extracted", extracted),
+        _mapping("published", published),
+    )
+    hosts = _mapping("sweep.hosts", sweep.get("hosts"))
+    reached = any(server.get("status") in ANSWERED for server in hosts.values())
+    failed = bool(sweep.get("failed") or published.get("failed"))
+    run = _metrics.Run(
+        now=round(time.time(), 3),
+        success=(reached and not failed) if success is None else bool(success),
+        servers=hosts,
+        answered=ANSWERED,
+        statuses=get_args(Status),
+        seconds=(sweep.get("summary") or {}).get("seconds"),
+        extracted=len(extracted["fields"]) if "fields" in extracted else None,
+        problems=_problems(extracted),
+        fields=_field_statuses(published),
+        drift=_severities("drift", drift),
+        routes=_severities("routes", routes),
+        conflicts=len(published["conflicts"] or []) if "conflicts" in published else None,
+        attempts=published.get("attempts"),
+        cache_hits=_hits(cache),
+        known_servers=frozenset(str(name) for name in plain(known_servers or ())),
+        carried=_carried(previous),
+    )
+    return _metrics.render(run)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    value = plain(value)
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, Mapping):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a dictionary, got {type(value).__name__}")
+    return dict(value)
+
+
+def _problems(extracted: Mapping[str, Any]) -> dict[str, int] | None:
+    if "servers" not in extracted:
+        return None
+    return {name: len(server.get("problems") or []) for name, server in extracted["servers"].items()}
+
+
+def _field_statuses(published: Mapping[str, Any]) -> dict[str, int] | None:
+    if "statuses" not in published:
+        return None
+    return dict.fromkeys(_metrics.FIELD_STATUSES, 0) | {str(name): int(n) for name, n in published["statuses"].items()}
+
+
+def _severities(name: str, findings: Any) -> dict[str, int] | None:
+    findings = plain(findings)
+    if findings is None or findings == "":
+        return None
+    if not isinstance(findings, list):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a list of findings, got {type(findings).__name__}")
+    return dict.fromkeys(SEVERITIES, 0) | dict(Counter(str(item.get("severity")) for item in findings))
+
+
+def _hits(cache: Any) -> dict[str, int] | None:
+    cache = plain(cache)
+    if isinstance(cache, list):
+        cache = Counter(str(answer.get("tier")) for answer in cache)
+    cache = _mapping("cache", cache)
+    if not cache:
+        return None
+    return dict.fromkeys(TIERS, 0) | {str(tier): int(hits) for tier, hits in cache.items()}
+
+
+def _carried(previous: str) -> _metrics.Carried:
+    """What outlives the run; a damaged earlier text costs a warning, never the new one."""
+    try:
+        return _metrics.carried_from(str(plain(previous or "")))
+    except ValueError as error:
+        display.warning(f"metrics_text: the earlier text cannot be read, its times are lost: {error}")
+        return _metrics.Carried()
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"metrics_text": metrics_text}
