@@ -14,7 +14,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # What tells one rule from another. Where a rule stands does not: the same rule in another file makes the same label.
-RULE_KEYS = ("stage", "action", "source_labels", "separator", "regex", "replacement", "target_label")
+RULE_KEYS = (
+    "origin",
+    "stage",
+    "action",
+    "source_labels",
+    "separator",
+    "regex",
+    "modulus",
+    "replacement",
+    "target_label",
+)
 VALUES_SHOWN = 50
 PROBLEMS_SHOWN = 100
 
@@ -76,7 +86,8 @@ def _server(name: str, swept: Mapping[str, Any], read: Mapping[str, Any], answer
         "name": name,
         "status": status,
         "answered": status in answered,
-        "error": swept.get("error"),
+        "error": swept.get("error") or read.get("error"),
+        "config": read.get("config"),
         "transport": swept.get("transport"),
         "endpoint": swept.get("endpoint"),
         "digest": swept.get("digest") or read.get("digest"),
@@ -132,6 +143,7 @@ def _field(item: Mapping[str, Any], numbers: Mapping[str, int], entries: Mapping
         "source_label": item.get("source_label"),
         "regex": item.get("regex"),
         "replacement": item.get("replacement"),
+        "presence": item.get("presence"),
         "values": values[:VALUES_SHOWN],
         "values_total": len(values),
         "status": entry.get("status"),
@@ -184,6 +196,7 @@ def _way_rules(
                 "file": source.get("file"),
                 "line": source.get("line"),
                 "jobs": list(source.get("jobs") or []),
+                "overwrites": list(source.get("overwrites") or []),
                 "servers": ranges(here),
             }
         )
@@ -209,21 +222,15 @@ def _problems(read: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[
     found: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for name, server in read.items():
         for problem in server.get("problems") or []:
-            found[problem.get("file"), problem.get("line"), problem.get("message")].append(name)
+            severity = problem.get("severity") or "warning"
+            found[severity, problem.get("file"), problem.get("line"), problem.get("message")].append(name)
     return [
         _finding(
             "config",
-            {
-                "kind": "problem",
-                "severity": "warning",
-                "file": file,
-                "line": line,
-                "message": message,
-                "servers": servers,
-            },
+            {"severity": severity, "file": file, "line": line, "message": message, "servers": servers},
             numbers,
         )
-        for (file, line, message), servers in found.items()
+        for (severity, file, line, message), servers in found.items()
     ]
 
 

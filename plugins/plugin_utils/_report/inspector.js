@@ -6,6 +6,7 @@
 
 const NAMES_AT_ONCE = 8;
 const LINKS_AT_MOST = 200;
+const PRESENCE = new Map([["always", "on all that it is about"], ["conditional", "on some, as their metadata has it"]]);
 
 const fieldHash = (name) => `#field-${encodeURIComponent(name)}`;
 const serverHash = (name) => `#server-${encodeURIComponent(name)}`;
@@ -54,6 +55,7 @@ function ruleView(model, rule, everywhere) {
     ["source_labels", rule.source_labels?.length ? `[${rule.source_labels.join(", ")}]` : null],
     ["separator", rule.source_labels?.length > 1 ? rule.separator : null],
     ["regex", rule.regex],
+    ["modulus", rule.modulus],
     ["target_label", rule.target_label],
     ["replacement", rule.replacement],
   ];
@@ -64,6 +66,7 @@ function ruleView(model, rule, everywhere) {
     const servers = numbersOf(spot.servers);
     const where = [code(place(spot.file, spot.line))];
     if (spot.jobs.length) where.push(el("span", { class: "muted" }, ` ${spot.jobs.length === 1 ? "job" : "jobs"} ${spot.jobs.join(", ")}`));
+    if (spot.overwrites.length) where.push(el("span", { class: "muted" }, ` overwrites ${spot.overwrites.length === 1 ? "line" : "lines"} ${spot.overwrites.join(", ")}`));
     if (servers.length < everywhere) where.push(el("span", { class: "muted" }, ` on ${servers.length === 1 ? model.servers[servers[0]].name : plural(servers.length, "server")}`));
     return el("li", {}, where);
   });
@@ -101,6 +104,7 @@ function fieldView(model, field, server) {
     ["Source label", codeOrNull(field.source_label)],
     ["Regex", codeOrNull(field.regex)],
     ["Replacement", codeOrNull(field.replacement)],
+    ["On targets", PRESENCE.get(field.presence)],
     ["In the store", field.status ? el("span", { class: `badge ${storeClass(field.status)}` }, field.status) : null],
     ["First seen", field.first_seen ? moment(field.first_seen) : null],
     ["Orphan since", field.orphaned_since ? moment(field.orphaned_since) : null],
@@ -124,6 +128,7 @@ function serverView(model, server) {
   if (server.error) parts.push(el("p", { class: "notice" }, server.error));
   parts.push(facts([
     ["Status", el("span", { class: `badge ${statusClass(server)}` }, server.status ?? "unknown")],
+    ["Configuration", server.config === "refused" ? el("span", { class: "badge error" }, "refused by Prometheus") : server.config],
     ["Endpoint", codeOrNull(server.endpoint)],
     ["Transport", server.transport],
     ["Attempts", server.attempts > 1 ? count(server.attempts) : null],

@@ -70,11 +70,23 @@ def rule(servers: list[str], label: str, **changes: Any) -> dict[str, Any]:
         "stage": "relabel_configs",
         "action": "replace",
         "source_labels": [META + label],
-        "separator": ";",
-        "regex": "(.*)",
-        "replacement": "$1",
+        "separator": None,
+        "regex": None,
+        "replacement": None,
         "target_label": label,
+        "modulus": None,
+        "origin": "relabel",
+        "from": [META + label],
+        "presence": "conditional",
+        "overwrites": [],
+        "variables": [],
     } | changes
+
+
+def written(servers: list[str], origin: str, stage: str, line: int) -> dict[str, Any]:
+    """A source without a rule: a label that is written out in the configuration."""
+    nothing: dict[str, Any] = {"action": None, "source_labels": [], "target_label": None, "from": [], "jobs": []}
+    return rule(servers, "", origin=origin, stage=stage, line=line, presence="always", **nothing)
 
 
 def field(name: str, sources: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
@@ -82,13 +94,16 @@ def field(name: str, sources: list[dict[str, Any]], **changes: Any) -> dict[str,
     first = sources[0]
     return {
         "name": name,
-        "origin": "target",
-        "source_label": (first["source_labels"] or [None])[0],
+        "origin": first["origin"],
+        "source_label": next(iter(first["from"]), None),
         "regex": first["regex"],
         "replacement": first["replacement"],
         "sources": sources,
         "servers": servers,
+        "pattern": None,
+        "presence": first["presence"],
         "values": [],
+        "values_complete": False,
     } | changes
 
 
@@ -103,10 +118,12 @@ def run(hosts: dict[str, Any], fields: list[dict[str, Any]], seconds: float = 1.
     servers = {
         name: {
             "status": host["status"],
+            "error": host["error"],
             "digest": host["digest"],
+            "config": "loaded" if host["files"] else "missing",
             "external_labels": {"datacenter": "gru", "replica": name},
             "jobs": ["linux", "windows", "blackbox"],
-            "files": len(host["files"]),
+            "files": [item["path"] for item in host["files"]],
             "fields": names[name],
             "problems": [],
         }
@@ -153,68 +170,21 @@ def small_fleet() -> dict[str, Any]:
     fields = [
         field("company", company, values=["ACME", "Globex", "Initech"]),
         field("tier", [rule(up[:-2], "tier")]),
-        field("env", [rule(up, "env", jobs=["linux"])], values=["prod", "hml", "dev"]),
+        field("env", [rule(up, "env", jobs=["linux"], overwrites=[38])], values=["prod", "hml", "dev"]),
         field("site", [rule(up, "site", line=61)]),
         field("vendor", [rule(up, "vendor", line=66)]),
         field("instance", [rule(up, "instance", source_labels=["__param_target"], jobs=["blackbox"], line=120)]),
-        field(
-            "datacenter",
-            [
-                rule(
-                    up,
-                    "datacenter",
-                    stage="external_labels",
-                    action=None,
-                    source_labels=None,
-                    regex=None,
-                    replacement=None,
-                    jobs=[],
-                    line=8,
-                )
-            ],
-            origin="external",
-        ),
-        field(
-            "severity",
-            [
-                rule(
-                    up,
-                    "severity",
-                    stage="rule",
-                    action=None,
-                    source_labels=None,
-                    regex=None,
-                    replacement=None,
-                    jobs=[],
-                    file="/etc/prometheus/rules/hosts.yml",
-                    line=14,
-                )
-            ],
-            origin="rule",
-            values=["critical", "warning"],
-        ),
-        field(
-            "pod_label",
-            [
-                rule(
-                    up[:3],
-                    "pod_label",
-                    action="labelmap",
-                    source_labels=None,
-                    regex="__meta_kubernetes_pod_label_(.+)",
-                    target_label=None,
-                    line=88,
-                )
-            ],
-            origin="labelmap",
-        ),
+        field("datacenter", [written(up, "external_label", "external_labels", 8)], values=["gru"]),
+        field("severity", [written(up, "rule", "rules", 14)], values=["critical", "warning"]),
+        field("pod_.*", [rule(up[:3], "", origin="labelmap", action="labelmap", regex="__meta_kubernetes_(pod_.*)")]),
     ]
     arguments = run(hosts, fields)
     arguments["extracted"]["servers"]["prom-rio-01"]["problems"] = [
         {
             "file": "/etc/prometheus/rules/5.yml",
             "line": 31,
-            "message": "key expr stands twice; Prometheus refuses this file",
+            "message": "has the key expr twice",
+            "severity": "error",
         }
     ]
     arguments["drift"] = [
@@ -244,11 +214,11 @@ def small_fleet() -> dict[str, Any]:
             "message": 'A route asks for team="dba", and no server makes the label team.',
         }
     ]
-    statuses = dict.fromkeys(["company", "env", "site", "vendor", "instance", "datacenter", "pod_label"], "synced")
+    statuses = dict.fromkeys(["company", "env", "site", "vendor", "instance", "datacenter", "pod_.*"], "synced")
     statuses |= {"tier": "outdated", "floor": "orphan"}
     when = {"first_seen": "2025-11-12T14:03:22Z"}
     arguments["stored"] = [
-        {"name": name, "status": status, "origin": "target", "display_name": name.title()} | when
+        {"name": name, "status": status, "origin": "relabel", "display_name": name.title()} | when
         for name, status in statuses.items()
     ]
     arguments["stored"][-1]["orphaned_since"] = "2026-03-01T00:00:00Z"

@@ -12,7 +12,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report import assemble
@@ -52,6 +52,7 @@ def whole(value: object) -> object:
     return json.loads(re.sub(r"[\ud800-\udfff]", "\ufffd", json.dumps(value, ensure_ascii=False)))
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_embedded_data_is_the_data_and_ends_no_element(value: object) -> None:
     text = assemble.embeddable(value)
@@ -59,6 +60,7 @@ def test_embedded_data_is_the_data_and_ends_no_element(value: object) -> None:
     assert not re.search("[<>&\u2028\u2029\ud800-\udfff]", text)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_the_page_carries_its_data_and_two_scripts_whatever_the_text(text: str) -> None:
     page = assemble.page({"title": text, "items": [text]})

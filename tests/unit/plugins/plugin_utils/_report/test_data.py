@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report.data import page_data, ranges
@@ -28,6 +28,7 @@ def numbers(text: str) -> set[int]:
     return found
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(min_value=0, max_value=300)))
 def test_ranges_hold_the_numbers_they_were_made_of(given_numbers: set[int]) -> None:
     assert numbers(ranges(given_numbers)) == given_numbers
@@ -44,7 +45,13 @@ def test_the_commonest_way_comes_first_and_every_maker_has_one_way() -> None:
     assert [len(numbers(way["servers"])) for way in company["ways"]] == [7, 1]
     assert company["ways"][1]["rules"][0]["regex"] == "([^-]+)-.*"
     assert company["ways"][1]["rules"][0]["places"] == [
-        {"file": "/etc/prometheus/scrape.d/legacy.yml", "line": 57, "jobs": ["linux", "windows"], "servers": "0"}
+        {
+            "file": "/etc/prometheus/scrape.d/legacy.yml",
+            "line": 57,
+            "jobs": ["linux", "windows"],
+            "overwrites": [],
+            "servers": "0",
+        }
     ]
 
 
