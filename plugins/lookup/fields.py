@@ -63,9 +63,11 @@ _raw:
       display_name: Company
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
@@ -77,7 +79,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=variables, direct=kwargs)
+        self.set_options(var_options=self._resolved(variables or {}), direct=kwargs)
         try:
             fields = self._from_store()
         except StoreError as fault:
@@ -91,6 +93,11 @@ class LookupModule(LookupBase):
                 f"The store has no field {', '.join(missing)}. It has: {', '.join(by_name) or 'none'}."
             )
         return [by_name[name] for name in names]
+
+    def _resolved(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The variables that options are read from. A lookup is given them as they were written, templates and all."""
+        names = C.config.get_plugin_vars("lookup", self._load_name)
+        return {name: self._templar.template(variables[name]) for name in names if name in variables}
 
     def _from_store(self) -> list[dict[str, Any]]:
         """All published fields, in one request. Raises StoreError."""

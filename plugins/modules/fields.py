@@ -264,7 +264,9 @@ missing:
   returned: success
   sample: [tenant]
 conflicts:
-  description: Technical attributes that a person changed by hand and that the sweep sees otherwise.
+  description:
+    - Technical attributes that a person changed by hand and that the sweep sees otherwise.
+      C(last_swept) is null where it is not known any more.
   type: list
   elements: dict
   returned: success
@@ -407,7 +409,7 @@ def file_mode(text: str) -> int:
         mode = -1
     # A mode that YAML read as an octal number arrives here as a decimal one, and is caught by this too.
     if not 0o600 <= mode <= 0o777 or mode & 0o600 != 0o600:
-        raise StoreError(f"mode is {text!r}; give octal digits in quotes that let the owner read and write, like '0600'.")
+        raise StoreError(f"mode is {text!r}; give octal digits in quotes with which the owner may write: '0600'.")
     return mode
 
 

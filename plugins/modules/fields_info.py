@@ -56,7 +56,7 @@ fields:
     - The fields, sorted by name. Each has its technical part, its presentation and its state.
     - C(servers) and C(servers_count) say who has it; C(first_seen), C(last_seen) and C(orphaned_since) say when.
       C(sources) and C(values) are there unless RV(detail) is V(brief). C(ways) holds other ways in which servers make
-      it, by an id; C(swept) is the id of the way that the sweep last found in use on most servers.
+      it; C(swept) is a fingerprint of what the sweep last said of it.
   type: list
   elements: dict
   returned: success

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate authority for one test: a server certificate for loopback and a client certificate, as PEM files."""
+"""A certificate authority for one test: a server certificate (for loopback) and a client certificate, as PEM files."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,13 @@ class Certificates:
     client_key: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """Write a new authority, one server and one client certificate, valid for a day."""
+def make_certificates(
+    folder: Path, addresses: Sequence[str] = (LOOPBACK,), names: Sequence[str] = ("localhost",)
+) -> Certificates:
+    """Write a new authority, one server certificate for the addresses and names, and one client certificate.
+
+    They are valid for a day.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
@@ -47,12 +53,13 @@ def make_certificates(folder: Path) -> Certificates:
     ):
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        hosts = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")]
+        hosts = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        alternatives: list[x509.GeneralName] = [*hosts, *map(x509.DNSName, names)]
         issued = (
             _builder(subject, ca_name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
-            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.ExtendedKeyUsage(purpose), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())

@@ -10,6 +10,7 @@ commit() leaves behind, on any way out, is complete: either the document of befo
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ VALUE_LIMIT = 512 * 1024
 DOCUMENT_KEY = "fields"
 SERVERS = "servers/"
 HISTORY = "history/"
+# A leading dot hides a file or is the way up; the others end a part of a path, or start a quoted character.
+_MEANINGFUL = re.compile(r"^\.|[%/\x00-\x1f\x7f]")
 # The version of a key that does not exist.
 ABSENT = 0
 
@@ -168,8 +171,8 @@ def history_key(entry: str) -> str:
 
 
 def quoted(name: str) -> str:
-    safe = urllib.parse.quote(name, safe=" !$&'()*+,:;=@[]{}~")
-    return safe.replace(".", "%2E") if not safe.strip(".") else safe
+    """name as one part of a key and of a file name, readable: only what would mean something there is quoted."""
+    return _MEANINGFUL.sub(lambda match: f"%{ord(match[0]):02X}", name)
 
 
 def name_of(part: str) -> str:

@@ -122,17 +122,20 @@ class ConsulStore:
     def _put(self, put: Put) -> None:
         path = f"/v1/kv/{self.place(put.key)}"
         answer = self._client.put(path, [("cas", str(put.expected))], put.value, (200,))
-        if answer.json() is not True:
+        if not answer.json(bool):
             raise StoreConflictError(f"{self.place(put.key)} was changed by somebody else.")
 
     def _transact(self, batch: Sequence[Write]) -> None:
         body = json.dumps([self._operation(write) for write in batch], separators=(",", ":"))
         answer = self._client.transact(body, (200, 409))
+        result = answer.json(dict)
         if answer.status == 200:
             return
-        errors = answer.json().get("Errors") or []
+        errors = result.get("Errors") or []
         keys = [self.place(batch[error["OpIndex"]].key) for error in errors if error.get("OpIndex", -1) < len(batch)]
         what = "; ".join(sorted({str(error.get("What")) for error in errors}))
+        if "Permission denied" in what:
+            raise StoreDeniedError(self._client.denied("write", what))
         if "index" in what or "exist" in what:
             raise StoreConflictError(f"{', '.join(keys[:3])} was changed by somebody else.")
         raise StoreError(f"Consul at {self._client.where} rolled back the transaction on {', '.join(keys[:3])}: {what}")

@@ -70,12 +70,18 @@ class Answer:
     headers: Mapping[str, str]
     body: str
 
-    def json(self) -> Any:
+    def json(self, kind: type = list) -> Any:
+        """The body, which is to be of this kind. Raises StoreError: a login page of a proxy is no answer."""
         try:
-            return json.loads(self.body)
-        except ValueError as fault:
-            message = "What answers at this address is not Consul: its answer is not JSON. Check the address."
-            raise StoreError(message) from fault
+            data = json.loads(self.body)
+        except ValueError:
+            data = None
+        if not isinstance(data, kind):
+            message = (
+                "What answers at this address is not Consul: its answer is not the JSON expected. Check the address."
+            )
+            raise StoreError(message)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,12 @@ class ConsulClient:
     def _fault(self, fault: Exception) -> StoreError:
         """What went wrong before there was an answer. Its own text is shown only where it says something new."""
         text = _deepest(fault)
+        unusable = any(word in text for word in ("NO_CERTIFICATE_OR_CRL_FOUND", "PEM", "X509", "NO_START_LINE"))
+        if unusable or (isinstance(fault, OSError) and not isinstance(fault, requests.exceptions.RequestException)):
+            return StoreError(
+                f"A certificate or key file cannot be used: {self._clean(text)}. "
+                "Check ca_cert, client_cert and client_key."
+            )
         if isinstance(fault, requests.exceptions.SSLError):
             return StoreError(self._tls_fault(text))
         if isinstance(fault, requests.exceptions.ConnectTimeout | requests.exceptions.ReadTimeout):
@@ -188,8 +200,6 @@ class ConsulClient:
             # A server that wants a client certificate may say so by closing the connection.
             hint = " It may want client_cert and client_key." if self._wants_certificate() else ""
             return StoreUnavailableError(f"The connection to Consul at {self.where} broke: {self._clean(text)}.{hint}")
-        if isinstance(fault, OSError) and not isinstance(fault, requests.exceptions.RequestException):
-            return StoreError(f"The files for TLS cannot be used: {self._clean(text)}. Check ca_cert and client_cert.")
         return StoreError(f"Consul at {self.where} cannot be asked: {self._clean(text)}")
 
     def _wants_certificate(self) -> bool:
@@ -218,14 +228,13 @@ class ConsulClient:
         if answer.status == 403 and "ACL not found" in answer.body:
             return StoreDeniedError(f"Consul at {self.where} does not know the token: it is wrong, expired or deleted.")
         if answer.status in (401, 403):
-            who = "the token" if self._token else "a request without a token (none was given)"
-            return StoreDeniedError(f"Consul at {self.where} does not let {who} {verb} this: {body}")
+            return StoreDeniedError(self.denied(verb, body))
         if answer.status == 429:
             message = f"Consul at {self.where} limits requests and refused this one (429). Try again later."
             return StoreUnavailableError(message, passing=True)
         if answer.status == 413:
             return StoreError(f"Consul at {self.where} refused a value as too large (413): {body}")
-        if answer.status == 400 and "Enterprise" in answer.body:
+        if answer.status == 400 and any(word in answer.body for word in ("Enterprise", '"Namespace"', '"Partition"')):
             return StoreError(
                 f"Consul at {self.where} has no namespaces or partitions: leave namespace, partition out."
             )
@@ -245,6 +254,10 @@ class ConsulClient:
             message = f"Consul at {self.where} failed with {answer.status}: {body}. Look in the log of its servers."
             return StoreUnavailableError(message)
         return StoreError(f"What answers at {self.where} does not act as Consul does: {answer.status} {body}")
+
+    def denied(self, verb: str, reason: str) -> str:
+        who = "the token" if self._token else "a request without a token (none was given)"
+        return f"Consul at {self.where} does not let {who} {verb} this: {reason}."
 
     def _clean(self, text: str) -> str:
         """A foreign text on one line, short, without the token."""

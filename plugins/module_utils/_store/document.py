@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,9 +18,10 @@ Technical = dict[str, Any]
 
 # What the sweep says of a field in one line; the rest of what it says are the lists.
 TECHNICAL = ("origin", "source_label", "regex", "replacement")
+MARK = 4
 LISTS = ("sources", "servers", "values")
-# What the merge keeps for itself. swept: the id of the technical part that the sweep last gave; ways: other technical
-# parts that are in use or were in use when a person edited this one, by id.
+# What the merge keeps for itself. swept: the fingerprint of the technical part that the sweep last gave; ways: other
+# technical parts than the stored one that are in use, by id.
 STATE = ("status", "first_seen", "last_seen", "orphaned_since", "swept", "ways", "servers_count")
 OURS = frozenset({"name", *TECHNICAL, *LISTS, *STATE})
 # All other attributes are presentation: they belong to people. These are the ones that a new field starts with.
@@ -84,10 +86,24 @@ class Document:
         }
 
 
+def fingerprint(technical: Mapping[str, Any]) -> str:
+    """Sixteen characters, four for each technical attribute: which of them differ can be told without their values."""
+    return "".join(_mark(json.dumps(technical.get(key))) for key in TECHNICAL)
+
+
+@functools.lru_cache(maxsize=4096)
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:MARK]
+
+
+def way_id(print_of_way: str) -> str:
+    """A short name for the technical part with this fingerprint."""
+    return hashlib.sha256(print_of_way.encode()).hexdigest()[:8]
+
+
 def technical_id(technical: Mapping[str, Any]) -> str:
     """A short name for a technical part; equal parts have equal ids."""
-    text = json.dumps([technical.get(key) for key in TECHNICAL], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return way_id(fingerprint(technical))
 
 
 def technical_of(item: Mapping[str, Any]) -> Technical:

@@ -21,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Document,
     Field,
     default_of,
+    fingerprint,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
     compact,
@@ -255,7 +256,7 @@ class _Merge:
             **ways[way],
             "status": SYNCED,
             "first_seen": self.rules.today,
-            "swept": way,
+            "swept": fingerprint(ways[way]),
             **({"ways": others} if others else {}),
             "servers": holders.servers,
             "servers_count": len(holders.servers),

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whose word counts on the technical part of a field: the sweep's, unless a person changed it by hand.
 
-Three views are compared: the technical part that the sweep last gave, the one that is stored now, and the one that the
-sweep gives now. The first is stored as its id; the way itself is kept where it differs from what is stored.
+Three views are compared, attribute by attribute: what the sweep last gave, what is stored now, and what the sweep gives
+now. Of the first a fingerprint is stored with the field, which is enough to tell what a person changed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    MARK,
     TECHNICAL,
     Field,
     Technical,
+    fingerprint,
     technical_id,
     technical_of,
+    way_id,
 )
 
 REPORT, SWEEP, STORE = "report", "sweep", "store"
@@ -43,36 +46,38 @@ def settle(item: Field, counts: Mapping[str, int], offered: Mapping[str, Technic
     counts: on how many servers each way (by id) is in use. offered: the ways that the sweep brings with it.
     """
     stored = technical_of(item)
-    stored_id = technical_id(stored)
-    base_id: str | None = item.get("swept")
-    edited = base_id is not None and stored_id != base_id
+    now = fingerprint(stored)
+    base = item.get("swept") or now
     known = {key: way for key, way in _ways(item).items() if technical_id(way) == key} | dict(offered)
-    if not edited:
-        known[stored_id] = stored
+    if now == base:
+        known[way_id(now)] = stored
     winner = commonest(counts, known)
     if winner is None:
         # Another run has written its readings but not yet the document: it will say what the way is.
-        unknown = any(key and key != stored_id for key in counts)
-        return Verdict(stored, base_id, _kept(counts, known, stored_id), OUTDATED if unknown or edited else SYNCED)
+        unknown = any(key and key != way_id(now) for key in counts)
+        status = OUTDATED if unknown or now != base else SYNCED
+        return Verdict(stored, item.get("swept"), _kept(counts, known, way_id(now)), status)
     swept = known[winner]
-    verdict = Verdict(dict(swept), winner)
-    if edited and stored != swept:
-        base = known.get(str(base_id))
-        for attribute in TECHNICAL:
-            by_hand = base is None or stored[attribute] != base[attribute]
-            if by_hand and stored[attribute] != swept[attribute]:
-                if on_conflict != SWEEP:
-                    verdict.technical[attribute] = stored[attribute]
-                verdict.conflicts.append(
-                    {
-                        "field": item["name"],
-                        "attribute": attribute,
-                        "last_swept": None if base is None else base[attribute],
-                        "stored": stored[attribute],
-                        "swept": swept[attribute],
-                        "kept": "swept" if on_conflict == SWEEP else "stored",
-                    }
-                )
+    verdict = Verdict(dict(swept), fingerprint(swept))
+    for number, attribute in enumerate(TECHNICAL):
+        marks = slice(number * MARK, (number + 1) * MARK)
+        by_hand = now[marks] != base[marks]
+        if by_hand and stored[attribute] != swept[attribute]:
+            if on_conflict != SWEEP:
+                verdict.technical[attribute] = stored[attribute]
+            last = known.get(way_id(base), {}).get(attribute)
+            if verdict.swept is not None and verdict.swept[marks] == base[marks]:
+                last = swept[attribute]
+            verdict.conflicts.append(
+                {
+                    "field": item["name"],
+                    "attribute": attribute,
+                    "last_swept": last,
+                    "stored": stored[attribute],
+                    "swept": swept[attribute],
+                    "kept": "swept" if on_conflict == SWEEP else "stored",
+                }
+            )
     verdict.status = SYNCED if verdict.technical == swept else OUTDATED
     verdict.ways = _kept(counts, known, technical_id(verdict.technical))
     return verdict

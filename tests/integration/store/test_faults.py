@@ -1,0 +1,471 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can go wrong between a publisher and Consul: it ends, it says what to do, and nothing is lost.
+
+Faults come from real servers where they can be had: no leader, restarts, ACLs, TLS, datacenters. Only what a healthy
+Consul never does (429, 500, endless answers, lost answers) is put in by a proxy in front of a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    Entry,
+    StoreDeniedError,
+    StoreError,
+    StoreUnavailableError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
+from tests.support.consul import ConsulAgent, consul_agent, consul_cluster
+from tests.support.consul_proxy import Fault, Proxy, Request, proxy_to
+from tests.support.fleets import NOW, extraction, publish_to
+from tests.support.processes import free_port
+from tests.support.tls import Certificates, make_certificates
+
+FLEET = extraction({"prom-01": ["company", "env"], "prom-02": ["company"]})
+LARGE = extraction({f"prom-{number:03d}": ["company", f"own{number}"] for number in range(150)})
+
+
+def store_at(address: str, prefix: str = "fleet", **settings: Any) -> ConsulStore:
+    return ConsulStore(ConsulSettings(address=address, **settings), prefix)
+
+
+def names(store: ConsulStore) -> list[str]:
+    return [item["name"] for item in whole_view(store.read(), store, NOW)["fields"]]
+
+
+@pytest.fixture
+def proxy(agent: ConsulAgent) -> Iterator[Proxy]:
+    with proxy_to(agent) as running:
+        yield running
+
+
+# Nobody there, nobody in charge.
+
+
+def test_nothing_listens() -> None:
+    store = store_at(f"127.0.0.1:{free_port()}")
+    with pytest.raises(StoreUnavailableError, match=r"connection was refused.*CONSUL_HTTP_ADDR"):
+        publish_to(store, FLEET)
+    assert store.requests == 1
+
+
+def test_name_that_is_not_known() -> None:
+    with pytest.raises(StoreError, match=r"consul\.invalid cannot be resolved"):
+        publish_to(store_at("consul.invalid:8500"), FLEET)
+
+
+def test_leader_lost_and_found(tmp_path: Path) -> None:
+    with consul_cluster(tmp_path) as servers:
+        store = store_at(servers[0].address)
+        publish_to(store, FLEET)
+        servers[1].stop()
+        servers[2].stop()
+        more = extraction({"prom-03": ["company", "rack"]})
+        with pytest.raises(StoreUnavailableError, match=r"no leader now.*Wait until most of its servers are back"):
+            publish_to(store, more, retry_seconds=1.0)
+        # With one more server there is a majority again, and a run that waits for it gets through.
+        outcomes: list[Any] = []
+        # What was refused may be in the log of a server that was the leader, and come through now: a write either
+        # happens or not, and who is told that it failed does not know which. So this run brings something else.
+        other = extraction({"prom-04": ["company", "row"]})
+        publisher = threading.Thread(target=lambda: outcomes.append(publish_to(store, other, retry_seconds=60.0)))
+        publisher.start()
+        servers[1].start()
+        publisher.join(90)
+        assert [outcome.changed for outcome in outcomes] == [True]
+        publish_to(store, more)
+        assert names(store_at(servers[1].address)) == ["company", "env", "rack", "row"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_agent_restarts_in_mid_run(tmp_path: Path, number: int) -> None:
+    """The agent goes down when it gets one of the requests of a run, and comes back while the run waits."""
+    with consul_agent(tmp_path) as agent, proxy_to(agent) as proxy:
+        publish_to(store_at(agent.address), FLEET)
+        starter = threading.Thread(target=agent.start)
+
+        def stop_once(request: Request) -> None:
+            if request.number == number:
+                agent.stop()
+                starter.start()
+
+        proxy.script = stop_once
+        store = store_at(proxy.address)
+        if number == 1:
+            # Before the first answer it could as well be a wrong address.
+            with pytest.raises(StoreUnavailableError, match="broke"):
+                publish_to(store, LARGE, retry_seconds=60.0)
+            starter.join()
+        outcome = publish_to(store, LARGE, retry_seconds=60.0)
+        assert len(outcome.plan.report.added) == 150
+        view = whole_view(store.read(), store, NOW)
+        assert len(view["servers"]) == 152
+        assert view["statuses"]["synced"] == 152
+        starter.join()
+
+
+# Who may do what.
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
+    with consul_agent(tmp_path_factory.mktemp("acl"), acl=True) as agent:
+        yield agent
+
+
+READ = 'key_prefix "fleet/" { policy = "read" }'
+WRITE = 'key_prefix "fleet/" { policy = "write" }'
+
+
+@pytest.fixture
+def published(guarded: ConsulAgent) -> dict[str, tuple[int, bytes]]:
+    publish_to(store_at(guarded.address, token=guarded.token), FLEET)
+    return guarded.dump("fleet")
+
+
+@pytest.mark.parametrize(
+    ("rules", "fleet"),
+    [
+        (READ, FLEET | {"fields": []}),
+        (READ, LARGE),
+        (READ + ' key "fleet/fields" { policy = "write" }', LARGE),
+        (READ + ' key_prefix "fleet/servers/" { policy = "write" }', extraction({"prom-01": ["company", "tenant"]})),
+    ],
+    ids=["read only", "read only, many servers", "document only", "servers only"],
+)
+def test_token_that_may_not_write(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str, fleet: dict[str, Any]
+) -> None:
+    token = guarded.new_token(rules)
+    store = store_at(guarded.address, token=token)
+    changed = extraction({"prom-01": ["company", "env", "tenant"]}) if not fleet["fields"] else fleet
+    assert publish_to(store, changed, check_mode=True).changed
+    with pytest.raises(
+        StoreDeniedError, match=r'does not let the token write.*key_prefix "fleet/" \{ policy = "write"'
+    ) as denied:
+        publish_to(store, changed)
+    assert token not in text_of(denied.value)
+    assert guarded.dump("fleet") == published
+
+
+@pytest.mark.parametrize(
+    "rules",
+    ["", 'key "fleet/fields" { policy = "write" } key_prefix "fleet/servers/prom-01" { policy = "write" }'],
+    ids=["nothing", "some servers only"],
+)
+def test_token_that_may_not_read_everything(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str
+) -> None:
+    """Consul leaves out of its answer what a token may not read; that must not pass for servers that are gone."""
+    store = store_at(guarded.address, token=guarded.new_token(rules))
+    with pytest.raises(StoreDeniedError):
+        publish_to(store, extraction({"prom-01": ["tenant"]}), orphans="remove")
+    assert guarded.dump("fleet") == published
+
+
+def test_token_for_one_prefix_only(guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]) -> None:
+    token = guarded.new_token('key_prefix "other/" { policy = "write" }')
+    assert publish_to(store_at(guarded.address, "other", token=token), FLEET).changed
+    with pytest.raises(StoreDeniedError):
+        publish_to(store_at(guarded.address, token=token), FLEET)
+    assert guarded.dump("fleet") == published
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [("00000000-dead-dead-dead-000000000000", "does not know the token"), (None, r"none was given")],
+)
+def test_no_token_or_one_that_is_not_known(guarded: ConsulAgent, token: str | None, message: str) -> None:
+    with pytest.raises(StoreDeniedError, match=message) as denied:
+        publish_to(store_at(guarded.address, token=token), FLEET)
+    assert "dead" not in text_of(denied.value)
+
+
+def test_token_file(guarded: ConsulAgent, tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(f"{guarded.new_token(WRITE)}\n", encoding="utf-8")
+    publish_to(store_at(guarded.address, token_file=str(token_file)), FLEET)
+    for content, message in (("", "is empty"), (None, "cannot be read: No such file")):
+        token_file.unlink()
+        if content is not None:
+            token_file.write_text(content, encoding="utf-8")
+        with pytest.raises(StoreError, match=message):
+            store_at(guarded.address, token_file=str(token_file))
+
+
+# The wrong place.
+
+
+def test_datacenter_that_does_not_exist(agent: ConsulAgent, prefix: str) -> None:
+    with pytest.raises(StoreError, match=r"knows no datacenter paris\. Check datacenter"):
+        publish_to(store_at(agent.address, prefix, datacenter="paris"), FLEET)
+    assert publish_to(store_at(agent.address, prefix, datacenter="dc1"), FLEET).changed
+
+
+def test_reads_and_writes_go_to_the_same_datacenter(proxy: Proxy, prefix: str) -> None:
+    publish_to(store_at(proxy.address, prefix, datacenter="dc1"), LARGE)
+    assert len(proxy.requests) > 2
+    assert all("dc=dc1" in request.path for request in proxy.requests)
+
+
+@pytest.mark.parametrize("tenancy", [{"namespace": "team"}, {"partition": "team"}])
+def test_tenancy_that_this_consul_does_not_have(agent: ConsulAgent, tenancy: dict[str, str], prefix: str) -> None:
+    with pytest.raises(StoreError, match="no namespaces or partitions: leave"):
+        publish_to(store_at(agent.address, prefix, **tenancy), FLEET)
+    assert not agent.dump(prefix)
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[ConsulAgent]:
+    with consul_agent(tmp_path_factory.mktemp("consul-tls"), certificates=certificates) as agent:
+        yield agent
+
+
+def test_own_authority_and_client_certificate(secured: ConsulAgent, certificates: Certificates) -> None:
+    tls = {"client_cert": str(certificates.client_cert), "client_key": str(certificates.client_key)}
+    assert publish_to(store_at(secured.url, ca_cert=str(certificates.ca), **tls), FLEET).changed
+    assert not publish_to(store_at(secured.address, tls=True, validate_certs=False, **tls), FLEET).changed
+
+
+@pytest.mark.parametrize(
+    ("scheme", "given", "message"),
+    [
+        ("https", ["client"], r"not signed by an authority.*CONSUL_CACERT"),
+        ("https", ["ca"], "client certificate|client_cert and client_key"),
+        ("http", ["ca", "client"], r"speaks TLS\. Set tls to true"),
+    ],
+)
+def test_tls_that_does_not_fit(
+    secured: ConsulAgent, certificates: Certificates, scheme: str, given: list[str], message: str
+) -> None:
+    settings: dict[str, str] = {}
+    if "ca" in given:
+        settings["ca_cert"] = str(certificates.ca)
+    if "client" in given:
+        settings |= {"client_cert": str(certificates.client_cert), "client_key": str(certificates.client_key)}
+    with pytest.raises(StoreError, match=message):
+        publish_to(store_at(f"{scheme}://{secured.address}", "unfit", **settings), FLEET, retry_seconds=0)
+    assert not secured.dump("unfit")
+
+
+def test_certificate_for_another_name(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path / "tls", addresses=["192.0.2.1"], names=["consul.example"])
+    tls = {"client_cert": str(certificates.client_cert), "client_key": str(certificates.client_key)}
+    with consul_agent(tmp_path / "consul", certificates=certificates) as agent:
+        store = store_at(agent.url, ca_cert=str(certificates.ca), **tls)
+        with pytest.raises(StoreError, match="is for another name"):
+            publish_to(store, FLEET)
+
+
+def test_plain_port_asked_by_tls(agent: ConsulAgent, prefix: str) -> None:
+    with pytest.raises(StoreError, match=r"speaks plain HTTP.*Set tls to false"):
+        publish_to(store_at(f"https://{agent.address}", prefix), FLEET)
+
+
+@pytest.mark.parametrize("option", ["ca_cert", "client_cert"])
+def test_certificate_file_that_is_not_there(option: str) -> None:
+    with pytest.raises(StoreError, match=f"There is no /nowhere.*{option}"):
+        store_at("https://127.0.0.1:1", **{option: "/nowhere"})
+
+
+def test_certificate_file_that_holds_something_else(secured: ConsulAgent, tmp_path: Path) -> None:
+    (tmp_path / "not.pem").write_text("hello", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"ca_cert"):
+        publish_to(store_at(secured.url, ca_cert=str(tmp_path / "not.pem")), FLEET, retry_seconds=0)
+
+
+# Answers that a healthy Consul does not give.
+
+
+def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault | None]:
+    """Apply the fault to the requests of that method with these numbers, or to all of them."""
+    return lambda request: fault if request.method == method and (not numbers or request.number in numbers) else None
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault(status=429, body=b"Your IP is issuing too many concurrent connections"), r"limits requests.*Try again"),
+        (Fault(status=500, body=b"boom"), r"failed with 500: boom\. Look in the log"),
+        (Fault(status=503, body=b""), "failed with 503"),
+        (Fault(status=500, body=b"No cluster leader"), "has no leader now"),
+        (Fault(status=413, body=b"too big"), r"too large \(413\)"),
+        (Fault(status=200, body=b"<html>login</html>"), "is not Consul"),
+        (Fault(status=302, body=b""), "does not act as Consul"),
+        (Fault(hang=30), r"did not answer within 0\.5 s.*raise timeout"),
+        (Fault(drip=0.1), r"did not answer within 0\.5 s"),
+        (Fault(lose=True), "broke"),
+    ],
+    ids=["429", "500", "503", "no leader", "413", "login page", "redirect", "hangs", "drips", "closes"],
+)
+def test_fault_that_stays_ends_with_a_message(
+    agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault, message: str, method: str
+) -> None:
+    publish_to(store_at(agent.address, prefix), FLEET)
+    before = agent.dump(prefix)
+    proxy.script = only(method, fault)
+    store = store_at(proxy.address, prefix, token="not-a-real-token", timeout=0.5)
+    if fault.lose and method == "PUT":
+        # The write is done although nobody heard of it: a new read finds it in place.
+        assert publish_to(store, extraction({"prom-03": ["company"]}), retry_seconds=1.0).changed
+        return
+    with pytest.raises(StoreError, match=message) as raised:
+        publish_to(store, extraction({"prom-03": ["company"]}), retry_seconds=1.0)
+    assert "not-a-real-token" not in text_of(raised.value)
+    assert agent.dump(prefix) == before
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=429), Fault(status=500, body=b"No cluster leader"), Fault(status=503), Fault(lose=True)]
+)
+def test_fault_that_passes_is_waited_for(agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault) -> None:
+    proxy.script = only("PUT", fault, 2, 4)
+    store = store_at(proxy.address, prefix)
+    outcome = publish_to(store, FLEET)
+    assert outcome.changed
+    assert outcome.attempts > 1
+    assert outcome.plan.report.added == ["company", "env"]
+    assert names(store) == ["company", "env"]
+    assert len(agent.dump(prefix)) == 3
+
+
+def test_unchanged_publish_is_one_read(proxy: Proxy, prefix: str) -> None:
+    store = store_at(proxy.address, prefix)
+    publish_to(store, LARGE)
+    proxy.requests.clear()
+    publish_to(store, LARGE)
+    assert [(request.method, request.path) for request in proxy.requests] == [("GET", f"/v1/kv/{prefix}/?recurse=1")]
+
+
+def test_small_publish_is_one_transaction(proxy: Proxy, prefix: str) -> None:
+    publish_to(store_at(proxy.address, prefix), FLEET)
+    assert [(request.method, request.path) for request in proxy.requests][1:] == [("PUT", "/v1/txn")]
+    operations = [operation["KV"] for operation in json.loads(proxy.requests[1].body)]
+    assert {operation["Verb"] for operation in operations} == {"cas"}
+    assert len(operations) == 3
+
+
+def test_transactions_keep_to_the_limits(proxy: Proxy, prefix: str) -> None:
+    fat = extraction({f"prom-{number:03d}": ["company"] for number in range(200)})
+    for server in list(fat["servers"].values())[:40]:
+        server["files"] = [f"/etc/prometheus/{'x' * 100}{number}.yml" for number in range(300)]
+    publish_to(store_at(proxy.address, prefix), fat)
+    writes = [request for request in proxy.requests if request.method == "PUT"]
+    for request in writes[:-1]:
+        assert len(json.loads(request.body)) <= 64
+        assert len(request.body) <= 512 * 1024
+    keys = [[operation["KV"]["Key"] for operation in json.loads(request.body)] for request in writes]
+    assert keys[-1] == [f"{prefix}/fields"]
+    assert sum(map(len, keys)) == 201
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_run_that_dies_in_the_middle_leaves_the_document_whole(
+    agent: ConsulAgent, proxy: Proxy, prefix: str, number: int
+) -> None:
+    """150 servers are three transactions of data, and the document. Each is the one that fails in turn."""
+    store = store_at(proxy.address, prefix)
+    publish_to(store_at(agent.address, prefix), FLEET)
+    before = agent.get(f"{prefix}/fields")
+    proxy.script = only("PUT", Fault(status=500, body=b"boom"), number)
+    with pytest.raises(StoreUnavailableError):
+        publish_to(store, LARGE, retry_seconds=0)
+    assert agent.get(f"{prefix}/fields") == before
+    proxy.script = lambda _request: None
+    again = publish_to(store, LARGE)
+    assert again.changed
+    view = whole_view(store.read(), store, NOW)
+    assert len(view["servers"]) == 152
+    assert view["statuses"] == {"synced": 152, "outdated": 0, "orphan": 0, "missing": 0}
+
+
+def test_conflict_in_the_middle_is_planned_again(agent: ConsulAgent, proxy: Proxy, prefix: str) -> None:
+    """Somebody edits the document between a publisher's data and its document."""
+    publish_to(store_at(agent.address, prefix), FLEET)
+
+    def edit(request: Request) -> None:
+        if request.method == "PUT" and request.number == 4:
+            index, value = agent.dump(prefix)[f"{prefix}/fields"]
+            document = json.loads(value)
+            document["fields"][0]["display_name"] = "by hand"
+            assert agent.compare_and_set(f"{prefix}/fields", json.dumps(document), index)
+
+    proxy.script = edit
+    store = store_at(proxy.address, prefix)
+    outcome = publish_to(store, LARGE)
+    assert outcome.attempts == 2
+    assert len(outcome.plan.report.servers) == 150
+    assert len(outcome.plan.report.added) == 150
+    fields = whole_view(store.read(), store, NOW)["fields"]
+    assert len(fields) == 152
+    assert next(item for item in fields if item["name"] == "company")["display_name"] == "by hand"
+
+
+def test_conflict_that_never_ends(proxy: Proxy, prefix: str) -> None:
+    stale = json.dumps({"Results": None, "Errors": [{"OpIndex": 0, "What": 'key "x", index is stale'}]}).encode()
+    proxy.script = only("PUT", Fault(status=409, body=stale))
+    with pytest.raises(StoreError, match=r"was changed by somebody else\. This went on for 0\.3 s"):
+        publish_to(store_at(proxy.address, prefix), FLEET, retry_seconds=0.3)
+
+
+def test_token_travels_in_a_header_alone(proxy: Proxy, prefix: str) -> None:
+    store = store_at(proxy.address, prefix, token="not-a-real-token")
+    publish_to(store, LARGE)
+    assert all(request.headers["X-Consul-Token"] == "not-a-real-token" for request in proxy.requests)
+    assert not any("not-a-real-token" in request.path for request in proxy.requests)
+    assert b"not-a-real-token" not in b"".join(request.body for request in proxy.requests)
+    assert "not-a-real-token" not in repr(store.facts())
+
+
+def test_environment_does_not_win_over_options(
+    agent: ConsulAgent, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {
+        "CONSUL_HTTP_ADDR": "http://127.0.0.1:1",
+        "CONSUL_HTTP_TOKEN": "00000000-dead-dead-dead-000000000000",
+        "CONSUL_HTTP_SSL": "true",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    assert publish_to(store_at(agent.address, prefix), FLEET).changed
+
+
+def test_reading_consistency_is_asked_for(proxy: Proxy, prefix: str) -> None:
+    for consistency in ("stale", "consistent"):
+        store = store_at(proxy.address, prefix, consistency=consistency)
+        snapshot = store.read()
+        assert proxy.requests[-1].path.endswith(f"&{consistency}=1")
+        assert snapshot.staleness_ms >= 0
+
+
+def test_document_alone_is_one_small_read(proxy: Proxy, prefix: str) -> None:
+    store = store_at(proxy.address, prefix)
+    publish_to(store, LARGE)
+    proxy.requests.clear()
+    assert isinstance(store.read_document(), Entry)
+    assert [request.path for request in proxy.requests] == [f"/v1/kv/{prefix}/fields"]
+
+
+def text_of(fault: BaseException) -> str:
+    """All that a user could be shown of a fault, with what caused it."""
+    return "".join(traceback.format_exception(fault)) + repr(fault)

@@ -1,0 +1,326 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules and the lookup as users run them: through ansible-playbook, against a real Consul and a directory."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.consul import ConsulAgent, consul_agent
+from tests.support.consul_proxy import proxy_to
+from tests.support.fleets import extraction
+
+PROJECT = Path(__file__).resolve().parents[3]
+NAME = "skills_eye.prometheus_fleet.fields"
+FLEET = extraction({"prom-01": ["company", "env"], "prom-02": ["company"]})
+
+
+class Player:
+    """Runs plays on localhost, each with the same environment and in the same directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment: dict[str, str] = {}
+
+    def run(self, plays: list[dict[str, Any]], *options: str) -> subprocess.CompletedProcess[str]:
+        playbook = self.folder / "play.yml"
+        playbook.write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("CONSUL_", "ANSIBLE_"))}
+        settings = {
+            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".venv" / "collections"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        }
+        command = [sys.executable, "-m", "ansible", "playbook", playbook, *options]
+        return subprocess.run(
+            command,
+            env=clean | settings | self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def tasks(self, *tasks: dict[str, Any], options: tuple[str, ...] = (), **play: Any) -> list[dict[str, Any]]:
+        """Run tasks in one play and return their results, in order; a task that fails is ignored and returned too."""
+        numbered = [task | {"register": f"result{n}", "ignore_errors": True} for n, task in enumerate(tasks)]
+        results = self.folder / "results.json"
+        wanted = "{{ [" + ", ".join(f"result{n}" for n in range(len(tasks))) + "] | to_json }}"
+        write = {
+            "ansible.builtin.copy": {"dest": str(results), "content": wanted},
+            "check_mode": False,
+            "diff": False,
+        }
+        played = self.run(
+            [{"hosts": "localhost", "gather_facts": False, **play, "tasks": [*numbered, write]}], *options
+        )
+        assert played.returncode == 0, played.stdout + played.stderr
+        loaded: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
+        return loaded
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Player:
+    return Player(tmp_path)
+
+
+@pytest.fixture(params=["consul", "directory"])
+def where(request: pytest.FixtureRequest, prefix: str, tmp_path: Path) -> dict[str, Any]:
+    """The options that say which store."""
+    if request.param == "directory":
+        return {"store": "directory", "path": str(tmp_path / "store")}
+    agent: ConsulAgent = request.getfixturevalue("agent")
+    return {"address": agent.address, "prefix": prefix}
+
+
+def test_publish_check_diff_and_read(player: Player, where: dict[str, Any]) -> None:
+    publish = {NAME: FLEET | where}
+    checked, read_before, first, second, read = player.tasks(
+        publish | {"check_mode": True},
+        {f"{NAME}_info": where},
+        publish,
+        publish,
+        {f"{NAME}_info": where},
+        options=("--diff",),
+    )
+    assert checked["changed"]
+    assert not read_before["exists"]
+    assert read_before["fields"] == []
+    assert first["changed"]
+    assert checked["diff"] == first["diff"] | {"after": checked["diff"]["after"]}
+    assert "fields company\n" in first["diff"]["after"]
+    assert "servers prom-02\n" in first["diff"]["after"]
+    assert first["diff"]["before"] == ""
+    assert first["added"] == checked["added"] == ["company", "env"]
+    assert not second["changed"]
+    assert second["requests"] == 1
+    assert second["diff"]["before"] == second["diff"]["after"] == ""
+    assert not read["changed"]
+    assert [item["name"] for item in read["fields"]] == ["company", "env"]
+    assert read["store"]["requests"] == 1
+    assert 0 <= read["age"] < 120
+    assert sorted(read["servers"]) == ["prom-01", "prom-02"]
+    assert first["store"].items() <= read["store"].items()
+
+
+def test_rollback(player: Player, where: dict[str, Any]) -> None:
+    more = extraction({"prom-01": ["company", "env", "rack"], "prom-02": ["company"]})
+    _first, _second, info, checked, back, again = player.tasks(
+        {NAME: FLEET | where},
+        {NAME: more | where},
+        {f"{NAME}_info": where},
+        {NAME: where | {"state": "rolled_back"}, "check_mode": True},
+        {NAME: where | {"state": "rolled_back", "to": "{{ result2.history[0].entry }}"}},
+        {NAME: where | {"state": "rolled_back", "to": "{{ result2.history[0].entry }}"}},
+    )
+    assert checked["changed"]
+    assert back["changed"]
+    assert back["restored"] == checked["restored"] == info["history"][0]["entry"]
+    assert back["removed"] == ["rack"]
+    assert back["missing"] == ["rack"]
+    assert not again["changed"]
+
+
+def test_options_that_cannot_be(player: Player, where: dict[str, Any]) -> None:
+    results = player.tasks(
+        {NAME: where},
+        {NAME: FLEET | where | {"field_defaults": {"regex": "x"}}},
+        {NAME: FLEET | where | {"orphan_grace": "soon"}},
+        {NAME: FLEET | where | {"mode": "0666x"}},
+        {NAME: FLEET | where | {"timeout": 0}},
+        {NAME: {"fields": [{"x": 1}], "servers": {}} | where},
+        {NAME: {"fields": [], "servers": {"prom-01": "ok"}} | where},
+        {NAME: {"store": "directory", "state": "rolled_back"}},
+    )
+    messages = [
+        "missing",
+        "field_defaults sets regex",
+        "'soon' is not a duration",
+        "octal digits",
+        "timeout must be more than 0",
+        "without a name",
+        "servers.prom-01 is not a dictionary",
+        "path",
+    ]
+    for result, message in zip(results, messages, strict=True):
+        assert result["failed"]
+        assert message in result["msg"]
+        assert "Traceback" not in json.dumps(result)
+
+
+def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    player.tasks({NAME: FLEET | where})
+    document = tmp_path / "store" / "fields.json"
+    document.write_text(document.read_text(encoding="utf-8").replace('"regex": null', '"regex": "mine"', 1), "utf-8")
+    reported, stored, swept = player.tasks(
+        {NAME: FLEET | where},
+        {NAME: FLEET | where | {"on_conflict": "store"}},
+        {NAME: FLEET | where | {"on_conflict": "sweep"}},
+    )
+    assert "The regex of the field company was changed by hand" in reported["warnings"][0]
+    assert reported["conflicts"][0]["stored"] == "mine"
+    assert not stored.get("warnings")
+    assert swept["updated"] == ["company"]
+
+
+def test_directory_files_have_the_mode_that_is_asked_for(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store"), "mode": "0600"}
+    player.tasks({NAME: FLEET | where})
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "store").rglob("*") if path.is_file()}
+    folders = {path.stat().st_mode & 0o777 for path in (tmp_path / "store").rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({0o600}, {0o700})
+
+
+# Consul's own variables, and module_defaults.
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
+    with consul_agent(tmp_path_factory.mktemp("acl"), acl=True) as agent:
+        yield agent
+
+
+def test_consul_variables_serve_modules_and_lookup(player: Player, guarded: ConsulAgent, prefix: str) -> None:
+    token = guarded.new_token(f'key_prefix "{prefix}/" {{ policy = "write" }}')
+    player.environment = {"CONSUL_HTTP_ADDR": guarded.url, "CONSUL_HTTP_TOKEN": token}
+    where = {"prefix": prefix}
+    lookup = "{{ query('skills_eye.prometheus_fleet.fields', prefix='" + prefix + "') | map(attribute='name') }}"
+    published, read, looked_up = player.tasks(
+        {NAME: FLEET | where},
+        {f"{NAME}_info": where},
+        {"ansible.builtin.debug": {"msg": lookup}},
+    )
+    assert published["changed"]
+    assert read["exists"]
+    assert looked_up["msg"] == ["company", "env"]
+
+
+def test_token_file_by_variable_and_group_defaults(
+    player: Player, guarded: ConsulAgent, prefix: str, tmp_path: Path
+) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text(guarded.new_token(f'key_prefix "{prefix}/" {{ policy = "write" }}'), encoding="utf-8")
+    player.environment = {"CONSUL_HTTP_TOKEN_FILE": str(token_file)}
+    group = "group/skills_eye.prometheus_fleet.consul"
+    published, read = player.tasks(
+        {NAME: FLEET},
+        {f"{NAME}_info": {}},
+        module_defaults={group: {"address": guarded.address, "prefix": prefix}},
+    )
+    assert published["changed"]
+    assert len(read["fields"]) == 2
+
+
+def test_token_is_in_no_output(player: Player, guarded: ConsulAgent, prefix: str) -> None:
+    token = guarded.new_token(f'key_prefix "{prefix}/" {{ policy = "read" }}')
+    wrapped = "{{ lookup('env', 'WRAPPED') }}"
+    where = {"address": guarded.address, "prefix": prefix}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"prometheus_fleet_consul_address": guarded.address, "prometheus_fleet_consul_token": wrapped},
+        "tasks": [
+            {NAME: FLEET | where | {"token": wrapped}, "ignore_errors": True},
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', prefix='{prefix}') }}}}"}, "ignore_errors": True},
+        ],
+    }
+    player.environment = {"WRAPPED": token}
+    played = player.run([play], "-vvvv", "--diff")
+    output = " ".join((played.stdout + played.stderr).split())
+    assert "does not let the token write this" in output
+    assert "Nothing was published at" in output
+    assert token not in output
+
+
+def test_missing_requirement(player: Player, tmp_path: Path, prefix: str) -> None:
+    blocked = tmp_path / "blocked" / "consul"
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text("raise ImportError('No module named consul')\n", encoding="utf-8")
+    player.environment = {"PYTHONPATH": str(tmp_path / "blocked")}
+    where = {"prefix": prefix}
+    directory = {"store": "directory", "path": str(tmp_path / "store")}
+    published, read, looked_up, elsewhere = player.tasks(
+        {NAME: FLEET | where},
+        {f"{NAME}_info": where},
+        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') }}}}"}},
+        {NAME: FLEET | directory},
+    )
+    for result in (published, read, looked_up):
+        assert result["failed"]
+        assert "Failed to import the required Python library (py-consul)" in result["msg"]
+        assert "for the consul store" in result["msg"]
+    assert elsewhere["changed"]
+
+
+# The lookup.
+
+
+def test_lookup_reads_once_however_much_is_asked(
+    player: Player, agent: ConsulAgent, prefix: str, tmp_path: Path
+) -> None:
+    with proxy_to(agent) as proxy:
+        variables = {"prometheus_fleet_consul_address": proxy.address, "prometheus_fleet_prefix": prefix}
+        player.tasks({NAME: FLEET | {"address": agent.address, "prefix": prefix}})
+        all_of, two, one, missing = player.tasks(
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') }}}}"}},
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', 'env', 'company') | map(attribute='name') }}}}"}},
+            {"ansible.builtin.debug": {"msg": f"{{{{ lookup('{NAME}', 'company').source_label }}}}"}},
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', 'company', 'tenant') }}}}"}},
+            vars=variables,
+        )
+        assert [item["name"] for item in all_of["msg"]] == ["company", "env"]
+        assert two["msg"] == ["env", "company"]
+        assert one["msg"] == "__meta_consul_service_metadata_company"
+        assert missing["failed"]
+        assert "The store has no field tenant. It has: company, env." in missing["msg"]
+        assert [request.path for request in proxy.requests] == [f"/v1/kv/{prefix}/fields"] * 4
+
+
+def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    lookup = {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') | length }}}}"}}
+    player.tasks({NAME: FLEET | {"store": "directory", "path": str(store)}})
+    (tmp_path / "ansible.cfg").write_text(f"[prometheus_fleet]\nstore = directory\npath = {store}\n", encoding="utf-8")
+    [by_ini] = player.tasks(lookup)
+    assert by_ini["msg"] == 2
+    nowhere = {"prometheus_fleet_path": str(tmp_path / "nowhere")}
+    [by_variable] = player.tasks(lookup, vars=nowhere)
+    assert "Nothing was published at" in by_variable["msg"]
+    [by_argument] = player.tasks(
+        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', path='{store}') | length }}}}"}}, vars=nowhere
+    )
+    assert by_argument["msg"] == 2
+
+
+# The documentation.
+
+
+def test_examples_run(player: Player, tmp_path: Path) -> None:
+    """Every play of the examples that works on a store alone, in the order in which a reader would try them."""
+    base = "ansible_collections.skills_eye.prometheus_fleet.plugins."
+    first = yaml.safe_load(importlib.import_module(base + "modules.fields").EXAMPLES)[1]
+    readers = [
+        play
+        for name in ("modules.fields_info", "lookup.fields")
+        for play in yaml.safe_load(importlib.import_module(base + name).EXAMPLES)
+    ]
+    plays = [first | {"tasks": first["tasks"][:1]}, *readers, first | {"tasks": first["tasks"][1:]}]
+    text = yaml.safe_dump(plays, sort_keys=False).replace("/tmp/prometheus-fleet-example", str(tmp_path / "example"))
+    played = player.run(yaml.safe_load(text))
+    assert played.returncode == 0, played.stdout + played.stderr
