@@ -9,6 +9,7 @@ memory is used for it, and anything that no tar writes raises StreamError.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,11 @@ BLOCK: Final = 512
 # A record, a long name or a pax header: far above any path that a system takes.
 MAX_EXTENSION: Final = 64 * 1024
 
+# Enough of a content's end for a mark that begins in it and ends behind it.
+_TAIL: Final = 64
+
 _NEWLINE: Final = 10
+_ZEROS: Final = re.compile(rb"\0+")
 _FILE_TYPES: Final = frozenset(b"07\0")
 # Links, devices, directories, pipes: their size field means nothing.
 _NO_CONTENT: Final = frozenset(b"123456")
@@ -53,26 +58,16 @@ class Member:
 class ArchiveReader:
     """Feed it bytes; it calls back for each record, each member header and each content.
 
-    on_member says whether the content is wanted: unwanted content is skipped without being held.
+    on_record says whether the stream ends with it. on_member says whether the content is wanted: unwanted content is
+    skipped without being held. on_content says where in the content another stream may begin (a tar that died within
+    a file leaves the rest of its size to what comes next), or -1: from there on, what comes is also kept for rest().
     """
-
-    __slots__ = (
-        "_buffer",
-        "_extension",
-        "_member",
-        "_need",
-        "_on_content",
-        "_on_member",
-        "_on_record",
-        "_skip",
-        "ended",
-    )
 
     def __init__(
         self,
         on_record: Callable[[bytes, bytes], bool],
         on_member: Callable[[Member], bool],
-        on_content: Callable[[bytes], None],
+        on_content: Callable[[bytes], int],
     ) -> None:
         self._on_record = on_record
         self._on_member = on_member
@@ -82,10 +77,14 @@ class ArchiveReader:
         self._skip = 0
         self._member: Member | None = None
         self._extension: dict[bytes, bytes] = {}
+        self._kept: bytearray | None = None
+        self._tail = b""
         self.ended = False
 
     def feed(self, chunk: bytes) -> int:
         """Take what follows; return how many bytes of it belong to the stream: all, until the last record has come."""
+        if self._kept is not None:
+            self._kept += chunk
         buffer = self._buffer
         if buffer:
             held = len(buffer)
@@ -104,61 +103,74 @@ class ArchiveReader:
             buffer += memoryview(data)[position:]
         return len(chunk)
 
-    @property
-    def within_member(self) -> bool:
-        """Whether a member's content has begun and not ended."""
-        return self._member is not None or self._skip > 0
+    def rest(self) -> bytes:
+        """After a StreamError or the end: what may hold another stream: from where on_content saw one, or the unread."""
+        return bytes(self._kept) if self._kept is not None else self._tail + bytes(self._buffer)
 
     def _parse(self, data: bytes) -> int:
         position = 0
-        end = len(data)
-        while position < end and not self.ended:
-            if self._skip:
-                step = min(self._skip, end - position)
-                self._skip -= step
+        try:
+            while position < len(data) and not self.ended:
+                step = self._step(data, position)
+                if step == 0:
+                    break
                 position += step
-                continue
-            if self._member is not None:
-                size = self._member.size
-                padded = -(-size // BLOCK) * BLOCK
-                if end - position < padded:
-                    self._need = padded
-                    break
-                member, self._member = self._member, None
-                self._content(member, data[position : position + size])
-                position += padded
-                continue
-            first = data[position]
-            if first == 0:
-                # The end of an archive, and what pads it. Short pieces: the rest of data is not copied each time.
-                piece = data[position : position + 2 * BLOCK]
-                position += len(piece) - len(piece.lstrip(b"\0"))
-                continue
-            if first == _NEWLINE:
-                stop = data.find(b"\0", position)
-                if stop < 0:
-                    if end - position > MAX_EXTENSION:
-                        raise StreamError("a record without end")
-                    self._need = 1
-                    break
-                position = self._record(data, position, stop)
-                continue
-            if end - position < BLOCK:
-                self._need = BLOCK
-                break
-            self._header(data[position : position + BLOCK])
-            position += BLOCK
+        except StreamError:
+            self._buffer += memoryview(data)[position:]
+            raise
         return position
 
-    def _record(self, data: bytes, start: int, stop: int) -> int:
+    def _step(self, data: bytes, position: int) -> int:
+        """Take one thing from the position; return its length, or 0 when not all of it has come."""
+        left = len(data) - position
+        if self._skip:
+            step = min(self._skip, left)
+            self._skip -= step
+            return step
+        if self._member is not None:
+            padded = -(-self._member.size // BLOCK) * BLOCK
+            if left < padded:
+                self._need = padded
+                return 0
+            self._content(data, position, padded)
+            return padded
+        first = data[position]
+        if first == 0:
+            # The end of an archive, and what pads it.
+            zeros = _ZEROS.match(data, position)
+            return zeros.end() - position if zeros else 1
+        if first == _NEWLINE:
+            stop = data.find(b"\0", position)
+            if stop < 0:
+                if left > MAX_EXTENSION:
+                    raise StreamError("a record without end")
+                self._need = 1
+                return 0
+            self._record(data, position, stop)
+            return stop + 1 - position
+        if left < BLOCK:
+            self._need = BLOCK
+            return 0
+        self._header(data[position : position + BLOCK])
+        return BLOCK
+
+    def _record(self, data: bytes, start: int, stop: int) -> None:
         if stop - start < 3 or data[start + 2] != 0x20:
             raise StreamError("a record of unknown form")
         self.ended = self._on_record(data[start + 1 : start + 2], data[start + 3 : stop])
-        return stop + 1
 
-    def _content(self, member: Member, content: bytes) -> None:
+    def _content(self, data: bytes, position: int, padded: int) -> None:
+        member, self._member = self._member, None
+        if member is None:
+            return
+        content = data[position : position + member.size]
         if member.kind not in _EXTENSIONS:
-            self._on_content(content)
+            begin = self._on_content(content)
+            if self._kept is None:
+                end = position + padded
+                self._tail = data[max(end - _TAIL, position) : end]
+                if begin >= 0:
+                    self._kept = bytearray(memoryview(data)[position + begin :])
         elif member.kind == _GNU_NAME:
             self._extension[b"path"] = content.rstrip(b"\0")
         elif member.kind == _GNU_LINK:

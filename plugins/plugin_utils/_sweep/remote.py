@@ -8,25 +8,27 @@ What the command prints, after whatever login scripts print:
     \nprometheus-fleet/1 MODE WORD\n
 
 MODE `same`: nothing changed; WORD is the digest that was asked about, and nothing follows.
-MODE `gz` or `plain`: WORD is the kind of digest that the server can compute (`sha256`, `cksum` or `none`), and one
-body follows, gzip-compressed or not. When tar failed, a second body follows, packed with each file tried first.
+MODE `gz` or `plain`: WORD is the kind of digest that the server can compute (`sha256`, `cksum` or `none`), and a body
+follows, gzip-compressed or not. When tar failed, the line and a second body follow, packed after each file was tried.
 
-A body is records and tar archives. A record is a newline, a letter, a blank, text and a NUL:
+A body is records and tar archives. A record is a newline, a letter, a blank, text and a NUL; names are relative to `/`:
 
     c FINGERPRINT       the services and patterns that were asked for
-    s INDEX             what follows belongs to this service
+    s INDEX             the records that follow are about this service
     d missing           its directory does not exist
-    x CODE NAME         NAME (below the directory; `.` is the directory) was not packed: see ERRORS in bundle.py
+    x CODE NAME         this file or directory was not packed: see ERRORS in body.py
     m TEXT              the system's words for the x before
     l files             more files than the cap: the rest is left out
-    e STATUS            the end; STATUS is tar's worst exit status
+    e STATUS            the end; STATUS is that of the last tar that failed, or 0; a second body ends in f STATUS
 
 The digest is the hash of the body, so both sides compute it from the same bytes: the server by packing into the hash
-tool, the controller from what it received.
+tool, the controller from what it received. Every process costs a server about a millisecond, so a sweep starts as few
+as can be: sh and tar, and gzip or the hash tool.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -41,10 +43,10 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}|cksum:[0-9]{1,10}-[0-9]{1,20}")
 _SCRIPT = r"""
 LC_ALL=C; export LC_ALL; unset CDPATH TAR_OPTIONS TAR_WRITER_OPTIONS GZIP; IFS=;
 if [ -t 1 ]; then stty -opost -echo <&1 2>/dev/null; fi;
-exec 4>&1 </dev/null;
+exec </dev/null;
 backslash="\a"; backslash=${backslash%a};
 
-# What to do with the path $2 that is not packed.
+# The path $2 is not packed, for the reason $1.
 skip() { printf "\nx %s %s\0" "$1" "$2"; };
 
 # Set real to the physical path of $1. Status 1: it leads nowhere; 2: in a circle.
@@ -63,10 +65,10 @@ follow() {
   done;
 };
 
-# Whether $1 or a directory on the way to it is a link: no process is needed to say no.
+# Whether $1 or a directory between it and the folder is a link: no process is needed to say no.
 linked() {
   part=$1;
-  until [ "$part" = . ]; do
+  until [ "$part" = "$folder" ]; do
     [ -L "$part" ] && return 0;
     part=${part%/*};
   done;
@@ -74,7 +76,7 @@ linked() {
 };
 
 inside() {
-  [ "$root" ] || { root=$(pwd -P && echo .); root=${root%??}; };
+  [ "$root" ] || { root=$(cd -P "$folder" && pwd -P && echo .); root=${root%??}; };
   if follow "$1"; then
     case $real in "${root%/}"/*) return 0 ;; esac;
     skip outside "$1";
@@ -92,9 +94,9 @@ dangling() {
 # Pack the files named. GNU tar reads a backslash in a name as an escape unless it is told not to.
 pack() {
   if [ "$probe" ]; then
-    fresh=1;
+    first=1;
     for file do
-      [ "$fresh" ] && { set --; fresh=; };
+      [ "$first" ] && { set --; first=; };
       if why=$( { "$probe" <"$file" >/dev/null; } 2>&1 ); then set -- "$@" "$file";
       else skip unreadable "$file"; printf "\nm %s\0" "${why##*: }";
       fi;
@@ -106,27 +108,35 @@ pack() {
   tar $raw -chf - "$@" || bad=$?;
 };
 
-# The directory $1 cannot be entered.
-absent() {
-  if [ -d "$1" ]; then skip denied .;
-  elif [ -e "$1" ]; then skip nodir .;
-  elif [ -L "$1" ]; then skip gone .;
+# Whether the folder can be listed; if not, it says why.
+usable() {
+  if [ -d "$folder" ]; then
+    [ -r "$folder" ] && [ -x "$folder" ] && return 0;
+    skip denied "$folder";
+  elif [ -e "$folder" ]; then skip nodir "$folder";
+  elif [ -L "$folder" ]; then skip gone "$folder";
   else
-    up=$1;
-    until [ -e "$up" ]; do up=${up%/*}; [ "$up" ] || up=/; done;
-    if [ -d "$up" ]; then [ -x "$up" ]; fi && printf "\nd missing\0" || skip denied .;
+    up=$folder;
+    until [ -e "$up" ]; do up=${up%/*}; done;
+    if [ -d "$up" ]; then [ -x "$up" ]; fi && printf "\nd missing\0" || skip denied "$folder";
   fi;
+  return 1;
 };
 
-# Index, directory, then patterns; one that ends in a slash names directories that must be readable.
-service() {
-  printf "\ns %s\0" "$1"; cd "$2" 2>/dev/null || { absent "$2"; return 0; };
-  [ -r . ] || { skip denied .; return 0; };
-  shift 2; root=; new=1;
-  for glob do
+# The words say, by their first letter: a service in this folder; directories to be readable; files to be packed.
+body() {
+  printf "\nc %s\0" "$asked"; bad=0; count=0; number=0; new=1;
+  for word do
     [ "$new" ] && { set --; new=; };
-    for file in $glob; do
-      case $glob in */)
+    glob=${word#?};
+    case $word in s*)
+      printf "\ns %s\0" "$number"; number=$((number + 1)); folder=$glob; root=; use=;
+      usable && use=1;
+      continue ;;
+    esac;
+    [ "$use" ] || continue;
+    for file in "$folder"/$glob; do
+      case $word in d*)
         if [ -d "$file" ]; then [ -r "$file" ] && [ -x "$file" ] || skip denied "${file%/}"; fi;
         continue ;;
       esac;
@@ -144,45 +154,37 @@ service() {
     done;
   done;
   [ $# -eq 0 ] || pack "$@";
-};
-
-body() {
-  bad=0; count=0; printf "\nc %s\0" "$asked";
-  services;
-  printf "\ne %s\0" "$bad"; return "$bad";
-};
-
-digest() {
-  case $tool in
-    openssl) openssl dgst -sha256 -r ;;
-    shasum) shasum -a 256 ;;
-    *) "$tool" ;;
-  esac;
+  if [ "$probe" ]; then end=f; else end=e; fi;
+  printf "\n%s %s\0" "$end" "$bad";
+  [ "$bad" -eq 0 ] || kill -USR1 $$;
 };
 
 say() { printf "\n%s/1 %s %s\n" prometheus-fleet "$1" "$2"; };
 
-# Pack through gzip; the status is of the packing.
-zipped() {
-  code=$( { { body; printf %s "$?" >&3; } | gzip -cf >&4; } 3>&1 );
-  [ "$code" = 0 ];
+send() {
+  say "$mode" "$kind";
+  case $mode in gz) sweep | gzip -1cf ;; *) sweep ;; esac;
 };
 
+cd / || exit 1;
+# A body that tar did not pack well sets probe, from whatever process it ran in.
+probe=; reader=:; command -v cat >/dev/null 2>&1 && reader=cat;
+trap "probe=$reader" USR1;
 for tool in sha256sum openssl shasum cksum none; do command -v "$tool" >/dev/null 2>&1 && break; done;
 case $tool in cksum|none) kind=$tool ;; *) kind=sha256 ;; esac;
-probe=;
 case $known in "$kind:"?*)
-  sum=$(body 2>/dev/null | digest 2>/dev/null);
+  case $tool in
+    sha256sum) sum=$(sweep 2>/dev/null | sha256sum) ;;
+    openssl) sum=$(sweep 2>/dev/null | openssl dgst -sha256 -r 2>/dev/null) ;;
+    shasum) sum=$(sweep 2>/dev/null | shasum -a 256) ;;
+    cksum) sum=$(sweep 2>/dev/null | cksum) ;;
+  esac;
   case $kind in cksum) sum=${sum%% *}-${sum#* } ;; *) sum=${sum%% *} ;; esac;
   if [ "$kind:$sum" = "$known" ]; then say same "$known"; exit 0; fi ;;
 esac;
-reader=:;
-command -v cat >/dev/null 2>&1 && reader=cat;
-if command -v gzip >/dev/null 2>&1; then
-  say gz "$kind"; zipped || { probe=$reader; zipped; };
-else
-  say plain "$kind"; probe=$reader; body || body;
-fi;
+case $mode in gz) command -v gzip >/dev/null 2>&1 || mode=plain ;; esac;
+tried=$probe; send;
+if [ "$probe" ] && [ -z "$tried" ]; then send; fi;
 exit 0
 """
 
@@ -191,24 +193,38 @@ _SAFE = re.compile(r"[A-Za-z0-9_./*?\[\]@%+=:,-]*")
 _WORD = 900
 
 
-def remote_command(services: Sequence[Service], limits: Limits, known_digest: str | None = None) -> str:
+def remote_command(
+    services: Sequence[Service], limits: Limits, known_digest: str | None = None, *, compress: bool = True
+) -> str:
     """One line of ASCII for any login shell, which prints one stream for all services.
 
-    known_digest is what the last Bundle of this server said; a digest of another form is left out. Raises ValueError
-    for a directory that is not an absolute plain path, for a pattern that could leave its directory, and for no
-    services at all.
+    known_digest is what the last Bundle of this server said; a digest of another form is left out. compress costs the
+    server a process of gzip, which is well spent unless the server is near. Raises ValueError for a directory that is
+    not an absolute plain path, for a pattern that could leave its directory, and for no services at all.
     """
+    known = known_digest if known_digest and DIGEST.fullmatch(known_digest) else ""
+    return _command(tuple(services), int(limits.max_files), known, compress)
+
+
+@functools.lru_cache(maxsize=64)
+def _command(services: tuple[Service, ...], max_files: int, known: str, compress: bool) -> str:
     if not services:
         raise ValueError("A sweep needs at least one service")
-    known = known_digest if known_digest and DIGEST.fullmatch(known_digest) else ""
-    setup = f"most={int(limits.max_files)}; asked={fingerprint(services)}; known={known};"
-    calls = " ".join(_service_call(index, service) for index, service in enumerate(services))
-    script = f"{setup} services() {{ {calls} }}; {_one_line(_SCRIPT)}"
-    words = list(_words(script))
+    decode: list[str] = []
+    arguments = " ".join(_argument(word, decode) for service in services for word in _service_words(service))
+    settings = {
+        "most": max_files,
+        "asked": fingerprint(services),
+        "known": known,
+        "mode": "gz" if compress else "plain",
+    }
+    setup = " ".join([f"{name}={value};" for name, value in settings.items()] + decode)
+    words = _words(f"{setup} sweep() {{ body {arguments}; }}; {_one_line(_SCRIPT)}")
     joined = "".join(f"${{{number}}}" for number in range(1, len(words) + 1))
     return f"sh -c 'eval \"{joined}\"' sh " + " ".join(f"'{word}'" for word in words)
 
 
+@functools.lru_cache(maxsize=256)
 def service_directory(service: Service) -> str:
     """The directory without doubled or trailing slashes. Raises ValueError when it is not a plain absolute path."""
     parts = [part for part in service.directory.split("/") if part]
@@ -218,44 +234,49 @@ def service_directory(service: Service) -> str:
 
 
 def service_patterns(service: Service) -> list[str]:
-    """The patterns, each once, as `./PATTERN`. Raises ValueError when one is empty or could leave the directory."""
+    """The patterns, each once, without doubled slashes.
+
+    Raises ValueError when one is empty or could leave the directory.
+    """
     patterns: dict[str, None] = {}
     for pattern in service.patterns:
         parts = [part for part in pattern.split("/") if part not in {"", "."}]
         if not parts or pattern.startswith("/") or "\0" in pattern or ".." in parts:
             raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
-        patterns["/".join([".", *parts])] = None
+        patterns["/".join(parts)] = None
     return list(patterns)
 
 
-def fingerprint(services: Sequence[Service]) -> str:
+@functools.lru_cache(maxsize=64)
+def fingerprint(services: tuple[Service, ...]) -> str:
     """What was asked for, in 16 hexadecimal digits: a digest for other services or patterns never matches."""
     asked = [(service.service, service_directory(service), *service_patterns(service)) for service in services]
     return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _service_call(index: int, service: Service) -> str:
+def _service_words(service: Service) -> list[str]:
+    """The words of body() for one service: its folder, the directories that its patterns go through, its patterns."""
+    directory = service_directory(service)
     patterns = service_patterns(service)
-    folders: dict[str, None] = {}
+    through: dict[str, None] = {}
     for pattern in patterns:
         parts = pattern.split("/")
-        folders.update(dict.fromkeys("/".join(parts[:depth]) + "/" for depth in range(2, len(parts))))
-    setup: list[str] = []
-    words = [_argument(text, setup) for text in (service_directory(service), *folders, *patterns)]
-    return " ".join([*setup, f"service {index}", *words]) + ";"
+        through.update(dict.fromkeys("/".join(parts[:depth]) + "/" for depth in range(1, len(parts))))
+    folder = "." if directory == "/" else "." + directory
+    return ["s" + folder, *("d" + glob for glob in through), *("p" + glob for glob in patterns)]
 
 
-def _argument(text: str, setup: list[str]) -> str:
-    """text as one double-quoted word; odd characters travel as octal digits, which setup decodes into a variable."""
+def _argument(text: str, decode: list[str]) -> str:
+    """text as one double-quoted word; odd characters travel as octal digits, which decode turns into a variable."""
     if _SAFE.fullmatch(text):
         return f'"{text}"'
-    name = f"arg{len(setup)}"
+    name = f"arg{len(decode)}"
     octal = "".join(
         chr(byte) if byte < 0x80 and _SAFE.fullmatch(chr(byte)) else f"\\0{byte:03o}"
         for byte in text.encode("utf-8", "surrogateescape")
     )
     # The dot keeps a newline at the end from being stripped.
-    setup.append(f'{name}=$(printf "%b." "{octal}"); {name}=${{{name}%.}};')
+    decode.append(f'{name}=$(printf "%b." "{octal}"); {name}=${{{name}%.}};')
     return f'"${name}"'
 
 

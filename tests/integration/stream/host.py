@@ -72,6 +72,7 @@ class Host:
     tools: Sequence[str] = ("cat", "gzip", "readlink", "ls", "sha256sum", "cksum")
     noise: str = ""
     uid: int | None = None
+    compress: bool = True
     services: list[Service] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
 
@@ -99,7 +100,7 @@ class Host:
         return path
 
     def run(self, known: str | None = None) -> subprocess.CompletedProcess[bytes]:
-        command = self.noise + remote_command(self.services, self.limits, known)
+        command = self.noise + remote_command(self.services, self.limits, known, compress=self.compress)
         login = program(self.login)
         words = [login, "sh", "-c", command] if self.login == "busybox" else [login, "-c", command]
         if self.uid is not None:
@@ -123,6 +124,18 @@ class Host:
             if reader.feed(done.stdout[start : start + piece]):
                 break
         return reader.finish(done.returncode, done.stderr)
+
+    def log_programs(self) -> Path:
+        """From now on each program that the host runs, sh apart, writes its name to the file returned."""
+        log = self.folder / "programs"
+        log.touch()
+        for link in list(self.path.iterdir()):
+            if link.name != "sh":
+                real = link.readlink()
+                link.unlink()
+                link.write_text(f'#!/bin/sh\necho {link.name} >>{log}\nexec {real} "$@"\n')
+                link.chmod(0o755)
+        return log
 
     def found(self, bundle: Bundle) -> dict[str, bytes | None]:
         """Contents by path below the root."""

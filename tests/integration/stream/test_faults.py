@@ -337,6 +337,29 @@ def test_overlapping_patterns_and_directories_give_each_file_once(tmp_path: Path
     ]
 
 
+def test_services_that_share_a_directory(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    base = f"{host.root}/etc/prometheus"
+    host.services = [
+        Service("prometheus", base, ("*.yml",)),
+        Service("rules", f"{base}/rules", ("*.rules", "*/*.rules")),
+        Service("alertmanager", base, ("alert[mn]*.yaml",)),
+        Service("root", "/", (f"{host.root}/etc/root.yml"[1:],)),
+    ]
+    wanted = {
+        "prometheus.yml": "prometheus",
+        "rules/a.rules": "rules",
+        "rules/b/c.rules": "rules",
+        "alertmanager.yaml": "alertmanager",
+        "../root.yml": "root",
+    }
+    for name in wanted:
+        host.write(f"etc/prometheus/{name}")
+    bundle = host.sweep()
+    assert bundle.status == "ok"
+    assert {os.path.relpath(item.path, base): item.service for item in bundle.files} == wanted
+
+
 def test_nothing_is_written_on_the_host(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.write("etc/prometheus/a.yml")

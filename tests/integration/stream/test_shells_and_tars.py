@@ -75,6 +75,10 @@ def test_every_shell_with_every_tar(tmp_path: Path, shell: str, tar: str) -> Non
     again = host.sweep(bundle.digest)
     assert (again.status, again.digest, again.files) == ("unchanged", bundle.digest, [])
     assert again.wire_bytes < 200
+    host.compress = False
+    plain = host.sweep()
+    assert (plain.status, plain.digest, plain.files) == ("ok", bundle.digest, bundle.files)
+    assert plain.wire_bytes > bundle.wire_bytes
 
 
 @pytest.mark.parametrize("login", LOGIN_SHELLS)
@@ -164,3 +168,23 @@ def test_more_files_than_one_call_of_tar_takes(tmp_path: Path, tar: str) -> None
     assert bundle.status == "ok"
     assert len(bundle.files) == 1203
     assert host.sweep(bundle.digest).status == "unchanged"
+
+
+def test_as_few_programs_as_can_be(tmp_path: Path) -> None:
+    """Each one costs a server about a millisecond, and a sweep of near servers its lead."""
+    host = Host(tmp_path)
+    fill(host)
+    (host.root / "etc/prometheus/back\\slash\\n.yml").unlink()
+    digest = host.sweep().digest
+    log = host.log_programs()
+
+    def programs(known: str | None) -> list[str]:
+        log.write_text("")
+        assert host.sweep(known).status in {"ok", "unchanged"}
+        return sorted(log.read_text().split())
+
+    assert programs(None) == ["gzip", "tar"]
+    assert programs(digest) == ["sha256sum", "tar"]
+    assert programs("sha256:" + "0" * 64) == ["gzip", "sha256sum", "tar", "tar"]
+    host.compress = False
+    assert programs(None) == ["tar"]

@@ -19,6 +19,8 @@ SERVICES = [
     Service("prometheus", "/etc/prometheus", PATTERNS),
     Service("alertmanager", "/etc/alertmanager", PATTERNS),
 ]
+# What names of the first service begin with.
+BELOW = "./etc/prometheus/"
 MTIME = 1_700_000_000
 
 
@@ -57,20 +59,20 @@ def archive(files: Iterable[tuple[str, bytes]], form: int = tarfile.GNU_FORMAT, 
     return target.getvalue()
 
 
-def body(*parts: bytes, services: Sequence[Service] = SERVICES, status: int = 0) -> bytes:
-    """A body with one part for each service; services without a part have no directory."""
-    whole = [record("c", fingerprint(services))]
+def body(*parts: bytes, services: Sequence[Service] = SERVICES, status: int = 0, last: bool = False) -> bytes:
+    """A body with one part for each service; services without a part have no directory. last: it is the second one."""
+    whole = [record("c", fingerprint(tuple(services)))]
     for index in range(len(services)):
         whole += [record("s", str(index)), parts[index] if index < len(parts) else record("d", "missing")]
-    return b"".join([*whole, record("e", str(status))])
+    return b"".join([*whole, record("f" if last else "e", str(status))])
 
 
 def plain(*bodies: bytes, kind: str = "sha256") -> bytes:
-    return b"\nprometheus-fleet/1 plain %s\n" % kind.encode() + b"".join(bodies)
+    return b"".join(b"\nprometheus-fleet/1 plain %s\n" % kind.encode() + one for one in bodies)
 
 
 def zipped(*bodies: bytes, kind: str = "sha256") -> bytes:
-    return b"\nprometheus-fleet/1 gz %s\n" % kind.encode() + b"".join(gzip(one) for one in bodies)
+    return b"".join(b"\nprometheus-fleet/1 gz %s\n" % kind.encode() + gzip(one) for one in bodies)
 
 
 def gzip(data: bytes, level: int = 6) -> bytes:

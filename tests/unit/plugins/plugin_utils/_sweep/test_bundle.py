@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from collections.abc import Callable
 
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import BundleReader
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits
 from tests.unit.plugins.plugin_utils._sweep.streams import (
+    BELOW,
     MTIME,
     SERVICES,
     archive,
@@ -24,16 +26,19 @@ from tests.unit.plugins.plugin_utils._sweep.streams import (
     zipped,
 )
 
-FILES = [("./prometheus.yml", b"a: 1\n"), ("./rules/node.yml", b"b" * 1024), ("./empty.yml", b"")]
-ALERTS = [("./alertmanager.yml", b"route: {}\n")]
+FILES = [
+    (f"{BELOW}prometheus.yml", b"a: 1\n"),
+    (f"{BELOW}rules/node.yml", b"b" * 1024),
+    (f"{BELOW}empty.yml", b""),
+]
+ALERTS = [("./etc/alertmanager/alertmanager.yml", b"route: {}\n")]
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
 
 
 @pytest.mark.parametrize("pack", [plain, zipped])
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("piece", [1, 7, 511, 512, 513, 1 << 20])
-def test_whole(pack: object, form: int, piece: int) -> None:
-    assert callable(pack)
+def test_whole(pack: Callable[..., bytes], form: int, piece: int) -> None:
     content = body(archive(FILES, form), archive(ALERTS, form))
     stream = pack(content)
     bundle = read(stream + b"logout\n", piece=piece)
@@ -67,11 +72,11 @@ def test_digest_by_what_the_server_can_compute(kind: str) -> None:
 
 
 def test_long_names_and_fractions_of_seconds() -> None:
-    files = [(f"./{'d' * 120}/{'é' * 90}{number}.yml", b"%d" % number) for number in range(3)]
+    files = [(f"{BELOW}{'d' * 120}/{'é' * 90}{number}.yml", b"%d" % number) for number in range(3)]
     for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
         bundle = read(plain(body(archive(files, form, mtime=MTIME + 0.75))))
         assert bundle.status == "ok"
-        assert [item.path for item in bundle.files] == [f"/etc/prometheus/{name[2:]}" for name, _data in files]
+        assert [item.path for item in bundle.files] == [name[1:] for name, _data in files]
         assert {item.mtime for item in bundle.files} == {MTIME}
 
 
@@ -83,7 +88,7 @@ def test_times_outside_of_eleven_octal_digits(mtime: int, form: int) -> None:
 
 
 def test_hard_links_are_the_file_that_they_name() -> None:
-    packed = archive(FILES) + member("./again.yml", kind=b"1", link="./prometheus.yml")
+    packed = archive(FILES) + member(f"{BELOW}again.yml", kind=b"1", link=f"{BELOW}prometheus.yml")
     again = next(item for item in read(plain(body(packed))).files if item.path.endswith("again.yml"))
     assert (again.data, again.size, again.error) == (b"a: 1\n", 5, None)
 
@@ -99,9 +104,11 @@ def test_missing_directories() -> None:
 
 def test_what_could_not_be_read() -> None:
     faults = (
-        record("x", "denied ./hidden.yml") + record("x", "unreadable ./bad.yml") + record("m", "Input/output error")
+        record("x", f"denied {BELOW}hidden.yml")
+        + record("x", f"unreadable {BELOW}bad.yml")
+        + record("m", "Input/output error")
     )
-    bundle = read(plain(body(archive(FILES) + faults, record("x", "denied ."))))
+    bundle = read(plain(body(archive(FILES) + faults, record("x", "denied ./etc/alertmanager"))))
     assert (bundle.status, bundle.digest) == ("partial", None)
     errors = {item.path: item.error for item in bundle.files if item.error}
     assert set(errors) == {"/etc/prometheus/hidden.yml", "/etc/prometheus/bad.yml", "/etc/alertmanager"}
@@ -109,39 +116,74 @@ def test_what_could_not_be_read() -> None:
     assert len([item for item in bundle.files if item.data is not None]) == 3
     assert bundle.error is not None
     assert bundle.error.startswith("/etc/prometheus/hidden.yml: permission denied")
-    denied = read(plain(body(record("x", "denied ."), record("x", "denied ."))))
+    denied = read(plain(body(record("x", "denied ./etc/prometheus"), record("x", "denied ./etc/alertmanager"))))
     assert denied.status == "denied"
-    assert read(plain(body(record("x", "gone ./a.yml")))).status == "partial"
+    assert read(plain(body(record("x", f"gone {BELOW}a.yml")))).status == "partial"
 
 
-def test_a_second_body_replaces_one_that_tar_did_not_pack_well() -> None:
-    torn = body(archive([("./prometheus.yml", b"\0" * 5)]), b"", status=2)
-    good = body(archive(FILES[1:]) + record("x", "unreadable ./prometheus.yml"), b"")
-    for pack in (plain, zipped):
-        bundle = read(pack(torn, good), piece=100)
+@pytest.mark.parametrize("piece", [1, 100, 1 << 20])
+@pytest.mark.parametrize("pack", [plain, zipped])
+def test_a_second_body_replaces_one_that_tar_did_not_pack_well(pack: Callable[..., bytes], piece: int) -> None:
+    torn = body(archive([(FILES[0][0], b"\0" * 5)]), b"", status=2)
+    good = body(record("x", f"unreadable {FILES[0][0]}") + archive(FILES[1:]), b"", last=True)
+    bundle = read(pack(torn, good) + b"logout\n", piece=piece)
+    assert (bundle.status, bundle.digest) == ("partial", None)
+    assert {item.path: item.error for item in bundle.files} == {
+        "/etc/prometheus/prometheus.yml": "it cannot be read",
+        "/etc/prometheus/rules/node.yml": None,
+        "/etc/prometheus/empty.yml": None,
+    }
+    whole = read(pack(torn, body(archive(FILES), last=True)), piece=piece)
+    assert (whole.status, len(whole.files)) == ("ok", 3)
+    # Without a second one, the first has the last word, and is not whole.
+    assert read(pack(torn), piece=piece).status == "partial"
+    assert read(pack(torn, good)[:-20], piece=piece).status == "protocol_error"
+
+
+@pytest.mark.parametrize("pack", [plain, zipped])
+@pytest.mark.parametrize("size", [600, 1000, 1026, 1100, 2000, 3000, 5000, 9000, 12_000, 14_000, 16_000, 100_000])
+def test_a_tar_that_dies_within_a_file_leaves_its_size_open(pack: Callable[..., bytes], size: int) -> None:
+    """What was to come of the file takes what comes next for its own, up to its size."""
+    whole = body(archive([FILES[0], (f"{BELOW}bad.yml", b"x" * size), *FILES[1:]]))
+    begun = whole[: whole.index(b"x" * 500) + 500]
+    good = body(record("x", f"unreadable {BELOW}bad.yml") + archive(FILES), last=True)
+    stream = pack(begun + record("s", "1") + record("e", "1"), good)
+    for piece in (1, 100, 4096, 1 << 20):
+        bundle = read(stream, piece=piece)
         assert bundle.status == "partial"
-        assert [item.path for item in bundle.files if item.error is None] == [
-            "/etc/prometheus/rules/node.yml",
-            "/etc/prometheus/empty.yml",
-        ]
-    # A tar that died within a file leaves no end at all.
-    died = body(archive(FILES[1:2])[:900])
-    assert read(zipped(died, good)).status == "partial"
-    assert read(zipped(died)).status == "protocol_error"
-    assert read(zipped(died, died), stderr=b"tar: short read\n").error == (
+        assert {item.path: item.data for item in bundle.files} == {
+            "/etc/prometheus/bad.yml": None,
+            **{name[1:]: data for name, data in FILES},
+        }
+
+
+@pytest.mark.parametrize("pack", [plain, zipped])
+def test_a_file_that_holds_a_mark_is_a_file(pack: Callable[..., bytes]) -> None:
+    files = [(f"{BELOW}notes.yml", plain(body(archive(FILES), last=True))), *FILES]
+    for piece in (100, 1 << 20):
+        bundle = read(pack(body(archive(files))), piece=piece)
+        assert bundle.status == "ok"
+        assert {item.path: item.data for item in bundle.files} == {name[1:]: data for name, data in files}
+
+
+def test_a_server_that_dies_twice() -> None:
+    died = body(archive(FILES[1:2])[:900])[:-8]
+    error = read(zipped(died, died), stderr=b"tar: short read\n").error
+    assert error == (
         f"the stream broke off after {len(zipped(died, died))} bytes (exit status 0); "
         "the host said: tar: short read: run the sweep again"
     )
-    assert read(plain(torn)).status == "protocol_error"
+    assert read(plain(died, died)).status == "protocol_error"
 
 
 def test_files_that_tar_names_in_its_complaint_are_not_trusted() -> None:
-    torn = body(archive(FILES), archive(ALERTS), status=1)
-    bundle = read(zipped(torn, torn), stderr=b"tar: ./prometheus.yml: file changed as we read it\n")
+    torn = body(archive(FILES), archive(ALERTS), status=1, last=True)
+    torn = zipped(body(b"", b"", status=1), torn)
+    bundle = read(torn, stderr=b"tar: ./prometheus.yml: file changed as we read it\n")
     assert (bundle.status, bundle.digest) == ("partial", None)
     assert {item.path for item in bundle.files if item.error} == {"/etc/prometheus/prometheus.yml"}
     assert all((item.data is None) == (item.error is not None) for item in bundle.files)
-    unnamed = read(zipped(torn, torn), stderr=b"")
+    unnamed = read(torn, stderr=b"")
     assert unnamed.status == "partial"
     assert unnamed.error == "tar ended with status 1: run the sweep again"
 

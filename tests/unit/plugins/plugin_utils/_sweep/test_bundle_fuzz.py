@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import Bundle, BundleReader
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Status
 from tests.unit.plugins.plugin_utils._sweep.streams import (
+    BELOW,
     SERVICES,
     archive,
     body,
@@ -35,7 +36,7 @@ chunk = st.integers(1, 3000)
 names = st.text(
     st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=60
 ).filter(lambda name: name not in {".", ".."})
-paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: "./" + "/".join(parts))
+paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: BELOW + "/".join(parts))
 files = st.dictionaries(paths, st.binary(max_size=1500), max_size=8)
 
 
@@ -72,17 +73,30 @@ parts = st.one_of(
     st.binary(max_size=30),
     st.just(bytes(512)),
     st.builds(record, st.sampled_from("csdxmle"), st.binary(max_size=20).map(lambda text: text.replace(b"\0", b""))),
-    st.builds(record, st.just("x"), st.sampled_from(["denied .", "gone ./a", "loop ./b", "outside ./a"])),
+    st.builds(
+        record,
+        st.just("x"),
+        st.sampled_from(["denied .", f"gone {BELOW}a", f"loop {BELOW}b", f"outside {BELOW}a"]),
+    ),
     st.builds(record, st.just("m"), st.text(max_size=20)),
     st.builds(
         member,
-        st.one_of(paths, st.sampled_from(["./a", "./b", "/a", "./../a", "././@LongLink"])).map(
-            lambda name: name.encode()[:99]
-        ),
+        st.one_of(
+            paths,
+            st.sampled_from(
+                [
+                    f"{BELOW}a",
+                    f"{BELOW}b",
+                    "/a",
+                    f"{BELOW}../a",
+                    f"{BELOW}./@LongLink",
+                ]
+            ),
+        ).map(lambda name: name.encode()[:99]),
         st.binary(max_size=700),
         kind=st.binary(min_size=1, max_size=1) | st.sampled_from([b"0", b"1", b"5", b"x", b"L", b"K", b"g"]),
         size=st.none() | st.integers(0, 8**11 - 1) | st.integers(0, 2000),
-        link=st.sampled_from(["", "./a", "./b", "/etc/shadow", "../a"]),
+        link=st.sampled_from(["", f"{BELOW}a", f"{BELOW}b", "/etc/shadow", "../a"]),
     ),
 )
 
@@ -90,8 +104,8 @@ parts = st.one_of(
 @given(st.lists(parts, max_size=12), st.lists(parts, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), chunk)
 @small
 def test_parts_in_any_order(first: list[bytes], second: list[bytes], status: int, squeeze: bool, piece: int) -> None:
-    one = body(b"".join(first), b"".join(second), status=status)
-    stream = zipped(one, one) if squeeze else plain(one, one)
+    bodies = [body(b"".join(first), b"".join(second), status=status, last=last) for last in (False, True)]
+    stream = (zipped if squeeze else plain)(*bodies)
     bundle = read(stream, limits=LIMITS, piece=piece)
     keeps_its_word(bundle)
     at_once = read(stream, limits=LIMITS, piece=len(stream))
@@ -126,9 +140,7 @@ def test_what_tar_packs_comes_out(content: dict[str, bytes], form: int, squeeze:
     stream = (zipped if squeeze else plain)(body(archive(content.items(), form)))
     bundle = read(stream, limits=Limits(), piece=piece)
     assert bundle.status == "ok"
-    assert {item.path: item.data for item in bundle.files} == {
-        "/etc/prometheus" + name[1:]: data for name, data in content.items()
-    }
+    assert {item.path: item.data for item in bundle.files} == {name[1:]: data for name, data in content.items()}
 
 
 @given(files, st.integers(0, 2**16), st.booleans())

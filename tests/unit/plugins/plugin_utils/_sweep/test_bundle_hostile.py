@@ -14,10 +14,10 @@ import pytest
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import MAX_NOISE, BundleReader
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits
 from tests.unit.plugins.plugin_utils._sweep.streams import (
+    BELOW,
     SERVICES,
     archive,
     body,
-    gzip,
     member,
     plain,
     read,
@@ -26,7 +26,7 @@ from tests.unit.plugins.plugin_utils._sweep.streams import (
 )
 
 MIB = 1024 * 1024
-GOOD = member("./good.yml", b"good: 1\n")
+GOOD = member(f"{BELOW}good.yml", b"good: 1\n")
 
 
 def pax(text: bytes) -> bytes:
@@ -36,16 +36,16 @@ def pax(text: bytes) -> bytes:
 NAMES = [
     "/etc/passwd",
     "../../../root/.ssh/authorized_keys",
-    "./../x.yml",
-    "./rules/../../x.yml",
-    "./..",
+    f"{BELOW}../x.yml",
+    f"{BELOW}rules/../../x.yml",
+    f"{BELOW}..",
     ".",
-    "./",
+    BELOW,
     "",
     "x.yml",
-    "./a//b.yml",
-    "./a/./b.yml",
-    "./a/",
+    f"{BELOW}a//b.yml",
+    f"{BELOW}a/./b.yml",
+    f"{BELOW}a/",
     "C:\\x.yml",
 ]
 
@@ -54,8 +54,8 @@ NAMES = [
 def test_names_that_lead_out(name: str) -> None:
     for packed in (
         GOOD + member(name, b"x"),
-        GOOD + member("./@LongLink", name.encode() + b"\0", kind=b"L") + member("./short", b"x"),
-        GOOD + member("./link.yml", kind=b"1", link=name),
+        GOOD + member("./@LongLink", name.encode() + b"\0", kind=b"L") + member(f"{BELOW}short", b"x"),
+        GOOD + member(f"{BELOW}link.yml", kind=b"1", link=name),
     ):
         bundle = read(plain(body(packed)))
         # Nothing of a server that sends such a name is believed. An empty long name names nothing at all.
@@ -63,15 +63,17 @@ def test_names_that_lead_out(name: str) -> None:
 
 
 def test_nul_within_a_pax_name() -> None:
-    assert read(plain(body(pax(b"17 path=./a\0/b.yml\n"[:18]) + member("./x", b"x")))).status == "protocol_error"
+    assert read(plain(body(pax(b"17 path=./a\0/b.yml\n"[:18]) + member(f"{BELOW}x", b"x")))).status == "protocol_error"
     text = b"path=./a\0b\n"
-    assert read(plain(body(pax(b"%d %s" % (len(text) + 3, text)) + member("./x", b"x")))).status == "protocol_error"
+    assert (
+        read(plain(body(pax(b"%d %s" % (len(text) + 3, text)) + member(f"{BELOW}x", b"x")))).status == "protocol_error"
+    )
 
 
 @pytest.mark.parametrize("kind", [b"2", b"3", b"4", b"6", b"S", b"V", b"M", b"Z", b"\x7f"])
 def test_links_and_devices_and_unknown_kinds_are_no_files(kind: bytes) -> None:
     size = 0 if kind in b"23456" else 600
-    packed = member("./odd.yml", bytes(size), kind=kind, link="/etc/shadow") + GOOD
+    packed = member(f"{BELOW}odd.yml", bytes(size), kind=kind, link="/etc/shadow") + GOOD
     bundle = read(plain(body(packed)))
     assert bundle.status == "partial"
     assert {item.path: item.data for item in bundle.files} == {
@@ -81,7 +83,7 @@ def test_links_and_devices_and_unknown_kinds_are_no_files(kind: bytes) -> None:
 
 
 def test_hard_links_to_what_did_not_come() -> None:
-    bundle = read(plain(body(member("./a.yml", kind=b"1", link="./b.yml") + GOOD)))
+    bundle = read(plain(body(member(f"{BELOW}a.yml", kind=b"1", link=f"{BELOW}b.yml") + GOOD)))
     assert bundle.status == "partial"
     assert bundle.files[0].error == "it came as a link to a file that did not come"
 
@@ -91,17 +93,17 @@ def test_hard_links_to_what_did_not_come() -> None:
     [
         b"garbage" * 200,
         GOOD[:148] + b"7777777\0" + GOOD[156:],
-        member("./x.yml", kind=b"0").replace(b"00000000000\0", b"9z9z9z9z9z9\0"),
-        member("./x.yml", size=-1 % 8**11)[:512],
+        member(f"{BELOW}x.yml", kind=b"0").replace(b"00000000000\0", b"9z9z9z9z9z9\0"),
+        member(f"{BELOW}x.yml", size=-1 % 8**11)[:512],
         pax(b"no length at all\n") + GOOD,
         pax(b"999999 path=./x\n") + GOOD,
         pax(b"6 abc\n") + GOOD,
         pax(b"10 size=-1\n"[:11]) + GOOD,
         pax(b"12 size=1e9\n") + GOOD,
-        member("./x", bytes(70_000), kind=b"x"),
-        member("./x", bytes(70_000), kind=b"L"),
+        member(f"{BELOW}x", bytes(70_000), kind=b"x"),
+        member(f"{BELOW}x", bytes(70_000), kind=b"L"),
         record("z", "unknown"),
-        record("x", "unknown ./x.yml"),
+        record("x", f"unknown {BELOW}x.yml"),
         record("x", "denied /etc/shadow"),
         record("m", "without a fault before it"),
         record("s", "1"),
@@ -184,9 +186,9 @@ def bomb(head: bytes) -> Iterator[bytes]:
     "head",
     [
         body(b"")[: -len(record("e", "0"))],
-        body(member("./huge.yml", size=8**11 - 1)[:512])[: -len(record("e", "0"))],
-        body(member("./device.yml", kind=b"V", size=8**11 - 1)[:512])[: -len(record("e", "0"))],
-        body(member("./fits.yml", size=4 * MIB - 1)[:512])[: -len(record("e", "0"))],
+        body(member(f"{BELOW}huge.yml", size=8**11 - 1)[:512])[: -len(record("e", "0"))],
+        body(member(f"{BELOW}device.yml", kind=b"V", size=8**11 - 1)[:512])[: -len(record("e", "0"))],
+        body(member(f"{BELOW}fits.yml", size=4 * MIB - 1)[:512])[: -len(record("e", "0"))],
     ],
     ids=["padding", "file", "unknown", "fits"],
 )
@@ -216,7 +218,12 @@ def test_a_million_empty_members() -> None:
         for number in range(1_000_000):
             yield member(name.replace(b"%d", b"%d" % number), kind=kind)
 
-    for name, kind in ((b"./%d.yml", b"0"), (b"./same.yml", b"0"), (b"./%d/", b"5"), (b"./%d.yml", b"3")):
+    for name, kind in (
+        (b"./etc/prometheus/%d.yml", b"0"),
+        (b"./etc/prometheus/same.yml", b"0"),
+        (b"./etc/prometheus/%d/", b"5"),
+        (b"./etc/prometheus/%d.yml", b"3"),
+    ):
         reader = BundleReader(SERVICES, limits)
         assert feed_until_done(reader, members(name, kind), 4002) <= 4002
         assert reader.finish(None, b"").status == "too_large"
@@ -224,7 +231,7 @@ def test_a_million_empty_members() -> None:
 
 @pytest.mark.parametrize("letter", ["x", "xm"])
 def test_a_million_records(letter: str) -> None:
-    fault = b"".join(record(one, {"x": "denied ./x.yml", "m": "Permission denied"}[one]) for one in letter)
+    fault = b"".join(record(one, {"x": f"denied {BELOW}x.yml", "m": "Permission denied"}[one]) for one in letter)
     many = plain(body(fault * 100_000))
     bundle = read(many)
     assert bundle.status == "too_large"
@@ -232,7 +239,7 @@ def test_a_million_records(letter: str) -> None:
 
 
 def test_caps() -> None:
-    files = [(f"./{number}.yml", b"x" * 1000) for number in range(20)]
+    files = [(f"{BELOW}{number}.yml", b"x" * 1000) for number in range(20)]
     stream = zipped(body(archive(files)))
     assert read(stream, limits=Limits(max_files=20, max_bytes=20_000, max_file_bytes=1000)).status == "ok"
     for limits, name in (
@@ -247,13 +254,13 @@ def test_caps() -> None:
     one = read(stream, limits=Limits(max_file_bytes=999))
     assert one.status == "partial"
     assert all(item.data is None and "larger than 999 bytes" in str(item.error) for item in one.files)
-    mixed = zipped(body(archive([("./large.yml", b"y" * 5000), *files])))
+    mixed = zipped(body(archive([(f"{BELOW}large.yml", b"y" * 5000), *files])))
     bundle = read(mixed, limits=Limits(max_file_bytes=1000), piece=64)
     assert (bundle.status, len([item for item in bundle.files if item.data])) == ("partial", 20)
 
 
 def test_a_stream_is_not_held_twice() -> None:
-    files = [(f"./{number}.yml", bytes(range(256)) * 1024) for number in range(64)]
+    files = [(f"{BELOW}{number}.yml", bytes(range(256)) * 1024) for number in range(64)]
     stream = zipped(body(archive(files)))
     reader = BundleReader(SERVICES, Limits())
 
@@ -267,9 +274,13 @@ def test_a_stream_is_not_held_twice() -> None:
 
 
 def test_the_second_body_is_the_last() -> None:
-    torn = body(GOOD, status=2)
+    torn, again = body(GOOD, status=2), body(GOOD, status=2, last=True)
     reader = BundleReader(SERVICES, Limits())
-    assert reader.feed(b"\nprometheus-fleet/1 gz none\n" + gzip(torn)) is False
-    assert reader.feed(gzip(torn)) is True
-    assert reader.feed(gzip(torn)) is True
+    assert reader.feed(zipped(torn)) is False
+    assert reader.feed(zipped(again)) is True
+    assert reader.feed(zipped(again)) is True
     assert reader.finish(0, b"").status == "partial"
+    # Nor can the first claim to be the second.
+    assert read(zipped(again)).status == "protocol_error"
+    assert read(plain(again)).status == "protocol_error"
+    assert read(plain(torn, torn)).status == "protocol_error"
