@@ -112,6 +112,7 @@ def _order(source: _Source) -> tuple[Any, ...]:
     return (
         ORIGINS.index(made.origin),
         -len(source.servers),
+        not made.always,
         made.file,
         made.line,
         made.stage,

@@ -57,9 +57,9 @@ class Made:
     overwrites: set[int] = field(default_factory=set)
 
     @property
-    def key(self) -> tuple[str, str, str, Rule | None]:
+    def key(self) -> tuple[str, str, str, Rule | None, bool]:
         """Equal for makings that are the same: they differ in place, jobs and values at most."""
-        return (self.name, self.origin, self.stage, self.rule)
+        return (self.name, self.origin, self.stage, self.rule, self.always)
 
     def add_value(self, value: str | None) -> None:
         """Note a value that the label may have; None for one that is not known."""
@@ -76,7 +76,6 @@ class Made:
 
     def absorb(self, other: Made) -> None:
         """Take over what the same making did elsewhere. The place stays that of the first."""
-        self.always = self.always and other.always
         self.complete = self.complete and other.complete
         self.roots.update(other.roots)
         self.jobs.update(other.jobs)
