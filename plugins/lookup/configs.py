@@ -1,0 +1,88 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: configs
+short_description: Read the Prometheus and Alertmanager configs of servers in an expression
+version_added: 1.0.0
+author:
+  - Prometheus Fleet contributors (@skills-eye)
+description:
+  - Does what M(skills_eye.prometheus_fleet.configs_info) does, where a value is wanted rather than a task.
+  - Keywords of the play, as C(remote_user) and C(become), and its C(vars) do not reach a lookup - inventory variables,
+    C(ansible.cfg), the environment and the command line do.
+options:
+  _terms:
+    description: The names of the servers, as the inventory has them. Without any, all hosts of the play.
+    type: list
+    elements: str
+  fail_on:
+    description:
+      - V(all) raises an error when no server gave anything, V(any) when a single server did not answer whole, V(never)
+        never.
+    type: str
+    choices: [any, all, never]
+    default: all
+extends_documentation_fragment:
+  - skills_eye.prometheus_fleet.sweep
+  - skills_eye.prometheus_fleet.ssh
+seealso:
+  - module: skills_eye.prometheus_fleet.configs_info
+  - plugin: skills_eye.prometheus_fleet.fields
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Look at two servers
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Say how they are
+      ansible.builtin.debug:
+        msg: "{{ swept.hosts | dict2items | map(attribute='value.status') }}"
+      vars:
+        swept: "{{ lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - One dictionary with C(hosts) and C(summary), as M(skills_eye.prometheus_fleet.configs_info) returns them.
+  type: list
+  elements: dict
+  sample:
+    - hosts: {}
+      summary: {hosts: 2, ok: 2, failed: 0, unchanged: 0, files: 16, bytes: 180000, seconds: 0.2}
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep_call import sweep_modules
+
+
+class LookupModule(LookupBase):
+    """Sweeps the servers that the terms name."""
+
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        self.set_options(var_options=variables, direct=kwargs)
+        names = ("services", "connect_timeout", "timeout", "max_parallel", "max_bytes", "max_files", "fail_on")
+        given = {name: plain(self.get_option(name)) for name in names}
+        gather, play_view = sweep_modules()
+        known = variables or {}
+        if "hostvars" not in known:
+            raise AnsibleError("skills_eye.prometheus_fleet.configs needs an inventory")
+        servers = plain(terms) or plain(known.get("ansible_play_hosts_all", []))
+        try:
+            result = gather.inline(servers, play_view.of_lookup(known, self._templar), given, None)
+        except ValueError as error:
+            raise AnsibleError(f"skills_eye.prometheus_fleet.configs: {error}") from None
+        if result.get("failed"):
+            raise AnsibleError(result["msg"])
+        return [{"hosts": result["hosts"], "summary": result["summary"]}]

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same command over any connection plugin of Ansible: local, docker, ssh where asyncssh cannot do it, and others.
+
+A plugin's exec_command blocks, and may block for good. So each runs in a process of its own, in a process group of its
+own, which is ended when the time is over, when the sweep is cancelled, and when the sweep's process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import pickle
+import select
+import signal
+import threading
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from ansible import constants as C  # noqa: N812
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.utils.display import Display
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
+
+_MAX_STDERR: Final = 8192
+_END_SECONDS: Final = 5.0
+_CHUNK: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+async def run(endpoint: Endpoint, command: str, *, seconds: float, max_bytes: int) -> Output:
+    """Run command and return what it printed, of stdout at most max_bytes + 1. Raises Failure."""
+    # One pipe carries the answer, the other tells the child that this process is alive.
+    answer, answering = os.pipe()
+    alive, living = os.pipe()
+    context = multiprocessing.get_context("fork")
+    child = context.Process(
+        target=_child, args=(endpoint, command, max_bytes, (answering, alive), (answer, living)), daemon=False
+    )
+    try:
+        child.start()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # Whoever comes first: the group must be there before it is ended.
+            os.setpgid(child.pid or 0, child.pid or 0)
+        os.close(answering)
+        answering = -1
+        async with asyncio.timeout(seconds):
+            data = await _read_all(answer, max_bytes + _MAX_STDERR + 4096)
+    except TimeoutError:
+        raise Failure(
+            "timeout",
+            f"no answer over the connection plugin {endpoint.transport} within {seconds:g} s: see that the host is up,"
+            " or raise timeout",
+        ) from None
+    finally:
+        for descriptor in (answer, alive, living, answering):
+            if descriptor >= 0:
+                os.close(descriptor)
+        await _end(child)
+    if not data:
+        raise Failure("protocol_error", f"the connection plugin {endpoint.transport} ended without an answer")
+    kind, *values = pickle.loads(data)  # noqa: S301  (written by this code, in a process of ours)
+    if kind == "failure":
+        raise Failure(values[0], values[1])
+    return Output(*values)
+
+
+async def _read_all(descriptor: int, limit: int) -> bytes:
+    """Everything until the other side closes; more than limit bytes are cut off."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    parts: list[bytes] = []
+    os.set_blocking(descriptor, False)
+
+    def readable() -> None:
+        with contextlib.suppress(BlockingIOError):
+            part = os.read(descriptor, _CHUNK)
+            parts.append(part)
+            if not part and not done.done():
+                done.set_result(None)
+
+    loop.add_reader(descriptor, readable)
+    try:
+        await done
+    finally:
+        loop.remove_reader(descriptor)
+    return b"".join(parts)[:limit]
+
+
+async def _end(child: Any) -> None:
+    """End the child's process group and reap it."""
+    if child.pid is None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+        for _ in range(int(_END_SECONDS / 0.01)):
+            if child.exitcode is not None:
+                break
+            await asyncio.sleep(0.01)
+        if child.exitcode is not None:
+            break
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        # What ignored the first signal.
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(ValueError):
+        child.close()
+
+
+def _child(endpoint: Endpoint, command: str, max_bytes: int, mine: tuple[int, int], other: tuple[int, ...]) -> NoReturn:
+    """In the forked process: run the command, write the answer, and be gone."""
+    answering, alive = mine
+    try:
+        os.setpgid(0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        for descriptor in other:
+            os.close(descriptor)
+        threading.Thread(target=_watch, args=(alive,), daemon=True).start()
+        # What goes over the connection holds secrets: nothing of it is for anybody's eyes.
+        display = Display()
+        display.verbosity = 0
+        display.log_verbosity = 0
+        C.DEFAULT_DEBUG = False
+        data = pickle.dumps(_execute(endpoint, command, max_bytes))
+        while data:
+            data = data[os.write(answering, data) :]
+    finally:
+        os._exit(0)
+
+
+def _watch(alive: int) -> None:
+    """End this process group when the sweep's process is gone: its end of the pipe closes."""
+    select.select([alive], [], [])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...]:
+    try:
+        connection = endpoint.make_connection()
+        with contextlib.suppress(KeyError, AnsibleError):
+            # A terminal would garble the stream.
+            if connection.has_option("use_tty"):
+                connection.set_option("use_tty", False)
+        if endpoint.become:
+            dialogue = endpoint.become.dialogue(command)
+            connection.set_become_plugin(endpoint.become.plugin)
+            command = dialogue.command
+        status, stdout, stderr = connection.exec_command(command, in_data=None, sudoable=bool(endpoint.become))
+    except Exception as error:
+        return ("failure", *_explain(endpoint, error))
+    return "output", int(status), bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]
+
+
+def _explain(endpoint: Endpoint, error: Exception) -> tuple[Status, str]:
+    words = " ".join(str(error).split())[-400:]
+    low = words.lower()
+    where = f"over the connection plugin {endpoint.transport}"
+    if "host key verification failed" in low or "remote host identification has changed" in low:
+        return "host_key_rejected", f"{where}: {words}"
+    if isinstance(error, AnsibleAuthenticationFailure) or "permission denied" in low:
+        return "auth_failed", f"{where}: {words}"
+    if endpoint.become and ("password" in low or "escalation" in low or "become" in low):
+        return "denied", f"{where}: {words}: check ansible_become_password"
+    if isinstance(error, AnsibleConnectionFailure):
+        return "unreachable", f"{where}: {words}"
+    return "unreachable", f"{where}: {type(error).__name__}: {words}"

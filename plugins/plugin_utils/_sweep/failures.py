@@ -1,0 +1,139 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a server gave nothing: what the libraries raise, as a status and a message that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+import asyncssh
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import Trust, known_name
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+
+_FAR: Final = {
+    errno.ECONNREFUSED: "nothing listens there: see that sshd runs, and that ansible_port is right",
+    errno.EHOSTUNREACH: "there is no route to it: see that the host is up and the network lets you through",
+    errno.ENETUNREACH: "there is no route to its network",
+    errno.EACCES: "a firewall forbids it",
+    errno.EPERM: "a firewall forbids it",
+}
+
+
+class Failure(Exception):  # noqa: N818
+    """A server's result in place of files. again: the same attempt may succeed a moment later."""
+
+    def __init__(self, status: Status, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.status: Status = status
+        self.message = message
+        self.again = again
+
+
+class OtherTransportNeeded(Exception):  # noqa: N818
+    """The server can be asked through Ansible's own connection plugin only; the message is the reason."""
+
+
+def unreachable(target: Target, error: OSError) -> Failure:
+    """A TCP connection that did not come about, or broke before the server said anything."""
+    where = target.address
+    if isinstance(error, socket.gaierror):
+        hint = "see that ansible_host is right and that this controller can resolve it"
+        return Failure("unreachable", f"the name {target.host} cannot be resolved ({error.strerror}): {hint}")
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return dropped(target)
+    hint = _FAR.get(error.errno or 0, "see that the host is up and that its address is right")
+    return Failure("unreachable", f"cannot connect to {where} ({error.strerror or error}): {hint}")
+
+
+def dropped(target: Target) -> Failure:
+    return Failure(
+        "unreachable",
+        f"{target.address} closed the connection before the login was done: it may limit logins (MaxStartups,"
+        " PerSourcePenalties), or refuse this address",
+        again=True,
+    )
+
+
+def no_answer(target: Target, seconds: float, *, connected: bool) -> Failure:
+    """The time for the login ran out."""
+    if connected:
+        return Failure(
+            "timeout",
+            f"{target.address} accepted the connection but did not finish the login within {seconds:g} s:"
+            " see whether its sshd hangs, or raise connect_timeout",
+        )
+    return Failure(
+        "unreachable",
+        f"no answer from {target.address} within {seconds:g} s: see that the host is up and its address right,"
+        " or raise connect_timeout",
+    )
+
+
+def login(target: Target, error: Exception, trust: Trust, tried: str) -> Failure | OtherTransportNeeded:
+    """What asyncssh raised between the first byte and the end of the login. tried says with what, for people."""
+    reason = _reason(error)
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return host_key(target, trust, reason)
+    if isinstance(error, asyncssh.PermissionDenied) or "too many authentication failures" in reason.lower():
+        return Failure(
+            "auth_failed",
+            f"{target.address} refused the login as {target.user} (tried: {tried}): check ansible_user,"
+            " ansible_ssh_private_key_file, ansible_password and what the server accepts",
+        )
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return OtherTransportNeeded(f"no algorithm in common with {target.address}")
+    if isinstance(error, asyncssh.ConnectionLost):
+        return dropped(target)
+    if isinstance(error, asyncssh.ProtocolNotSupported | asyncssh.ProtocolError):
+        return Failure("protocol_error", f"{target.address} does not speak SSH as it should ({reason})")
+    if isinstance(error, asyncssh.DisconnectError):
+        return Failure("unreachable", f"{target.address} ended the connection ({reason})", again=True)
+    return Failure("protocol_error", f"the login at {target.address} failed ({reason})")
+
+
+def host_key(target: Target, trust: Trust, reason: str) -> Failure:
+    """A host key that is not trusted: unknown, changed or revoked."""
+    name = known_name(target)
+    first = target.known_hosts[0] if target.known_hosts else "~/.ssh/known_hosts"
+    if "revoked" in reason.lower():
+        places = ", ".join(entry.place for entry in trust.entries if entry.marker == "revoked")
+        return Failure("host_key_rejected", f"the host key of {name} is marked as revoked ({places})")
+    if trust.offered:
+        key = asyncssh.import_public_key(trust.offered)
+        old = trust.changed(key)
+        shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+        if old:
+            return Failure(
+                "host_key_rejected",
+                f"the host key of {name} is not the one in {old.place} (it shows {shown}): somebody may stand in"
+                " between. If the server was reinstalled, compare the fingerprint there and run:"
+                f" ssh-keygen -f {old.path} -R '{name}'",
+            )
+        return Failure(
+            "host_key_rejected",
+            f"the host key of {name} is not in {first} (it shows {shown}): compare the fingerprint on the server and"
+            f" add the key, for example with: ssh-keyscan -p {target.port} {target.host} >> {first}",
+        )
+    return Failure("host_key_rejected", f"the host key of {name} is not trusted ({reason}): see {first}")
+
+
+def jump(target: Target, error: asyncssh.ChannelOpenError) -> Failure:
+    """The jump host answered, but did not lead on."""
+    hop = target.jump.address if target.jump else "the jump host"
+    reason = _reason(error)
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        hint = "let it forward there (AllowTcpForwarding, PermitOpen)"
+    else:
+        hint = "see that the server is up and that the jump host can reach it"
+    return Failure("unreachable", f"{hop} cannot connect to {target.address} ({reason}): {hint}")
+
+
+def _reason(error: Exception) -> str:
+    """The library's words, in one short line."""
+    text = getattr(error, "reason", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:200]

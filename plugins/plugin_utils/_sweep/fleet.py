@@ -1,0 +1,230 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One sweep: all servers at once within a limit, a result for each, and no server's fault at another's cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ansible_connection, session
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
+    Bundle,
+    BundleReader,
+    RawFile,
+    remote_command,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
+    Failure,
+    OtherTransportNeeded,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
+    FileResult,
+    Limits,
+    Seconds,
+    ServerResult,
+    Service,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+
+
+class Endpoints(Protocol):
+    """Gives a server's endpoint, or raises Failure."""
+
+    def resolve(self, server: str) -> Endpoint: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a sweep. Times are seconds; connect_timeout None: what each server's own settings say."""
+
+    services: tuple[Service, ...]
+    limits: Limits = field(default_factory=Limits)
+    connect_timeout: float | None = None
+    timeout: float = 30.0
+    max_parallel: int = 50
+    redact: bool = True
+
+
+@dataclass(slots=True)
+class Sweep:
+    """The results by server, in the order in which the servers were named, and how long it all took."""
+
+    servers: dict[str, ServerResult]
+    seconds: float
+
+
+def sweep(
+    servers: Iterable[str],
+    endpoints: Endpoints,
+    options: Options,
+    redactor: Redactor,
+    *,
+    known_digests: Mapping[str, str | None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Sweep:
+    """Sweep the servers. say gets lines of progress.
+
+    Must not be called from a running event loop. Whatever ends it, no connection, task or process is left.
+    """
+    fleet = _Fleet(servers, endpoints, options, redactor, known_digests=known_digests or {}, say=say)
+    return asyncio.run(fleet.run())
+
+
+class _Fleet:
+    """The state of one sweep, within one event loop."""
+
+    def __init__(
+        self,
+        servers: Iterable[str],
+        endpoints: Endpoints,
+        options: Options,
+        redactor: Redactor,
+        *,
+        known_digests: Mapping[str, str | None],
+        say: Callable[[str], None] | None,
+    ) -> None:
+        self._servers = list(dict.fromkeys(servers))
+        self._endpoints = endpoints
+        self._options = options
+        self._redactor = redactor
+        self._known = known_digests
+        self._progress = Progress(len(self._servers), say) if say else None
+        self._results: dict[str, ServerResult] = {}
+        self._dialers: dict[float, Dialer] = {}
+        # Contents that are equal on many servers are held once.
+        self._texts: dict[str, tuple[str | None, int, str | None]] = {}
+
+    async def run(self) -> Sweep:
+        began = time.monotonic()
+        queue = iter(self._servers)
+        workers = min(self._options.max_parallel, len(self._servers))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._worker(queue))
+        finally:
+            await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
+        return Sweep({server: self._results[server] for server in self._servers}, time.monotonic() - began)
+
+    async def _worker(self, queue: Iterator[str]) -> None:
+        for server in queue:
+            result = await self._server(server)
+            if result.error:
+                result.error = self._redactor.redact_message(result.error)
+            self._results[server] = result
+            if self._progress:
+                self._progress.add(server, result)
+            # Reading variables takes time of its own: let what came in be read between two servers.
+            await asyncio.sleep(0)
+
+    async def _server(self, server: str) -> ServerResult:
+        began = time.monotonic()
+        result = ServerResult("unreachable")
+        try:
+            endpoint = self._endpoints.resolve(server)
+            result.transport, result.endpoint = endpoint.transport, endpoint.place
+            if endpoint.transport == ASYNCSSH and endpoint.target:
+                try:
+                    await self._over_asyncssh(endpoint, endpoint.target, result)
+                except OtherTransportNeeded as needed:
+                    endpoint.transport, endpoint.reason = "ssh", str(needed)
+            if endpoint.transport != ASYNCSSH:
+                result.transport = f"{endpoint.transport} ({endpoint.reason})"
+                await self._over_ansible(endpoint, result)
+        except Failure as failure:
+            result.status = failure.status
+            result.error = f"{server}: {failure.message}"
+        except Exception as error:
+            # A fault of this code or of a library must not cost the other servers their results.
+            result.status = "protocol_error"
+            result.error = f"{server}: unexpected {type(error).__name__}: please report it"
+        result.seconds.total = time.monotonic() - began
+        return result
+
+    async def _over_asyncssh(self, endpoint: Endpoint, target: Target, result: ServerResult) -> None:
+        options = self._options
+        dialer = self._dialer(options.connect_timeout or endpoint.connect_timeout)
+        reader = self._reader(endpoint.server)
+        login = await dialer.connect(target)
+        result.attempts = login.attempts
+        result.seconds = Seconds(connect=login.seconds)
+        began = time.monotonic()
+        try:
+            status, stderr = await session.run(
+                login.connection, self._command(endpoint.server), reader.feed, endpoint.become, options.timeout
+            )
+        finally:
+            result.seconds.transfer = time.monotonic() - began
+            dialer.release(login.connection)
+        self._take(endpoint.server, reader.finish(status, stderr), result)
+
+    async def _over_ansible(self, endpoint: Endpoint, result: ServerResult) -> None:
+        reader = self._reader(endpoint.server)
+        result.attempts = 1
+        began = time.monotonic()
+        output = await ansible_connection.run(
+            endpoint,
+            self._command(endpoint.server),
+            seconds=(self._options.connect_timeout or endpoint.connect_timeout) + self._options.timeout,
+            max_bytes=self._options.limits.max_wire_bytes,
+        )
+        result.seconds.transfer = time.monotonic() - began
+        reader.feed(output.stdout)
+        self._take(endpoint.server, reader.finish(output.status, output.stderr), result)
+
+    def _dialer(self, connect_timeout: float) -> Dialer:
+        if connect_timeout not in self._dialers:
+            self._dialers[connect_timeout] = Dialer(connect_timeout, connect_timeout + self._options.timeout)
+        return self._dialers[connect_timeout]
+
+    def _command(self, server: str) -> str:
+        return remote_command(self._options.services, self._options.limits, self._known.get(server))
+
+    def _reader(self, server: str) -> BundleReader:
+        return BundleReader(self._options.services, self._options.limits, self._known.get(server))
+
+    def _take(self, server: str, bundle: Bundle, result: ServerResult) -> None:
+        result.status = bundle.status
+        result.error = f"{server}: {bundle.error}" if bundle.error else None
+        result.digest = bundle.digest
+        result.files = [self._file(item) for item in bundle.files]
+        if result.status == "ok" and any(item.error for item in result.files):
+            result.status = "partial"
+            first = next(item for item in result.files if item.error)
+            result.error = f"{server}: {first.path}: {first.error}"
+
+    def _file(self, raw: RawFile) -> FileResult:
+        result = FileResult(raw.path, raw.service, raw.size, raw.mtime, raw.sha256, None, 0, raw.error)
+        if raw.error:
+            result.error = self._redactor.redact_message(raw.error)
+        if raw.data is None or raw.sha256 is None:
+            return result
+        if raw.sha256 not in self._texts:
+            self._texts[raw.sha256] = self._text(raw.data)
+        result.content, result.redacted, problem = self._texts[raw.sha256]
+        result.error = result.error or problem
+        # The bytes are not needed any more, and there may be many.
+        raw.data = None
+        return result
+
+    def _text(self, data: bytes) -> tuple[str | None, int, str | None]:
+        """Content, places masked, error."""
+        text: str | None = None
+        with contextlib.suppress(UnicodeDecodeError):
+            text = data.decode("utf-8")
+        if text is None or "\0" in text:
+            return None, 0, "it is not UTF-8 text: its content is left out"
+        if not self._options.redact:
+            return text, 0, None
+        redacted = self._redactor.redact(text)
+        return redacted.text, redacted.count, None

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sweep as the actions and the lookup call it: plain options in, plain data out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import PATTERNS, SERVICES
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import remote_command
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Resolver
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_history import history
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
+    ANSWERED,
+    WHOLE,
+    Limits,
+    ServerResult,
+    Service,
+    summary,
+)
+
+_MAX_NAMED: Final = 10
+
+
+def options(given: Mapping[str, Any]) -> fleet.Options:
+    """The options of a sweep. Raises ValueError with what is wrong with them."""
+    services = tuple(
+        Service(item["service"], item["directory"], tuple(item.get("patterns") or PATTERNS))
+        for item in given.get("services") or SERVICES
+    )
+    for name in ("connect_timeout", "timeout", "max_parallel", "max_bytes", "max_files"):
+        if given.get(name) is not None and given[name] <= 0:
+            raise ValueError(f"{name} must be more than 0")
+    limits = Limits(
+        max_files=given["max_files"],
+        max_bytes=given["max_bytes"],
+        max_file_bytes=min(Limits().max_file_bytes, given["max_bytes"]),
+        max_wire_bytes=given["max_bytes"] + 1024 * 1024,
+    )
+    # What is wrong with a directory or a pattern is said once, not for each server.
+    remote_command(services, limits)
+    return fleet.Options(
+        services=services,
+        limits=limits,
+        connect_timeout=given.get("connect_timeout"),
+        timeout=given["timeout"],
+        max_parallel=given["max_parallel"],
+        redact=given.get("redact", True),
+    )
+
+
+def inline(
+    servers: Sequence[str], view: PlayView, given: Mapping[str, Any], say: Callable[[str], None] | None
+) -> dict[str, Any]:
+    """Sweep and return everything: hosts, summary, changed."""
+    swept = fleet.sweep(servers, Resolver(view), options(given), secrets.Redactor(), say=say)
+    return {"changed": False, **_result(swept, given["fail_on"], contents=True)}
+
+
+def mirrored(
+    servers: Sequence[str],
+    view: PlayView,
+    given: Mapping[str, Any],
+    say: Callable[[str], None] | None,
+    *,
+    check: bool,
+    diff: bool,
+) -> dict[str, Any]:
+    """Sweep into the mirror at dest; contents stay out of the result. Raises MirrorError."""
+    redact = bool(given["redact"])
+    mirror = Mirror(given["dest"])
+    policy = _policy() if redact else "none"
+    asked = options(given)
+    known = {} if given["force"] else mirror.known_digests(servers, redacted=redact, policy=policy)
+    redactor = secrets.Redactor(mirror.salt)
+    swept = fleet.sweep(servers, Resolver(view), asked, redactor, known_digests=known, say=say)
+    change = mirror.apply(
+        swept.servers,
+        prune=given["prune"],
+        check=check,
+        # A diff is part of the result, and nothing unredacted goes there.
+        diff=diff and redact,
+        redacted=redact,
+        policy=policy,
+    )
+    result = {
+        "changed": change.changed,
+        "dest": mirror.path,
+        "added": change.added,
+        "updated": change.updated,
+        "removed": change.removed,
+        "commit": None,
+        **_result(swept, given["fail_on"], contents=False),
+    }
+    if diff and redact:
+        result["diff"] = change.diff
+    if given["history"] == "git" and not check:
+        result["commit"] = history(mirror.path, change)
+    return result
+
+
+def _result(swept: fleet.Sweep, fail_on: str, *, contents: bool) -> dict[str, Any]:
+    hosts = {}
+    for server, result in swept.servers.items():
+        if not contents:
+            for item in result.files:
+                item.content = None
+        hosts[server] = result.as_dict()
+    message = failure(swept.servers, fail_on)
+    plain: dict[str, Any] = {"hosts": hosts, "summary": summary(swept.servers, swept.seconds)}
+    return {**plain, "failed": True, "msg": message} if message else plain
+
+
+def failure(servers: Mapping[str, ServerResult], fail_on: str) -> str | None:
+    """Why the sweep as a whole failed, by fail_on; None when it did not."""
+    bad = {server: result for server, result in servers.items() if result.status not in WHOLE}
+    silent = [server for server, result in bad.items() if result.status not in ANSWERED]
+    if not bad or fail_on == "never" or (fail_on == "all" and len(silent) < len(servers)):
+        return None
+    named = "; ".join(
+        str(result.error or f"{server}: {result.status}") for server, result in list(bad.items())[:_MAX_NAMED]
+    )
+    more = f"; and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""
+    return f"{len(bad)} of {len(servers)} servers did not answer whole: {named}{more}"
+
+
+def _policy() -> str:
+    """Names the rules of redaction: a mirror whose contents were masked by other rules is fetched anew."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(secrets.__file__).parent.glob("secret*.py")):
+        digest.update(path.read_bytes())
+    return f"redact:{digest.hexdigest()[:16]}"

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a play says of each of its hosts: variables in that host's own context, keywords, and passwords asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ansible import errors
+from ansible.errors import AnsibleError
+
+# AnsibleValueOmittedError came with ansible-core 2.19.
+_OMITTED: Final[Any] = getattr(errors, "AnsibleValueOmittedError", ())
+_PASSWORDS: Final = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_BECOME_PASSWORDS: Final = (
+    "ansible_become_password",
+    "ansible_become_pass",
+    "ansible_sudo_pass",
+    "ansible_su_pass",
+    "ansible_doas_pass",
+)
+# Keywords that may be templates over a host's variables.
+_TEMPLATED: Final = (
+    "remote_user",
+    "port",
+    "connection",
+    "become",
+    "become_method",
+    "become_user",
+    "become_exe",
+    "become_flags",
+)
+
+
+@dataclass(slots=True)
+class PlayView:
+    """hostvars and templar are Ansible's. keywords are those of the task, as Ansible dumps them.
+
+    before and after are variables of the play that are not of any host: after wins over what a host has, before does
+    not. templates are keywords that are to be templated for each host. The passwords are those of -k and -K.
+    """
+
+    hostvars: Any
+    templar: Any
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    templates: Mapping[str, Any] = field(default_factory=dict)
+    password: str = field(default="", repr=False)
+    become_password: str = field(default="", repr=False)
+
+    def knows(self, server: str) -> bool:
+        return server in self.hostvars
+
+    def variables(self, server: str) -> HostView:
+        raw = {**self.before, **self.hostvars.raw_get(server), **self.after}
+        return HostView(self, raw, self.templar.copy_with_new_env(available_variables=raw))
+
+
+class HostView:
+    """Variables and keywords of one host. Reading one may raise AnsibleError: it is templated then."""
+
+    def __init__(self, view: PlayView, raw: Mapping[str, Any], templar: Any) -> None:
+        self._view = view
+        self._raw = raw
+        self._templar = templar
+        self._keywords: dict[str, Any] | None = None
+
+    def get(self, name: str) -> Any:
+        if name not in self._raw:
+            return None
+        try:
+            value = self._templar.template(self._raw[name])
+        except _OMITTED:
+            return None
+        return None if isinstance(value, str) and value and value == self._raw.get("omit") else value
+
+    def subset(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of the names that have a value."""
+        return {name: value for name in names if (value := self.get(name)) is not None}
+
+    def keywords(self) -> dict[str, Any]:
+        """The task's keywords, for this host."""
+        if self._keywords is None:
+            self._keywords = {
+                **self._view.keywords,
+                **{name: self._templar.template(text) for name, text in self._view.templates.items()},
+            }
+        return dict(self._keywords)
+
+    def keyword(self, name: str) -> Any:
+        return self.keywords().get(name)
+
+
+def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, Any]) -> PlayView:
+    """The view that an action has. task_vars are those of the host that the action runs for."""
+    hostvars = task_vars["hostvars"]
+    current = str(task_vars["inventory_hostname"])
+    keywords = dict(task.dump_attrs())
+    # The keyword of this name bounds the task; retries are the task's too.
+    for name in ("timeout", "retries", "vars", "args"):
+        keywords.pop(name, None)
+    before, after = _play_variables(task)
+    view = PlayView(hostvars, templar, keywords, before, after)
+    if not task.delegate_to:
+        own = view.variables(current)
+        view.password = _asked(play_context.password, own, _PASSWORDS)
+        view.become_password = _asked(play_context.become_pass, own, _BECOME_PASSWORDS)
+        view.templates = _templates(task, keywords, own)
+    else:
+        # With a delegate, Ansible put the delegate's own variables in the play context.
+        view.password = str(play_context.password or "")
+        view.become_password = str(play_context.become_pass or "")
+    return view
+
+
+def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
+    """The view that a lookup has: no keywords of a play, and -k only as Ansible hands it down in the variables."""
+    hostvars = variables["hostvars"]
+    view = PlayView(hostvars, templar)
+    current = variables.get("inventory_hostname")
+    if current is not None and view.knows(str(current)):
+        view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
+    return view
+
+
+def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
+    """A password of the play context, unless the host that the task runs for brought it."""
+    try:
+        if any(own.get(name) is not None for name in names):
+            return ""
+    except AnsibleError:
+        return ""
+    return str(found or "")
+
+
+def _play_variables(task: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Variables of roles' defaults, which a host's own win over, and those of the play and task, which win."""
+    play = task.get_play()
+    manager = task.get_variable_manager()
+    everything = manager.get_vars(play=play, task=task, include_hostvars=False)
+    defaults = {name for role in play.get_roles() for name in role.get_default_vars()}
+    strong = set(task.get_vars()) | set(play.get_vars())
+    strong |= set(manager.get_vars(play=play, include_hostvars=False)) - defaults
+    after = {name: value for name, value in everything.items() if name in strong}
+    return {name: value for name, value in everything.items() if name not in strong}, after
+
+
+def _templates(task: Any, keywords: Mapping[str, Any], own: HostView) -> dict[str, Any]:
+    """Keywords written as templates, which mean something else for each host."""
+    written = {**{name: getattr(task.get_play(), name, None) for name in _TEMPLATED}, **(task.get_ds() or {})}
+    result = {}
+    for name in _TEMPLATED:
+        text = written.get(name)
+        if isinstance(text, str) and "{{" in text:
+            try:
+                value = own._templar.template(text)
+            except AnsibleError:
+                continue
+            # A block in between may have said otherwise.
+            if value == keywords.get(name):
+                result[name] = text
+    return result

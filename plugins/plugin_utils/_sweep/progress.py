@@ -1,0 +1,66 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person sees of a running sweep: a plain line for each server, or for each 5 % of a large fleet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
+
+EACH_UP_TO: Final = 100
+_STEP: Final = 5
+_MAX_LINE: Final = 900
+
+
+class Progress:
+    """Writes lines of less than 1 kB through say as results come in; total is how many will come."""
+
+    def __init__(self, total: int, say: Callable[[str], None]) -> None:
+        self._total = total
+        self._say = say
+        self._done = 0
+        self._counts: Counter[str] = Counter()
+        self._step = 0
+
+    def add(self, server: str, result: ServerResult) -> None:
+        self._done += 1
+        self._counts[result.status] += 1
+        if self._total <= EACH_UP_TO:
+            self._say(self._line(server, result)[:_MAX_LINE])
+            return
+        step = self._done * 100 // (self._total * _STEP)
+        if step > self._step:
+            self._step = step
+            counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
+            self._say(f"{self._head} {step * _STEP} %: {counts}"[:_MAX_LINE])
+
+    @property
+    def _head(self) -> str:
+        width = len(str(self._total))
+        return f"[{self._done:{width}}/{self._total}]"
+
+    def _line(self, server: str, result: ServerResult) -> str:
+        line = f"{self._head} {server} {result.status}"
+        if result.status in {"ok", "partial"}:
+            size = sum(item.size for item in result.files)
+            line += f" {len(result.files)} files {_bytes(size)}"
+        line += f" {result.seconds.total:.2f} s"
+        if result.error:
+            line += f": {' '.join(result.error.split())}"
+        return line
+
+
+def _bytes(size: int) -> str:
+    """A size as people write it, in powers of 1,000."""
+    if size < 1000:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5 or unit == "GB":
+            break
+    return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One command on an open connection, its output read as it comes, with the dialogue of become in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncssh
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become, Dialogue
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
+
+_STDERR_TAIL: Final = 8192
+# A terminal that passes bytes on as they are.
+_RAW: Final = {
+    asyncssh.PTY_OPOST: 0,
+    asyncssh.PTY_ONLCR: 0,
+    asyncssh.PTY_ECHO: 0,
+    asyncssh.PTY_ICANON: 1,
+    asyncssh.PTY_ISIG: 0,
+}
+
+
+class _Session(asyncssh.SSHClientSession[bytes]):
+    """Feeds output to a sink until the sink has had enough, or the command ends."""
+
+    def __init__(self, sink: Callable[[bytes], bool], dialogue: Dialogue | None) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.stderr = b""
+        self.exit_status: int | None = None
+        self.received = 0
+        self._sink = sink
+        self._dialogue = dialogue
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._channel = chan
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        if self.done.done():
+            return
+        self.received += len(data)
+        if datatype == asyncssh.EXTENDED_DATA_STDERR:
+            self.stderr = (self.stderr + data)[-_STDERR_TAIL:]
+        if self._dialogue:
+            data = self._talk(self._dialogue, data)
+        if data and datatype != asyncssh.EXTENDED_DATA_STDERR and self._sink(data):
+            self._finish()
+
+    def _talk(self, dialogue: Dialogue, data: bytes) -> bytes:
+        """Answer prompts; returns what is left for the sink once the command has begun."""
+        try:
+            answer = dialogue.feed(data)
+        except Failure as failure:
+            self.done.set_exception(failure)
+            return b""
+        if answer and self._channel:
+            self._channel.write(answer)
+        if dialogue.succeeded:
+            self._dialogue = None
+            return data
+        return b""
+
+    def exit_status_received(self, status: int) -> None:
+        self.exit_status = status
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        # What came before counts: whether it is whole is the sink's to say.
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+async def run(
+    connection: asyncssh.SSHClientConnection,
+    command: str,
+    sink: Callable[[bytes], bool],
+    become: Become | None,
+    seconds: float,
+) -> tuple[int | None, bytes]:
+    """Run command until sink(bytes) says it has enough, or the command ends.
+
+    Returns the exit status, where it came in time, and the end of standard error. Raises Failure: timeout, denied (what
+    become said), protocol_error (the server runs no command).
+    """
+    dialogue = become.dialogue(command) if become else None
+    tty = bool(dialogue and dialogue.tty)
+    options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
+    session: _Session | None = None
+    channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    def factory() -> _Session:
+        nonlocal session
+        session = _Session(sink, dialogue)
+        return session
+
+    try:
+        async with asyncio.timeout(seconds):
+            channel, _ = await connection.create_session(
+                factory, dialogue.command if dialogue else command, encoding=None, send_env=(), **options
+            )
+            assert session is not None
+            await session.done
+    except TimeoutError:
+        received = session.received if session else 0
+        if dialogue and not dialogue.succeeded:
+            raise Failure("denied", dialogue.unanswered(seconds)) from None
+        raise Failure(
+            "timeout",
+            f"the command did not end within {seconds:g} s ({received} bytes came): see what that host is busy with,"
+            " or raise timeout",
+        ) from None
+    except asyncssh.ChannelOpenError as error:
+        raise Failure("protocol_error", f"the server runs no command ({error.reason or error.code})") from None
+    except asyncssh.ConnectionLost:
+        raise Failure("protocol_error", "the connection broke before the command could run", again=True) from None
+    except asyncssh.Error as error:
+        raise Failure("protocol_error", f"the command could not be run ({error})") from None
+    finally:
+        if channel is not None:
+            channel.close()
+    if dialogue:
+        dialogue.check(session.stderr)
+    return session.exit_status, session.stderr

@@ -1,0 +1,331 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The connections of one sweep over asyncssh: logins within limits, jump hosts shared, one command on each.
+
+A Dialer lives in one event loop; close() ends all that it opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import asyncssh
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
+    Failure,
+    OtherTransportNeeded,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import (
+    KnownHosts,
+    Trust,
+    is_exempt,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing, LoginKeys
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+
+# An sshd with its default MaxStartups of 10:30:100 begins to drop logins when ten are under way.
+LOGINS_PER_ADDRESS: Final = 8
+_MAX_ATTEMPTS: Final = 6
+_FIRST_PAUSE: Final = 0.25
+_CLOSE_SECONDS: Final = 5.0
+# How often a jump connection that broke is made anew.
+_MAX_HOP_LIVES: Final = 3
+_RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
+_HOST_KEYS: Final = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    *_RSA,
+)
+_HOST_CERTIFICATES: Final = tuple(f"{name}-cert-v01@openssh.com" for name in _HOST_KEYS)
+
+
+@dataclass(slots=True)
+class Login:
+    """An open connection; attempts counts the logins it took, seconds the time of the last one."""
+
+    connection: asyncssh.SSHClientConnection
+    attempts: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Gate:
+    """Logins with one credential at one address: the first goes alone, and none follows one that was refused."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    proven: bool = False
+    refused: Failure | None = None
+
+
+@dataclass(slots=True)
+class _Hop:
+    """A shared jump connection, and how many were made so far."""
+
+    task: asyncio.Task[Login]
+    lives: int = 1
+
+
+class _Client(asyncssh.SSHClient):
+    """Tells what the login knew when it failed, and judges keys that known_hosts does not hold."""
+
+    def __init__(self, trust: Trust) -> None:
+        self.trust = trust
+        self.connected = False
+        self.mismatch = False
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:  # noqa: ARG002
+        self.connected = True
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
+        accepted = self.trust.accepts(key)
+        self.mismatch = accepted and self.trust.changed(key) is not None
+        return accepted
+
+
+class Dialer:
+    """Opens connections. connect_timeout bounds one login, in seconds; patience bounds all attempts at one server."""
+
+    def __init__(self, connect_timeout: float, patience: float) -> None:
+        self._connect_timeout = connect_timeout
+        self._patience = patience
+        self._known_hosts = KnownHosts()
+        self._ring = KeyRing()
+        self._gates: dict[tuple[Any, ...], _Gate] = {}
+        self._slots: dict[tuple[Any, ...], asyncio.Semaphore] = {}
+        self._hops: dict[Target, _Hop] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Close everything. Bounded; safe to call after a cancellation."""
+        hops = [hop.task for hop in self._hops.values()]
+        for task in hops:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                self.release(task.result().connection)
+            task.cancel()
+        await asyncio.gather(*hops, return_exceptions=True)
+        # Each of these is bounded by _closed.
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._ring.close()
+
+    def release(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Close a connection without waiting for it."""
+        connection.close()
+        task = asyncio.ensure_future(_closed(connection))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def connect(self, target: Target) -> Login:
+        """Log in, again when the server dropped the attempt. Raises Failure or OtherTransportNeeded."""
+        tunnel = await self._tunnel(target)
+        gate = self._gates.setdefault(_credential(target), _Gate())
+        if not gate.proven and gate.refused is None:
+            async with gate.lock:
+                if not gate.proven and gate.refused is None:
+                    try:
+                        return await self._attempts(target, tunnel, gate)
+                    finally:
+                        gate.proven = gate.refused is None
+        if gate.refused:
+            raise Failure(
+                gate.refused.status, f"{gate.refused.message}; not tried again with the same credentials at one address"
+            )
+        return await self._attempts(target, tunnel, gate)
+
+    async def _attempts(self, target: Target, tunnel: asyncssh.SSHClientConnection | None, gate: _Gate) -> Login:
+        slots = self._slots.setdefault(_place(target), asyncio.Semaphore(LOGINS_PER_ADDRESS))
+        began: float | None = None
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            async with slots:
+                started = time.monotonic()
+                began = began or started
+                try:
+                    connection = await self._login(target, tunnel)
+                except Failure as failure:
+                    if failure.status == "auth_failed":
+                        gate.refused = failure
+                    pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+                    over = time.monotonic() + pause > began + self._patience
+                    if not failure.again or attempt == _MAX_ATTEMPTS or over:
+                        if attempt > 1:
+                            raise Failure(failure.status, f"{failure.message} ({attempt} attempts)") from failure
+                        raise
+                else:
+                    return Login(connection, attempt, time.monotonic() - started)
+            await asyncio.sleep(pause)
+        raise AssertionError  # pragma: no cover - the last attempt returns or raises
+
+    async def _login(self, target: Target, tunnel: asyncssh.SSHClientConnection | None) -> asyncssh.SSHClientConnection:
+        trust = self._known_hosts.trust(target)
+        client = _Client(trust)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                keys = await self._ring.keys(target)
+                options = _options(target, client, keys)
+                connection = await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
+        except TimeoutError:
+            raise failures.no_answer(target, self._connect_timeout, connected=client.connected) from None
+        except asyncssh.ChannelOpenError as error:
+            raise failures.jump(target, error) from None
+        except OSError as error:
+            raise failures.unreachable(target, error) from None
+        except asyncssh.Error as error:
+            raise failures.login(target, error, trust, _tried(target, keys)) from None
+        except ValueError as error:
+            # asyncssh refuses an option: ssh may take it.
+            raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
+        if trust.offered and not client.mismatch and not is_exempt(target):
+            await self._remember(target, trust.offered)
+        return connection
+
+    async def _remember(self, target: Target, key: str) -> None:
+        # As with ssh: a known_hosts that cannot be written costs nobody the connection.
+        with contextlib.suppress(OSError):
+            self._known_hosts.add(target, key)
+
+    async def _tunnel(self, target: Target) -> asyncssh.SSHClientConnection | None:
+        """The connection to the target's jump host: one for all that share it."""
+        if target.jump is None:
+            return None
+        hop = self._hops.get(target.jump)
+        if hop is None:
+            hop = self._hops[target.jump] = _Hop(asyncio.ensure_future(self.connect(target.jump)))
+        elif _broken(hop.task) and hop.lives < _MAX_HOP_LIVES:
+            hop.task = asyncio.ensure_future(self.connect(target.jump))
+            hop.lives += 1
+        try:
+            login = await asyncio.shield(hop.task)
+        except Failure as failure:
+            raise Failure(failure.status, f"jump host: {failure.message}") from None
+        except OtherTransportNeeded as needed:
+            raise OtherTransportNeeded(f"jump host: {needed}") from None
+        return login.connection
+
+
+def _broken(task: asyncio.Task[Login]) -> bool:
+    """Whether a jump connection that once stood is gone."""
+    done = task.done() and not task.cancelled() and task.exception() is None
+    return done and task.result().connection.is_closed()
+
+
+async def _closed(connection: asyncssh.SSHClientConnection) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_CLOSE_SECONDS - 1):
+            await connection.wait_closed()
+            return
+    connection.abort()
+
+
+def _place(target: Target) -> tuple[Any, ...]:
+    """What one sshd is known by."""
+    return target.host, target.port, target.proxy_command, target.jump
+
+
+def _credential(target: Target) -> tuple[Any, ...]:
+    """Logins that the same sshd would answer in the same way."""
+    return (
+        *_place(target),
+        target.user,
+        target.identities,
+        target.certificates,
+        target.identities_only,
+        target.agent,
+        target.methods,
+        target.credentials,
+    )
+
+
+def _tried(target: Target, keys: LoginKeys) -> str:
+    parts = []
+    if "publickey" in target.methods:
+        count = len(keys.pairs)
+        parts.append(f"{count} key" + ("" if count == 1 else "s") if count else "no key")
+    parts += [method for method in target.methods if method != "publickey"]
+    return "; ".join([", ".join(parts) or "nothing", *keys.notes])
+
+
+def _options(target: Target, client: _Client, keys: LoginKeys) -> dict[str, Any]:
+    """Arguments for asyncssh.connect. Nothing is looked up there: no configuration file, key file or agent."""
+    password = target.credentials.password
+    options: dict[str, Any] = {
+        "client_factory": lambda: client,
+        "config": None,
+        "username": target.user,
+        "known_hosts": client.trust.known_hosts(),
+        "server_host_key_algs": _host_key_algorithms(client.trust),
+        "x509_trusted_certs": None,
+        "client_keys": keys.pairs or None,
+        "agent_path": None,
+        "gss_host": None,
+        "preferred_auth": target.methods,
+        # After a key that does not fit, as ssh does, nobody is told the password.
+        "password": (lambda: None if client.mismatch else password) if password else None,
+        "host_key_alias": target.host_key_alias,
+        "family": target.family,
+        "compression_algs": ["zlib@openssh.com", "none"] if target.compression else ["none"],
+        "connect_timeout": None,
+        "login_timeout": 0,
+        "keepalive_interval": 0,
+        **_algorithms(target),
+    }
+    if target.bind_address:
+        options["local_addr"] = (target.bind_address, 0)
+    if target.proxy_command:
+        options["proxy_command"] = ["/bin/sh", "-c", f"exec {target.proxy_command}"]
+    return options
+
+
+def _host_key_algorithms(trust: Trust) -> list[str]:
+    """Those of known keys first, as ssh does; certificates only where an authority is known."""
+    kinds = [entry.kind for entry in trust.entries if not entry.marker]
+    known = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,)) if name in _HOST_KEYS]
+    certificates = any(entry.marker == "cert-authority" for entry in trust.entries)
+    plain = list(dict.fromkeys((*known, *_HOST_KEYS)))
+    return [*_HOST_CERTIFICATES, *plain] if certificates else plain
+
+
+def _algorithms(target: Target) -> dict[str, Any]:
+    wanted = {
+        "kex_algs": target.kex,
+        "encryption_algs": target.ciphers,
+        "mac_algs": target.macs,
+        "server_host_key_algs": target.host_key_algorithms,
+        "signature_algs": target.signature_algorithms,
+    }
+    return {option: found for option, text in wanted.items() if text and (found := _supported(option, text))}
+
+
+@functools.lru_cache(maxsize=256)
+def _supported(option: str, text: str) -> str | tuple[str, ...]:
+    """The algorithms of an OpenSSH list that asyncssh has. Raises OtherTransportNeeded when there are none."""
+    prefix = text[0] if text[0] in "+-^" else ""
+    names = [name for name in text[len(prefix) :].split(",") if name]
+    if prefix == "-":
+        known = [name for name in names if any(char in name for char in "*?") or _has(option, name)]
+    else:
+        known = [name for name in names if _has(option, name)]
+    if prefix:
+        # asyncssh's own defaults stay.
+        return prefix + ",".join(known) if known else ()
+    if not known:
+        raise OtherTransportNeeded(f"none of the algorithms asked for is known to asyncssh ({option})")
+    return tuple(known)
+
+
+@functools.lru_cache(maxsize=512)
+def _has(option: str, name: str) -> bool:
+    try:
+        arguments: Any = {option: [name], "config": None, "client_keys": None, "agent_path": None, "gss_host": None}
+        asyncssh.SSHClientConnectionOptions(**arguments)
+    except ValueError:
+        return False
+    return True
