@@ -156,8 +156,8 @@ class Mirror:
         try:
             yield
         except OSError as error:
-            place = os.fsdecode(error.filename) if error.filename else "."
-            raise MirrorError(f"The mirror {self.path} cannot be used: {error.strerror} ({place})") from error
+            at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else self.path
+            raise MirrorError(f"The mirror {self.path} cannot be used: {error.strerror} ({at})") from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Tree | None, Manifest | None, dict[Location, Location]]]:

@@ -176,8 +176,11 @@ class Tree:
             if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
                 return None
             raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as stream:
-            return stream.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+            return stream.read()
 
     def write(
         self, parts: Location, data: bytes, *, mtime: int | None = None, mode: int | None = None, sync: bool = False

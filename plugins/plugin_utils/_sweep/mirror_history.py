@@ -75,10 +75,11 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     if raw is None:
         return None
     try:
-        servers = parse_manifest(raw)["servers"]
+        manifest = parse_manifest(raw)
     except ValueError as error:
         raise MirrorError(f"The manifest of mirror {tree.path} cannot be used: {error}") from error
-    repository = _Repository(tree, git)
+    servers = manifest["servers"]
+    repository = _Repository(tree, git, private=not manifest["redacted"])
     repository.ensure()
     held = {MANIFEST}
     folders = set()
@@ -103,8 +104,9 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
 class _Repository:
     """git on <mirror>/.git and nothing else."""
 
-    def __init__(self, tree: Tree, git: str) -> None:
+    def __init__(self, tree: Tree, git: str, *, private: bool) -> None:
         self._tree = tree
+        self._umask = 0o077 if private else 0o027
         self._command = [git]
         for key, value in _SETTINGS.items():
             self._command += ["-c", f"{key}={value}"]
@@ -133,10 +135,10 @@ class _Repository:
             self.run("init", "--quiet")
         own = [JOURNAL, LOCK, SALT, STAGING]
         exclude = Path(self._tree.path, ".git", "info", "exclude")
-        exclude.parent.mkdir(exist_ok=True)
-        wanted = b"".join(b"/%s\n" % name for name in own)
         if not exclude.exists():
-            exclude.write_bytes(wanted)
+            exclude.parent.mkdir(mode=0o700, exist_ok=True)
+            exclude.touch(mode=0o600)
+            exclude.write_bytes(b"".join(b"/%s\n" % name for name in own))
 
     def run(self, *words: str, given: bytes = b"") -> bytes:
         """Raises MirrorError with git's own words."""
@@ -148,7 +150,7 @@ class _Repository:
                 env=self._environment,
                 cwd=self._tree.path,
                 timeout=_SECONDS,
-                umask=0o077 if self._tree.file_mode == 0o600 else 0o027,
+                umask=self._umask,
                 check=False,
             )
         except FileNotFoundError as error:

@@ -1,0 +1,317 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a mirror's files lie, that nothing lands outside of it, and that a kill leaves the old state or the new."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror, MirrorError
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
+    component,
+    location,
+)
+from tests.unit.plugins.plugin_utils._sweep.test_mirror import (
+    ALERT,
+    PROM,
+    RULES,
+    failed,
+    held,
+    item,
+    ok,
+    snapshot,
+)
+
+anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
+odd = st.one_of(
+    anything,
+    st.sampled_from(["", ".", "..", "...", "/", "a/b", "\0", "%2E", "%", "%~", ".git", ".GIT", ".gitignore", "a\nb"]),
+    st.text("./%~git\\ \0\n", max_size=8),
+)
+
+
+def encodable(text: str) -> bool:
+    """Names come from bytes: surrogates stand for single ones."""
+    return not any(0xD800 <= ord(character) < 0xDC80 or 0xDD00 <= ord(character) < 0xE000 for character in text)
+
+
+@given(odd.filter(encodable), odd.filter(encodable))
+@settings(max_examples=1000, deadline=None)
+def test_names_stay_apart_and_within(one: str, other: str) -> None:
+    for server in (False, True):
+        name = component(one, server=server)
+        assert 0 < len(name) <= 255
+        assert b"/" not in name
+        assert b"\0" not in name
+        assert name not in {b".", b".."}
+        assert name.isascii() or name.decode()
+        assert not name.lower().startswith(b".git")
+        assert not (server and name.startswith(b"."))
+        assert (name == component(other, server=server)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("prom-01.example.org", b"prom-01.example.org"),
+        ("10.0.0.1:9090", b"10.0.0.1:9090"),
+        ("prom 01 (old)", b"prom 01 (old)"),
+        ("configuração", "configuração".encode()),
+        ("..", b"%2E."),
+        (".hidden", b"%2Ehidden"),
+        ("a/../b", b"a%2F..%2Fb"),
+        ("100%", b"100%25"),
+        ("tab\there", b"tab%09here"),
+        ("\udcff", b"%FF"),
+    ],
+)
+def test_names_are_readable(name: str, wanted: bytes) -> None:
+    assert component(name, server=True) == wanted
+
+
+def test_locations() -> None:
+    assert location("a", "/etc/prometheus/..data/x.yml") == (b"a", b"etc", b"prometheus", b"..data", b"x.yml")
+    assert location("a", "/srv/.git/config") == (b"a", b"srv", b"%2Egit", b"config")
+    long = location("a" * 300, "/" + "é" * 200)
+    assert long[0].startswith(b"a" * 180 + b"%~")
+    assert len(long[0]) == 180 + 2 + 64
+    assert long[1].decode().startswith("é" * 90 + "%~")
+
+
+NASTY = ["../../outside", "..", ".", "/etc", "", "a\0b", ".git", ".manifest.json", ".staging", ".lock", "x" * 400]
+
+
+def test_nothing_lands_outside(tmp_path: Path) -> None:
+    folder = tmp_path / "in" / "mirror"
+    mirror = Mirror(str(folder))
+    paths = ["/../../../out.yml", "/etc/./x.yml", "/x/..", "/.git/config", "//y", "/a\0b", "/" + "z/" * 60 + "z"]
+    results = {server: ok(*(item(path, f"{server!a} {path!a}\n") for path in paths)) for server in NASTY}
+    mirror.apply(results)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["mirror"]
+    assert held(mirror) == {server: {path: f"{server!a} {path!a}\n" for path in paths} for server in NASTY}
+    assert not (folder / ".git").exists()
+    own = {".lock", ".manifest.json", ".salt"}
+    assert {path.name for path in folder.iterdir() if path.name.startswith(".")} == own
+
+
+def plant(folder: Path, name: str, target: Path) -> None:
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", ["a", "a/etc", "a/etc/prometheus"])
+def test_links_to_folders_are_not_followed(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "mirror"
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    mirror = Mirror(str(folder))
+    mirror.apply({"b": ok(item(PROM))})
+    plant(folder, name, outside)
+    before = snapshot(folder)
+    with pytest.raises(MirrorError, match="links in a mirror are not followed"):
+        mirror.apply({"a": ok(item(PROM)), "b": ok(item(PROM, "b: 2\n"))})
+    assert list(outside.iterdir()) == []
+    # As a whole or not at all: b's file waits until the obstacle is gone.
+    assert snapshot(folder) == before
+    (folder / name).unlink()
+    mirror.apply({"a": ok(item(PROM)), "b": ok(item(PROM, "b: 2\n"))})
+    assert held(mirror) == {"a": {PROM: "a: 1\n"}, "b": {PROM: "b: 2\n"}}
+
+
+@pytest.mark.parametrize("name", [".manifest.json", ".salt", ".lock", ".staging", ".journal.json"])
+def test_links_in_the_place_of_the_mirrors_own_files(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    victim = outside / "victim"
+    victim.write_text("untouched")
+    plant(folder, name, outside if name == ".staging" else victim)
+    mirror = Mirror(str(folder))
+    try:
+        mirror.apply({"a": ok(item(PROM))})
+    except MirrorError:
+        assert name in {".lock", ".staging"}
+    assert victim.read_text() == "untouched"
+    assert list(outside.iterdir()) == [victim]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path / "mirror"))
+    mirror.apply({"a": ok(item(PROM))})
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    place = tmp_path / "mirror/a" / PROM[1:]
+    place.unlink()
+    place.symlink_to(victim)
+    mirror.apply({"a": ok(item(PROM, "b: 2\n"), digest="2")})
+    assert not place.is_symlink()
+    assert (place.read_text(), victim.read_text()) == ("b: 2\n", "untouched")
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path / "mirror"))
+    mirror.apply({"a": ok(item("/etc/prometheus/x", "file"), item("/etc/prometheus/y/z", "below"))})
+    mirror.apply({"a": ok(item("/etc/prometheus/x/z", "below"), item("/etc/prometheus/y", "file"), digest="2")})
+    assert held(mirror) == {"a": {"/etc/prometheus/x/z": "below", "/etc/prometheus/y": "file"}}
+
+
+def test_a_folder_of_others_in_the_way_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "mirror"
+    mirror = Mirror(str(folder))
+    mirror.apply({"b": ok(item(PROM))})
+    (folder / "a" / PROM[1:] / "mine").mkdir(parents=True)
+    with pytest.raises(MirrorError, match=r"a/etc/prometheus/prometheus.yml: Is a directory"):
+        mirror.apply({"a": ok(item(PROM)), "b": failed()})
+    assert mirror.load()["hosts"].keys() == {"b"}
+    assert not (folder / ".staging").exists()
+
+
+OLD = {"a": ok(item(PROM, "old\n"), item(RULES, "old\n")), "b": ok(item(PROM, "old\n")), "c": ok(item(ALERT, "old\n"))}
+NEW = {
+    "a": ok(item(PROM, "new\n"), item(ALERT, "new\n"), digest="sha256:2"),
+    "b": failed(),
+    "c": ok(item(ALERT, "new\n"), digest="sha256:2"),
+    "d": ok(item(PROM, "new\n"), digest="sha256:2"),
+}
+CALLS = ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod")
+
+
+def killed_at(mirror: Mirror, number: int) -> bool:
+    """Apply NEW in a process that is killed at its nth call of the system; False when it ended before."""
+    child = os.fork()
+    if child == 0:
+        counter = itertools.count()
+        for name in CALLS:
+            real: Callable[..., Any] = getattr(os, name)
+
+            def counted(*words: Any, _real: Callable[..., Any] = real, **named: Any) -> Any:
+                if next(counter) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return _real(*words, **named)
+
+            setattr(os, name, counted)
+        try:
+            mirror.apply(NEW)
+        finally:
+            os._exit(0)
+    _pid, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path: Path) -> None:
+    reference = Mirror(str(tmp_path / "reference"))
+    reference.apply(OLD)
+    old = reference.load()
+    reference.apply(NEW)
+    new = reference.load()
+    states = []
+    for number in range(400):
+        mirror = Mirror(str(tmp_path / str(number)))
+        mirror.apply(OLD)
+        if not killed_at(mirror, number):
+            break
+        found = mirror.load()
+        assert found in (old, new), f"half a sweep after call {number}"
+        states.append(found == new)
+        # What the next sweep is told fits what lies there; and the sweep after the kill is as if there had been none.
+        known = mirror.known_digests(["a", "b", "c", "d"])
+        assert known["c"] in ({"sha256:1"} if found == old else {"sha256:2", None})
+        mirror.apply(NEW)
+        assert mirror.load() == new
+        left = {path.name for path in (tmp_path / str(number)).iterdir() if path.name.startswith(".")}
+        assert left == {".lock", ".manifest.json", ".salt"}
+        files = {path.relative_to(tmp_path / str(number)) for path in (tmp_path / str(number)).rglob("*.yml")}
+        assert files == {path.relative_to(tmp_path / "reference") for path in (tmp_path / "reference").rglob("*.yml")}
+    # Both happened, and once the new state is there it stays.
+    assert states == sorted(states)
+    assert 20 < states.count(False) < len(states) - 10
+
+
+def test_a_sweep_that_cannot_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply(OLD)
+    before = snapshot(tmp_path)
+    real = os.fdopen
+
+    class Full:
+        """A disk that is full after some files."""
+
+        left = 3
+
+    def fdopen(descriptor: int, mode: str) -> Any:
+        if mode == "wb":
+            Full.left -= 1
+            if Full.left < 0:
+                os.close(descriptor)
+                raise OSError(28, "No space left on device")
+        return real(descriptor, mode)
+
+    monkeypatch.setattr(os, "fdopen", fdopen)
+    with pytest.raises(MirrorError, match="No space left on device"):
+        mirror.apply(NEW)
+    monkeypatch.undo()
+    assert snapshot(tmp_path) == before
+
+
+def test_two_sweeps_take_turns(tmp_path: Path) -> None:
+    Mirror(str(tmp_path)).apply({"start": ok(item(PROM))})
+    failures: list[BaseException] = []
+
+    def sweep(name: str) -> None:
+        try:
+            for number in range(20):
+                mirror = Mirror(str(tmp_path))
+                mirror.apply({name: ok(item(PROM, f"{name} {number}\n"), digest=f"sha256:{number}")})
+                mirror.load()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=sweep, args=(f"server-{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert held(Mirror(str(tmp_path))) == {
+        "start": {PROM: "a: 1\n"},
+        **{f"server-{number}": {PROM: f"server-{number} 19\n"} for number in range(4)},
+    }
+
+
+def test_waiting_for_another_sweep_has_a_bound(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path), lock_seconds=0.2)
+    mirror.apply({"a": ok(item(PROM))})
+    with (tmp_path / ".lock").open("rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        began = time.monotonic()
+        for act in (lambda: mirror.apply({"a": ok(item(PROM, "b"))}), mirror.load, lambda: mirror.known_digests(["a"])):
+            with pytest.raises(MirrorError, match="Another sweep has held the mirror"):
+                act()
+        assert time.monotonic() - began >= 0.6
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert held(mirror) == {"a": {PROM: "a: 1\n"}}
+
+
+def test_a_copy_of_a_mirror_can_be_loaded_without_a_lock(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply({"a": ok(item(PROM))})
+    (tmp_path / ".lock").unlink()
+    assert held(mirror) == {"a": {PROM: "a: 1\n"}}
+    assert not (tmp_path / ".lock").exists()

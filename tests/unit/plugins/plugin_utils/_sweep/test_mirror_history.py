@@ -1,0 +1,179 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mirror's history, with the real git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import (
+    Mirror,
+    MirrorChange,
+    MirrorError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_history import (
+    AUTHOR,
+    history,
+    message,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
+from tests.unit.plugins.plugin_utils._sweep.test_mirror import ALERT, PROM, RULES, failed, item, ok, snapshot
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True, timeout=60)
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def sweep(folder: Path, results: dict[str, ServerResult], *, redacted: bool = True) -> str | None:
+    change = Mirror(str(folder)).apply(results, redacted=redacted)
+    return history(str(folder), change)
+
+
+def test_each_changed_sweep_is_a_commit(tmp_path: Path) -> None:
+    first = sweep(tmp_path, {"prom-01": ok(item(PROM), item(RULES)), "prom-02": ok(item(PROM))})
+    assert first is not None
+    assert git(tmp_path, "rev-parse", "HEAD").strip() == first
+    assert sweep(tmp_path, {"prom-01": ok(item(PROM), item(RULES)), "prom-02": ok(item(PROM))}) is None
+    results = {"prom-01": ok(item(PROM, "b: 2\n"), item(ALERT), digest="2"), "prom-02": failed("timeout")}
+    second = sweep(tmp_path, results)
+    assert git(tmp_path, "rev-list", "--count", "HEAD").strip() == "2"
+    assert git(tmp_path, "log", "-1", "--format=%H%n%an%n%B").strip() == (
+        f"{second}\n{AUTHOR}\n"
+        "Sweep: prom-01, prom-02\n\n"
+        f"prom-01: added {ALERT}\n"
+        f"prom-01: updated {PROM}\n"
+        f"prom-01: removed {RULES}\n"
+        "prom-02: timeout"
+    )
+    changed = git(tmp_path, "show", "--no-renames", "--name-status", "--format=", "HEAD").splitlines()
+    assert changed == [
+        "M\t.manifest.json",
+        f"A\tprom-01{ALERT}",
+        f"M\tprom-01{PROM}",
+        f"D\tprom-01{RULES}",
+    ]
+    assert git(tmp_path, "status", "--porcelain") == ""
+    assert git(tmp_path, "show", f"HEAD~1:prom-01{PROM}") == "a: 1\n"
+
+
+def test_only_what_is_the_mirrors_is_committed(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    change = mirror.apply({"a": ok(item(PROM), item("/etc/prometheus/.gitignore", "*\n"), item("/etc/a/.git/x", "y"))})
+    (tmp_path / "README").write_text("mine")
+    (tmp_path / "a/etc/prometheus/mine.yml").write_text("mine")
+    history(str(tmp_path), change)
+    tracked = git(tmp_path, "ls-files").split()
+    assert sorted(tracked) == [
+        ".manifest.json",
+        "a/etc/a/%2Egit/x",
+        "a/etc/prometheus/%2Egitignore",
+        "a/etc/prometheus/prometheus.yml",
+    ]
+    assert git(tmp_path, "status", "--porcelain").split() == ["??", "README", "??", "a/etc/prometheus/mine.yml"]
+    # What a person commits there stays theirs.
+    git(tmp_path, "add", "README")
+    git(tmp_path, "-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "-qm", "Mine")
+    (tmp_path / "README").write_text("changed")
+    sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")})
+    assert git(tmp_path, "show", "HEAD:README") == "mine"
+    assert sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")}) is None
+
+
+def test_what_an_earlier_sweep_did_not_commit_is_committed(tmp_path: Path) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM), item(RULES)), "b": ok(item(PROM))})
+    Mirror(str(tmp_path)).apply({"a": ok(item(PROM), digest="2"), "b": ok(item(PROM, "b: 2\n"), digest="2")})
+    assert history(str(tmp_path), MirrorChange()) is not None
+    assert git(tmp_path, "status", "--porcelain") == ""
+    assert sorted(git(tmp_path, "ls-files").split()) == [".manifest.json", f"a{PROM}", f"b{PROM}"]
+
+
+def test_odd_names(tmp_path: Path) -> None:
+    odd = [os.fsdecode(b"/etc/prometheus/caf\xe9.yml"), "/etc/prometheus/a\nb \x1b[31m.yml", "/etc/prometheus/-q é.yml"]
+    sweep(tmp_path, {"-host\n": ok(*(item(path) for path in odd)), "%": ok(item(PROM))})
+    assert git(tmp_path, "status", "--porcelain") == ""
+    assert len(git(tmp_path, "ls-files").splitlines()) == 5
+    text = git(tmp_path, "log", "-1", "--format=%B")
+    assert "\x1b" not in text
+    assert "-host?: added /etc/prometheus/a?b ?[31m.yml" in text
+
+
+def test_a_repository_around_the_mirror_is_not_touched(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "own").write_text("x")
+    git(tmp_path, "add", "own")
+    git(tmp_path, "-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "-qm", "Own")
+    before = snapshot(tmp_path / ".git")
+    folder = tmp_path / "mirror"
+    assert sweep(folder, {"a": ok(item(PROM))}) is not None
+    assert snapshot(tmp_path / ".git") == before
+    assert git(folder, "rev-list", "--count", "HEAD").strip() == "1"
+
+
+def test_the_users_settings_and_hooks_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    hooks = home / "hooks"
+    hooks.mkdir(parents=True)
+    for name in ("pre-commit", "commit-msg", "post-commit", "prepare-commit-msg"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/hooked\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    template = home / "template"
+    (template / "hooks").mkdir(parents=True)
+    (template / "hooks" / "pre-commit").write_bytes((hooks / "pre-commit").read_bytes())
+    (template / "hooks" / "pre-commit").chmod(0o755)
+    (home / ".gitconfig").write_text(
+        f"[user]\n\tname = Somebody\n[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n"
+        f"\tfsmonitor = touch {tmp_path}/hooked\n\texcludesFile = {home}/ignore\n"
+        f"[commit]\n\tgpgSign = true\n[init]\n\ttemplateDir = {template}\n"
+    )
+    (home / "ignore").write_text("*.yml\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    monkeypatch.setenv("GIT_TEMPLATE_DIR", str(template))
+    folder = tmp_path / "mirror"
+    assert sweep(folder, {"a": ok(item(PROM, "a: 1\r\n"))}) is not None
+    for name in list(os.environ):
+        if name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert git(folder, "log", "-1", "--format=%an %cn").split() == [AUTHOR, AUTHOR]
+    assert git(folder, "show", f"HEAD:a{PROM}") == "a: 1\r\n"
+    assert not (tmp_path / "hooked").exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_unredacted_history_is_closed_too(tmp_path: Path) -> None:
+    folder = tmp_path / "mirror"
+    sweep(folder, {"a": ok(item(PROM))}, redacted=False)
+    assert folder.stat().st_mode & 0o077 == 0
+    for path in (folder / ".git").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_without_git(tmp_path: Path) -> None:
+    change = Mirror(str(tmp_path)).apply({"a": ok(item(PROM))})
+    with pytest.raises(MirrorError, match="needs git on the controller"):
+        history(str(tmp_path), change, git="git-that-is-not-there")
+    (tmp_path / ".git").write_text("gitdir: /elsewhere\n")
+    with pytest.raises(MirrorError, match="is not a directory"):
+        history(str(tmp_path), change)
+
+
+def test_where_there_is_no_mirror(tmp_path: Path) -> None:
+    assert history(str(tmp_path / "nowhere"), MirrorChange()) is None
+    assert history(str(tmp_path), MirrorChange()) is None
+    assert not (tmp_path / ".git").exists()
+
+
+def test_a_message_stays_short() -> None:
+    many = MirrorChange(changed=True, added={f"host-{number:03}": [PROM, RULES, ALERT] for number in range(200)})
+    lines = message(many).splitlines()
+    assert lines[0] == "Sweep: host-000, host-001, host-002 and 197 more"
+    assert lines[-1] == "... and 400 more"
+    assert len(lines) == 203
