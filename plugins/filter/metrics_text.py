@@ -113,7 +113,7 @@ def _carried(previous: str) -> _metrics.Carried:
     try:
         return _metrics.carried_from(str(plain(previous or "")))
     except ValueError as error:
-        display.warning(f"metrics_text: the earlier text cannot be read, its times are lost: {error}")
+        display.warning(f"metrics_text: the earlier text cannot be read, and its times are lost: {error}")
         return _metrics.Carried()
 
 

@@ -4,8 +4,8 @@
 """The metrics of one run, in Prometheus' text format, for node_exporter's textfile collector.
 
 Every metric is a gauge about the last run: a textfile is replaced whole, so nothing in it may count over runs, and a
-server that is gone is gone from it. Two kinds of times are carried over from the text before: when a run last
-succeeded, and when each server last answered.
+server that is gone is gone from it. Carried over from the text before are when a run last succeeded, when each server
+last answered, and what an unchanged server has.
 """
 
 from __future__ import annotations
@@ -27,15 +27,19 @@ except ImportError:
 PREFIX = "prometheus_fleet_"
 LAST_SUCCESS = PREFIX + "last_success_timestamp_seconds"
 LAST_SEEN = PREFIX + "server_last_seen_timestamp_seconds"
+FILES = PREFIX + "server_config_files"
+BYTES = PREFIX + "server_config_bytes"
 FIELD_STATUSES = ("missing", "synced", "outdated", "orphan")
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What outlives a run. Times are seconds since the epoch; 0 is never."""
+    """What outlives a run. Times are seconds since the epoch; 0 is never. The rest is by server."""
 
     last_success: float = 0.0
     last_seen: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, float] = field(default_factory=dict)
+    size: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,14 @@ class Run:
 def carried_from(text: str) -> Carried:
     """Read from an earlier text what outlives a run. Raises ValueError where the text is not in Prometheus' format."""
     last_success = 0.0
-    last_seen: dict[str, float] = {}
+    by_server: dict[str, dict[str, float]] = {LAST_SEEN: {}, FILES: {}, BYTES: {}}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == LAST_SUCCESS:
                 last_success = float(sample.value)
-            elif sample.name == LAST_SEEN and "server" in sample.labels:
-                last_seen[sample.labels["server"]] = float(sample.value)
-    return Carried(last_success=last_success, last_seen=last_seen)
+            elif sample.name in by_server and "server" in sample.labels:
+                by_server[sample.name][sample.labels["server"]] = float(sample.value)
+    return Carried(last_success, by_server[LAST_SEEN], by_server[FILES], by_server[BYTES])
 
 
 def render(run: Run) -> str:
@@ -138,10 +142,13 @@ def _server_families(run: Run) -> Iterable[GaugeMetricFamily]:
             phase.add_metric([name, part], seconds)
         seen.add_metric([name], run.now if answered else run.carried.last_seen.get(name, 0.0))
         listed = server.get("files") or []
-        # An unchanged server may send no list: no files and files that are not listed are two things.
         if listed or server.get("status") in {"ok", "partial"}:
             files.add_metric([name], len(listed))
             size.add_metric([name], sum(int(item.get("size") or 0) for item in listed))
+        elif server.get("status") == "unchanged" and name in run.carried.files:
+            # It sends no files, and has what it had.
+            files.add_metric([name], run.carried.files[name])
+            size.add_metric([name], run.carried.size.get(name, 0))
     for name, moment in sorted(run.carried.last_seen.items()):
         if name not in servers and name in run.known_servers:
             seen.add_metric([name], moment)

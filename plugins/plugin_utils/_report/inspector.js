@@ -100,7 +100,7 @@ function fieldView(model, field, server) {
   }
   parts.push(facts([
     ["Shown as", field.display_name],
-    ["Origin", field.origin],
+    ["Origin", field.origin?.replaceAll("_", " ")],
     ["Source label", codeOrNull(field.source_label)],
     ["Regex", codeOrNull(field.regex)],
     ["Replacement", codeOrNull(field.replacement)],

@@ -69,7 +69,7 @@ class Matrix {
       : [];
     return [
       { key: "name", title: "Field", pin: true, class: "two", width: "var(--name-width)", compare: (a, b) => collator.compare(a.name, b.name) },
-      { key: "origin", title: "Origin", width: "7rem", wide: true, compare: (a, b) => collator.compare(a.origin ?? "", b.origin ?? "") },
+      { key: "origin", title: "Origin", width: "8rem", wide: true, compare: (a, b) => collator.compare(a.origin ?? "", b.origin ?? "") },
       { key: "made", title: "Servers", width: "5.5rem", number: true, compare: by((field) => field.made) },
       { key: "ways", title: "Ways", width: "4.25rem", number: true, wide: true, compare: by((field) => field.ways.length) },
       { key: "findings", title: "Findings", width: "6rem", wide: true, number: true, compare: by((field) => field.findings.length * 4 - field.worst) },
@@ -88,7 +88,7 @@ class Matrix {
       : null;
     const nodes = [
       name,
-      el("td", {}, field.origin ?? ""),
+      el("td", {}, (field.origin ?? "").replaceAll("_", " ")),
       el("td", {}, `${count(field.made)} / ${count(this.model.servers.length - field.counts[CELL.unread])}`),
       el("td", {}, count(field.ways.length)),
       el("td", {}, found),
@@ -104,7 +104,7 @@ class Matrix {
 
   #controls() {
     options(byId("fields-state"), STATES.map(([value, text]) => [value, text]));
-    options(byId("fields-origin"), [["", "any"], ...distinct(this.model.fields.map((field) => field.origin ?? "")).filter(Boolean).map((value) => [value, value])]);
+    options(byId("fields-origin"), [["", "any"], ...distinct(this.model.fields.map((field) => field.origin ?? "")).filter(Boolean).map((value) => [value, value.replaceAll("_", " ")])]);
     const statuses = distinct(this.model.fields.map((field) => field.status ?? "")).filter(Boolean);
     options(byId("fields-status"), [["", "any"], ...statuses.map((value) => [value, value])]);
     byId("fields-status-label").hidden = !this.model.published;

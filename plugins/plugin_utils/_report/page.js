@@ -40,12 +40,14 @@ function overview() {
   const partly = model.fields.filter((field) => field.counts[CELL.absent] > 0).length;
   const files = model.servers.reduce((sum, server) => sum + server.files, 0);
   const size = model.servers.reduce((sum, server) => sum + server.bytes, 0);
+  // An unchanged server sends no files, so a sum of sizes would be of the others alone.
+  const weighed = size > 0 && model.servers.every((server) => server.bytes > 0 || !server.answered);
   const missed = model.servers.length - answered;
   const stats = [
     stat("Servers read", count(answered), `of ${count(model.servers.length)}`, missed ? el("b", { class: "error" }, `${count(missed)} not read`) : answered ? "all answered" : "none"),
     stat("Fields", count(model.fields.length), null, `${count(different)} made in more than one way, ${count(partly)} absent somewhere`),
     stat("Findings", count(model.findings.length), null, model.findings.length ? severities(model.findings) : "nothing found"),
-    stat("Sweep", model.summary.seconds === undefined ? "–" : seconds(model.summary.seconds), null, `${plural(files, "file")}${size ? `, ${bytes(size)}` : ""}`),
+    stat("Sweep", model.summary.seconds === undefined ? "–" : seconds(model.summary.seconds), null, `${plural(files, "file")}${weighed ? `, ${bytes(size)}` : ""}`),
   ];
   if (model.published) {
     const { statuses } = model.published;

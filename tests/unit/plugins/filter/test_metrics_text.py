@@ -165,6 +165,14 @@ def test_a_server_keeps_when_it_was_last_seen_until_it_leaves_the_inventory() ->
     assert set(values(limited, "server_info")) == {("b", "ok", "asyncssh")}
 
 
+def test_an_unchanged_server_has_the_files_that_it_had() -> None:
+    first = metrics_text(sweep(a=server(), b=server()))
+    same = server("unchanged", files=[])
+    second = metrics_text(sweep(a=same, b=server("timeout", files=[]), c=same), previous=first)
+    assert values(second, "server_config_files") == {("a",): 8}
+    assert values(second, "server_config_bytes") == {("a",): 8 * 11_480}
+
+
 def test_a_damaged_earlier_text_costs_a_warning_only(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(module.display, "warning", warnings.append)
