@@ -129,7 +129,7 @@ def report(places: Places) -> None:
     published = read(store_options(places))
     print(table(["field", "origin", "source label", "on servers"], field_rows(published, len(summary["servers"]))))
     print(table(["server", "status", "files", "seconds"], server_rows(summary["servers"])))
-    print("Published:")
+    print("\nPublished:")
     for place in published.places:
         print(f"  {place}")
     print(f"Mirror: {places.mirror}")

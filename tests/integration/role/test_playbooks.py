@@ -1,0 +1,128 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks status, backup and rollback."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.integration.role.site import COLLECTION, NAMES, Run, Site
+
+SECRET = "fake-smtp-password-of-rio"
+
+
+def play(site: Site, name: str, *arguments: str, **variables: Any) -> Run:
+    return site.play(f"{COLLECTION}.{name}", *arguments, **variables)
+
+
+def drop_owner(site: Site) -> None:
+    """Take the label owner from all servers."""
+    for server in site.fleet:
+        path = server.path("/etc/prometheus/prometheus.yml")
+        path.write_text(path.read_text(encoding="utf-8").replace("target_label: owner", "target_label: __tmp"))
+
+
+def test_status_shows_fields_servers_and_history(site: Site) -> None:
+    assert site.publish().status == 0
+    drop_owner(site)
+    assert site.publish().status == 0
+    run = play(site, "status")
+    assert run.status == 0, run.output
+    rows = {line.split()[0].strip('"'): line.split() for line in run.task("Status").splitlines() if line.split()}
+    assert rows["company"][1:3] == ["synced", "3"]
+    assert rows["os"][1:3] == ["synced", "2"]
+    assert rows["owner"][1:3] == ["orphan", "0"]
+    assert [rows[name][1] for name in NAMES] == ["ok"] * 3
+    assert "Earlier versions" in run.task("Status")
+
+
+def test_status_fails_for_drift_where_asked(site: Site) -> None:
+    assert site.publish().status == 0
+    assert play(site, "status", status_fail_on="drift").status == 0
+    drop_owner(site)
+    assert site.publish().status == 0
+    run = play(site, "status", status_fail_on="drift")
+    assert run.status != 0
+    assert "1 orphans" in run.output
+    assert play(site, "status").status == 0
+
+
+def test_status_of_an_empty_store(site: Site) -> None:
+    run = play(site, "status", status_fail_on="drift")
+    assert run.status == 0, run.output
+    assert "Nothing is published there" in run.task("Status")
+
+
+def test_rollback_goes_back_and_check_mode_does_not(site: Site) -> None:
+    assert site.publish().status == 0
+    (first,) = [value for key, (_index, value) in site.stored().items() if key == "fields"]
+    site.fleet[NAMES[0]].write(
+        "/etc/prometheus/rules/new.yml",
+        "groups: [{name: n, rules: [{alert: N, expr: up, labels: {fresh: label}}]}]\n",
+    )
+    assert site.publish().status == 0
+    site.fleet[NAMES[0]].path("/etc/prometheus/rules/new.yml").unlink()
+    assert "fresh" in site.fields()
+    before = site.stored()
+
+    check = play(site, "rollback", "--check", "--diff")
+    assert check.status == 0, check.output
+    assert "-fields fresh" in check.output
+    assert "Would go back" in check.task("Summary")
+    assert site.stored() == before
+
+    run = play(site, "rollback")
+    assert run.status == 0, run.output
+    assert "Went: fresh" in run.task("Summary")
+    assert "fresh" not in site.fields()
+    assert b"company" in first
+
+
+def test_rollback_to_an_entry_that_is_not_there_says_so(site: Site) -> None:
+    assert site.publish().status == 0
+    before = site.stored()
+    run = play(site, "rollback", rollback_to="19990101T000000.000000Z")
+    assert run.status != 0
+    assert "19990101T000000.000000Z" in run.output
+    assert site.stored() == before
+
+
+def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:
+    dest = site.folder / "backup"
+    run = play(site, "backup", "-vvv", backup_dest=str(dest), publish_hosts="monitoring")
+    assert run.status == 0, run.output
+    assert SECRET not in run.output
+    copy = dest / "prometheus-rio/etc/alertmanager/alertmanager.yml"
+    assert SECRET in copy.read_text(encoding="utf-8")
+    open_to_others = [path for path in [dest, *dest.rglob("*")] if stat.S_IMODE(os.lstat(path).st_mode) & 0o077]
+    assert open_to_others == []
+    assert len(commits(dest)) == 1
+
+    again = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring")
+    assert again.status == 0, again.output
+    assert again.changed == 0
+    assert len(commits(dest)) == 1
+
+    drop_owner(site)
+    assert play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring").changed == 1
+    assert len(commits(dest)) == 2
+
+
+def test_backup_in_check_mode_writes_nothing(site: Site) -> None:
+    dest = site.folder / "backup"
+    run = play(site, "backup", "--check", "--diff", backup_dest=str(dest), publish_hosts="monitoring")
+    assert run.status == 0, run.output
+    assert run.changed == 1
+    assert SECRET not in run.output
+    assert not dest.exists()
+
+
+def commits(folder: Path) -> list[str]:
+    command = ["git", "-C", str(folder), "log", "--format=%s"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook publish, end to end: real sshd, real Consul."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.role.site import NAMES, Site
+
+RIO, RECIFE = "prometheus-rio", "prometheus-recife"
+CONFIG = "/etc/prometheus/prometheus.yml"
+
+
+def relabelled(site: Site, server: str, old: str, new: str) -> None:
+    """Change the main config of one server."""
+    path = site.fleet[server].path(CONFIG)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_publishes_the_fleet_and_the_second_run_writes_nothing(site: Site) -> None:
+    mirror = site.folder / "mirror"
+    first = site.publish(publish_mirror=str(mirror))
+    assert first.status == 0, first.output
+    assert sorted(key for key in site.stored() if not key.startswith("history/")) == [
+        "fields",
+        *(f"servers/{name}" for name in NAMES),
+    ]
+    fields = site.fields()
+    assert fields["company"]["servers"] == NAMES
+    assert fields["os"]["servers"] == [RIO, "prometheus-sao-paulo"]
+    assert fields["cluster"]["servers"] == [RECIFE]
+    assert fields["company"]["source_label"] == "__meta_consul_service_metadata_company"
+    assert {name for name in fields if name.startswith("__")} == set()
+    assert (mirror / RIO / CONFIG.lstrip("/")).is_file()
+
+    before = site.stored()
+    second = site.publish(publish_mirror=str(mirror))
+    assert second.status == 0, second.output
+    assert second.changed == 0
+    assert site.stored() == before
+
+
+def test_each_server_is_asked_over_one_connection(site: Site) -> None:
+    before = site.logins()
+    assert site.publish().status == 0
+    assert {name: count - before[name] for name, count in site.logins().items()} == dict.fromkeys(NAMES, 1)
+
+
+def test_the_summary_says_what_was_done(site: Site) -> None:
+    file = site.folder / "summary.json"
+    run = site.publish(publish_summary_file=str(file))
+    text = run.task("Summary")
+    assert "Servers: 3 of 3 answered whole, 24 files in " in text
+    assert f"published to http://{site.consul.address} under {site.prefix}" in text
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    assert summary["published"]["added"] == sorted(site.fields())
+    assert {name: server["files"] for name, server in summary["servers"].items()} == dict.fromkeys(NAMES, 8)
+    assert "unchanged in" in site.publish().task("Summary")
+
+
+def test_without_a_mirror_nothing_stays_on_the_controller(site: Site) -> None:
+    assert site.publish().status == 0
+    assert site.leftovers() == []
+
+
+def test_contents_never_pass_through_results_or_output(site: Site) -> None:
+    """Not even at -vvv: what is in an annotation, which makes no label, shows nowhere."""
+    site.fleet[RIO].write(
+        "/etc/prometheus/rules/marked.yml",
+        "groups: [{name: m, rules: [{alert: A, expr: up, annotations: {text: marker-in-a-file}}]}]\n",
+    )
+    mirror = site.folder / "mirror"
+    run = site.publish("-vvv", publish_mirror=str(mirror))
+    site.fleet[RIO].path("/etc/prometheus/rules/marked.yml").unlink()
+    assert run.status == 0
+    assert "marker-in-a-file" in (mirror / RIO / "etc/prometheus/rules/marked.yml").read_text(encoding="utf-8")
+    assert "marker-in-a-file" not in run.output
+
+
+def test_check_mode_shows_what_would_be_published_and_writes_nothing(site: Site) -> None:
+    mirror = site.folder / "mirror"
+    run = site.publish("--check", "--diff", publish_mirror=str(mirror))
+    assert run.status == 0, run.output
+    assert "+fields company" in run.task("Publish the fields")
+    assert "would be published to" in run.task("Summary")
+    assert site.stored() == {}
+    assert not mirror.exists()
+    assert site.leftovers() == []
+
+
+def test_check_mode_sees_the_servers_as_they_are_now(site: Site) -> None:
+    mirror = str(site.folder / "mirror")
+    assert site.publish(publish_mirror=mirror).status == 0
+    before = site.stored()
+    relabelled(site, RIO, "target_label: owner", "target_label: keeper")
+    run = site.publish("--check", "--diff", publish_mirror=mirror)
+    assert "+fields keeper" in run.task("Publish the fields")
+    assert "new: keeper" in run.task("Summary")
+    assert site.stored() == before
+    assert (site.folder / "mirror" / RIO / CONFIG.lstrip("/")).read_text(encoding="utf-8").count("keeper") == 0
+
+
+def test_a_change_on_a_server_is_published(site: Site) -> None:
+    assert site.publish().status == 0
+    relabelled(site, RECIFE, "cluster: ne", "cluster_name: ne")
+    run = site.publish()
+    assert "new: cluster_name" in run.task("Summary")
+    assert "on no server any more: cluster" in run.task("Summary")
+    assert site.fields()["cluster"]["status"] == "orphan"
+
+
+def test_slices_end_in_the_document_of_the_whole(site: Site) -> None:
+    for name in NAMES:
+        assert site.publish("--limit", name).status == 0
+    sliced = site.fields()
+    assert {name: field["servers"] for name, field in sliced.items() if name == "company"} == {"company": NAMES}
+    before = site.stored()
+    whole = site.publish()
+    assert whole.changed == 0, whole.task("Summary")
+    assert site.stored() == before
+
+
+def test_tags_run_a_step_from_an_earlier_sweep(site: Site) -> None:
+    mirror = str(site.folder / "mirror")
+    assert site.publish("--tags", "sweep", publish_mirror=mirror).status == 0
+    assert site.stored() == {}
+    before = site.logins()
+    assert site.publish("--tags", "extract,publish", publish_mirror=mirror).status == 0
+    assert site.logins() == before
+    assert site.fields()["company"]["servers"] == NAMES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tags", "publish"], "The tag publish needs what the tag extract makes"),
+        (["--tags", "extract"], "unless publish_mirror names an earlier sweep's mirror"),
+    ],
+)
+def test_tags_that_make_no_sense_are_refused_in_plain_words(site: Site, arguments: list[str], words: str) -> None:
+    run = site.publish(*arguments)
+    assert run.status != 0
+    assert words in run.output
+    assert site.stored() == {}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"publish_store": "directory"}, "publish_path does not say which directory"),
+        ({"publish_store": "etcd"}, "value of publish_store must be one of: consul, directory, got: etcd"),
+        ({"publish_summary_file": "/no/such/place/s.json"}, "The directory of publish_summary_file"),
+        ({"publish_consul_address": "127.0.0.1:1"}, "Nothing listens at http://127.0.0.1:1"),
+    ],
+    ids=["no-path", "no-such-store", "no-place-for-the-summary", "no-consul"],
+)
+def test_preflight_ends_the_run_before_a_server_is_asked(site: Site, variables: dict[str, Any], words: str) -> None:
+    before = site.logins()
+    run = site.publish(publish_retry_seconds=1, **variables)
+    assert run.status != 0
+    assert words in run.output
+    assert site.logins() == before
+
+
+def test_an_inventory_may_have_a_localhost_of_its_own(site: Site) -> None:
+    """Modules run with the controller's own Python whatever the inventory says of localhost, and without become."""
+    inventory = site.inventory(ansible_become=False)
+    text = inventory.read_text(encoding="utf-8")
+    hostile = "{ansible_host: 192.0.2.1, ansible_connection: ssh, ansible_python_interpreter: /nonexistent}"
+    inventory.write_text(f"{text}ungrouped:\n  hosts:\n    localhost: {hostile}\n", encoding="utf-8")
+    run = site.publish(inventory=inventory)
+    assert run.status == 0, run.output
+    assert site.fields()["company"]["servers"] == NAMES
+
+
+def test_the_role_in_a_play_of_ones_own_needs_no_python_on_the_servers(site: Site, tmp_path: Path) -> None:
+    play = tmp_path / "own.yml"
+    play.write_text(
+        "- hosts: monitoring\n  gather_facts: false\n  become: true\n"
+        "  roles: [skills_eye.prometheus_fleet.publish]\n"
+        "  post_tasks:\n"
+        "    - ansible.builtin.debug:\n"
+        "        msg: 'for later tasks: {{ hostvars[ansible_play_hosts[0]].publish_summary.found }} fields'\n"
+        "      run_once: true\n",
+        encoding="utf-8",
+    )
+    run = site.play(play, inventory=site.inventory(ansible_python_interpreter="/nonexistent/python"))
+    assert run.status == 0, run.output
+    assert f"for later tasks: {len(site.fields())} fields" in run.output
