@@ -105,8 +105,13 @@ def parse_manifest(raw: bytes) -> Manifest:
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
-    """One key a line and sorted, so that versions of it compare well."""
-    return json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+    """JSON with a line for each server, sorted, so that versions of it compare well."""
+    head = f'"version": {manifest["version"]}, "redacted": {json.dumps(manifest["redacted"])}, "servers": {{'
+    servers = ",\n".join(
+        f"{json.dumps(server)}: {json.dumps(record, sort_keys=True)}"
+        for server, record in sorted(manifest["servers"].items())
+    )
+    return f"{{{head}\n{servers}\n}}}}\n".encode()
 
 
 def _expect(data: Any, types: dict[str, tuple[type, ...]]) -> None:
