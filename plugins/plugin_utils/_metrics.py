@@ -174,7 +174,7 @@ def _count_families(run: Run) -> Iterable[GaugeMetricFamily]:
         yield problems
     yield _counts("fields", "Fields in the store by status, after the last run.", "status", run.fields)
     yield _counts("drift_findings", "Labels on which servers disagree, by severity.", "severity", run.drift)
-    yield _counts("route_findings", "Alertmanager routes that miss their labels, by severity.", "severity", run.routes)
+    yield _counts("route_findings", "Findings on how Alertmanager uses labels, by severity.", "severity", run.routes)
     yield _counts("cache_hits", "Reads of fields that each tier answered in the last run.", "tier", run.cache_hits)
     if run.conflicts is not None:
         text = "Attributes that were changed by hand in the store and that the last sweep contradicts."

@@ -157,3 +157,15 @@ def test_readme_lists_every_plugin_role_and_playbook() -> None:
         assert any(f"`{role.name}`" in row and "role" in row for row in rows), f"no row for the role {role.name}"
     for playbook in sorted((PROJECT / "playbooks").glob("*.yml")):
         assert any(f"`{playbook.stem}`" in row and "playbook" in row for row in rows), f"no row for {playbook.name}"
+
+
+def test_changelog_names_every_plugin() -> None:
+    releases = load(PROJECT / "changelogs" / "changelog.yaml")["releases"].values()
+    told = {("module", plugin["name"]) for release in releases for plugin in release.get("modules", [])}
+    told |= {
+        (kind, plugin["name"])
+        for release in releases
+        for kind, plugins in release.get("plugins", {}).items()
+        for plugin in plugins
+    }
+    assert told == set(PLUGINS), "run make changelog"

@@ -16,10 +16,25 @@ VERSION = "2.1.0"
 Field = dict[str, Any]
 Technical = dict[str, Any]
 
-# What the sweep says of a field in one line; the rest of what it says are the lists.
-TECHNICAL = ("origin", "source_label", "regex", "replacement")
+# What the sweep says of a field in one line; the rest of what it says are the lists and what follows from them.
+TECHNICAL = ("origin", "source_label", "regex", "replacement", "pattern")
 MARK = 4
-LISTS = ("sources", "servers", "values")
+LISTS = ("sources", "servers", "values", "values_complete", "presence")
+# What makes a label, in the order in which a field names its main origin.
+ORIGINS = (
+    "relabel",
+    "labelmap",
+    "static",
+    "file_sd",
+    "discovery",
+    "external_label",
+    "rule",
+    "alert_relabel",
+    "metric_relabel",
+    "write_relabel",
+    "otlp",
+    "default",
+)
 # What the merge keeps for itself. swept: the fingerprint of the technical part that the sweep last gave; ways: other
 # technical parts than the stored one that are in use, by id.
 STATE = ("status", "first_seen", "last_seen", "orphaned_since", "swept", "ways", "servers_count")
@@ -87,13 +102,14 @@ class Document:
 
 
 def fingerprint(technical: Mapping[str, Any]) -> str:
-    """Sixteen characters, four for each technical attribute: which of them differ can be told without their values."""
-    return "".join(_mark(json.dumps(technical.get(key))) for key in TECHNICAL)
+    """Four characters for each technical attribute: which of them differ can be told without their values."""
+    values = (technical.get(key) for key in TECHNICAL)
+    return "".join(_mark(value if value is None or isinstance(value, str) else json.dumps(value)) for value in values)
 
 
 @functools.lru_cache(maxsize=4096)
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:MARK]
+def _mark(value: str | None) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:MARK]
 
 
 def way_id(print_of_way: str) -> str:
@@ -104,6 +120,15 @@ def way_id(print_of_way: str) -> str:
 def technical_id(technical: Mapping[str, Any]) -> str:
     """A short name for a technical part; equal parts have equal ids."""
     return way_id(fingerprint(technical))
+
+
+def rank_of(technical: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a way of making a field stands among others that are as common, whoever finds it."""
+    origin = technical.get("origin")
+    return (
+        ORIGINS.index(origin) if origin in ORIGINS else len(ORIGINS),
+        *(str(technical.get(key) or "") for key in TECHNICAL),
+    )
 
 
 def technical_of(item: Mapping[str, Any]) -> Technical:

@@ -154,10 +154,11 @@ def written(document: Document, detail: str, place: str) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for form in _FORMS.get(detail, (detail,)):
         room = ROOM if detail == AUTO and document.detail == BRIEF != form else 1.0
-        if form == FULL and _mentions(document) * len('"",') > VALUE_LIMIT and detail == AUTO:
+        if form != BRIEF and detail == AUTO and _least_size(document, form) > VALUE_LIMIT:
             continue
         # The fields of every server repeat what the fields say, so they are the first to go.
-        for with_server_fields in (True, False) if form == FULL else (False,):
+        repeated = form == FULL and any("fields" in row for row in document.server_status)
+        for with_server_fields in (True, False) if repeated else (False,):
             data = _data(document, form, with_server_fields=with_server_fields)
             if size_of(data) <= VALUE_LIMIT * room:
                 return data
@@ -168,12 +169,16 @@ def size_of(data: Any) -> int:
     return len(compact(data).encode())
 
 
-def _mentions(document: Document) -> int:
-    """How often a full document names a server: cheap to know, so that a huge one is never written out for nothing."""
-    return sum(
-        len(item.get("servers") or ()) + sum(len(source.get("servers") or ()) for source in item.get("sources") or ())
-        for item in document.fields.values()
-    )
+def _least_size(document: Document, form: str) -> int:
+    """Less than the document would take: quick to know, so that what cannot fit is not written out for nothing."""
+    size = 0
+    for item in document.fields.values():
+        size += sum(map(len, item)) + len(item) * len('"":0,')
+        if form == FULL:
+            sources = item.get("sources") or ()
+            mentions = len(item.get("servers") or ()) + sum(len(source.get("servers") or ()) for source in sources)
+            size += mentions * len('"",')
+    return size
 
 
 def _data(document: Document, form: str, *, with_server_fields: bool) -> dict[str, Any]:

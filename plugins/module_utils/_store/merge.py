@@ -10,7 +10,7 @@ Time grows with the fields on all servers, counted once for each server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +22,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Field,
     default_of,
     fingerprint,
-)
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
-    compact,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.ownership import (
     MISSING,
@@ -38,9 +35,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
     PARTIAL,
     VALUES_KEPT,
+    WAY_SEPARATOR,
     Reading,
     Sweep,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.sources import Sources
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import (
     age_seconds,
     parse,
@@ -117,6 +116,7 @@ def _added_to(old: Reading, new: Reading) -> Reading:
         server=new.server,
         status=new.status,
         digest=new.digest,
+        config=new.config or old.config,
         last_seen=new.last_seen,
         external_labels=new.external_labels or old.external_labels,
         jobs=new.jobs or old.jobs,
@@ -147,7 +147,8 @@ def holders_of(readings: Mapping[str, Reading]) -> dict[str, Holders]:
             if entry is None:
                 entry = holders[name] = Holders()
             entry.servers += servers
-            entry.ways[way] = entry.ways.get(way, 0) + count
+            for key in way.split(WAY_SEPARATOR):
+                entry.ways[key] = entry.ways.get(key, 0) + count
     for entry in holders.values():
         entry.servers.sort()
     return holders
@@ -233,17 +234,36 @@ class _Merge:
         self.report.conflicts += verdict.conflicts
         if any(verdict.technical[key] != item.get(key) for key in TECHNICAL):
             self.report.updated.append(name)
-        replaced = self._heard(name)
-        swept = self.sweep.sources.get(name) or []
         merged = {"first_seen": self.rules.today, **item, **verdict.technical}
         merged |= {"status": verdict.status, "swept": verdict.swept, "ways": verdict.ways}
-        merged |= {"servers": holders.servers, "servers_count": len(holders.servers)}
-        merged["sources"] = _sources(
-            item.get("sources") or [], swept, lambda server: server in self.readings and server not in replaced
-        )
-        merged["values"] = _values(item.get("values") or [], self.sweep.values.get(name), holders, replaced)
         gone = ["orphaned_since", "last_seen", *([] if verdict.ways else ["ways"])]
-        return {key: value for key, value in merged.items() if key not in gone}
+        return {key: value for key, value in merged.items() if key not in gone} | self._lists(item, holders)
+
+    def _lists(self, item: Field, holders: Holders) -> Field:
+        """What grows with the fleet: of the servers that were heard as they say it, of the others as it is stored."""
+        name = item["name"]
+        heard = self._heard(name)
+        sources = Sources(self.readings)
+        for source in item.get("sources") or []:
+            if isinstance(source, Mapping):
+                sources.add(source, [server for server in source.get("servers") or [] if server not in heard])
+        for source in self.sweep.sources.get(name) or []:
+            sources.add(source, source["servers"])
+        lists: Field = {
+            "servers": holders.servers,
+            "servers_count": len(holders.servers),
+            "sources": sources.listed(),
+            "values": item.get("values") or [],
+            "values_complete": bool(item.get("values_complete")),
+            "presence": sources.presence(),
+        }
+        if name in self.sweep.values:
+            everybody = heard.issuperset(holders.servers)
+            values = {*map(str, self.sweep.values[name]), *map(str, [] if everybody else lists["values"])}
+            complete = self.sweep.complete[name] and (everybody or lists["values_complete"])
+            lists["values"] = sorted(values)[:VALUES_KEPT]
+            lists["values_complete"] = complete and len(values) <= VALUES_KEPT
+        return lists
 
     def new(self, name: str, way: str, holders: Holders) -> Field:
         """A field that the document does not have yet, made in the given way."""
@@ -258,51 +278,13 @@ class _Merge:
             "first_seen": self.rules.today,
             "swept": fingerprint(ways[way]),
             **({"ways": others} if others else {}),
-            "servers": holders.servers,
-            "servers_count": len(holders.servers),
-            "sources": _sources([], self.sweep.sources.get(name) or [], bool),
-            "values": sorted(set(map(str, self.sweep.values.get(name) or []))),
+            **self._lists({"name": name, "values_complete": True}, holders),
         }
 
     def _heard(self, name: str) -> set[str]:
         """The servers whose sources of this field the sweep knows better than the store."""
         partial = {reading.server for reading in self._partial if name in reading.fields}
         return self._whole | partial if partial else self._whole
-
-
-def _sources(
-    stored: Sequence[Any], swept: Sequence[dict[str, Any]], stays: Callable[[str], bool]
-) -> list[dict[str, Any]]:
-    """Rules with their servers, equal ones once, in the order of files and lines; of stored, the servers that stay."""
-    merged: dict[str, tuple[dict[str, Any], set[str]]] = {}
-    for source in stored:
-        if isinstance(source, Mapping):
-            _add(merged, source, filter(stays, source.get("servers") or []))
-    for source in swept:
-        _add(merged, source, source["servers"])
-    ordered = sorted(merged.items(), key=lambda pair: (*_place(pair[1][0]), pair[0]))
-    return [{**rule, "servers": sorted(servers)} for _key, (rule, servers) in ordered]
-
-
-def _add(merged: dict[str, tuple[dict[str, Any], set[str]]], source: Mapping[str, Any], servers: Iterable[str]) -> None:
-    here = set(servers)
-    if here:
-        rule = {key: value for key, value in source.items() if key != "servers"}
-        merged.setdefault(compact(rule), (rule, set()))[1].update(here)
-
-
-def _place(rule: Mapping[str, Any]) -> tuple[str, int]:
-    line = rule.get("line")
-    return str(rule.get("file") or ""), line if isinstance(line, int) else 0
-
-
-def _values(stored: list[Any], swept: list[Any] | None, holders: Holders, replaced: set[str]) -> list[Any]:
-    if swept is None:
-        return stored
-    values = set(map(str, swept))
-    if not replaced.issuperset(holders.servers):
-        values.update(map(str, stored))
-    return sorted(values)[:VALUES_KEPT]
 
 
 def _is_to_go(item: Field, rules: Rules) -> bool:
@@ -342,5 +324,5 @@ def server_status(
 
 
 def _made(name: str, item: Field, way: str) -> dict[str, Any]:
-    technical = (item.get("ways") or {}).get(way) or item
+    technical = (item.get("ways") or {}).get(way.split(WAY_SEPARATOR, maxsplit=1)[0]) or item
     return {"name": name, **{key: technical.get(key) for key in ("source_label", "regex", "replacement")}}

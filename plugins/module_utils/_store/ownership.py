@@ -19,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Field,
     Technical,
     fingerprint,
+    rank_of,
     technical_id,
     technical_of,
     way_id,
@@ -84,9 +85,12 @@ def settle(item: Field, counts: Mapping[str, int], offered: Mapping[str, Technic
 
 
 def commonest(counts: Mapping[str, int], known: Mapping[str, Technical]) -> str | None:
-    """The way in use on most servers, of those that are known; the same one whatever the order of the runs was."""
-    candidates = [(-count, key) for key, count in counts.items() if key in known]
-    return min(candidates)[1] if candidates else None
+    """The way in use on most servers, of those with the first of the origins that are known.
+
+    It is the same one whatever the order of the runs was.
+    """
+    ranked = [(rank_of(known[key]), key) for key in counts if key in known]
+    return min(ranked, key=lambda pair: (pair[0][0], -counts[pair[1]], *pair))[1] if ranked else None
 
 
 def _ways(item: Field) -> dict[str, Technical]:

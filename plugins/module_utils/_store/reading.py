@@ -23,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     VERSION,
     Technical,
     is_newer,
+    rank_of,
     technical_id,
     technical_of,
 )
@@ -36,18 +37,21 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
 WHOLE = frozenset({"ok", "unchanged"})
 PARTIAL = "partial"
+# Between the ids of the ways in which one server makes a field; most servers have one.
+WAY_SEPARATOR = " "
 PROBLEMS_KEPT = 50
 VALUES_KEPT = 100
 
 
 @dataclass(slots=True)
 class Reading:
-    """One server's last word. fields: name → id of its technical part there ("" where that is not known)."""
+    """One server's last word. fields: name → the ids of the technical parts it has there, "" where not known."""
 
     server: str
     status: str = "ok"
     digest: str | None = None
     last_seen: str = ""
+    config: str | None = None
     external_labels: dict[str, Any] = field(default_factory=dict)
     jobs: list[Any] = field(default_factory=list)
     files: Any = field(default_factory=list)
@@ -63,6 +67,7 @@ class Reading:
             "server": self.server,
             "status": self.status,
             "digest": self.digest,
+            "config": self.config,
             "external_labels": self.external_labels,
             "jobs": self.jobs,
             "files": self.files,
@@ -107,6 +112,7 @@ def reading_from(server: str, value: bytes, place: str) -> Reading:
         server=server,
         status=str(data.get("status") or "ok"),
         digest=data.get("digest"),
+        config=data.get("config"),
         last_seen=str(data.get("last_seen") or ""),
         external_labels=dict(data.get("external_labels") or {}),
         jobs=list(data.get("jobs") or []),
@@ -130,6 +136,7 @@ class Sweep:
     technical: dict[str, dict[str, Technical]] = field(default_factory=dict)
     sources: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     values: dict[str, list[Any]] = field(default_factory=dict)
+    complete: dict[str, bool] = field(default_factory=dict)
 
     @property
     def whole(self) -> set[str]:
@@ -173,6 +180,7 @@ def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
         # How much travelled is of no interest here: unchanged is as whole as ok.
         status=PARTIAL if status == PARTIAL else "ok",
         digest=entry.get("digest"),
+        config=entry.get("config"),
         last_seen=seen,
         external_labels=dict(entry.get("external_labels") or {}),
         jobs=list(entry.get("jobs") or []),
@@ -188,52 +196,50 @@ def _take(sweep: Sweep, name: str, item: Mapping[str, Any]) -> None:
     common = technical_id(technical)
     ways = sweep.technical[name] = {common: technical}
     sources = []
-    apart: dict[str, str] = {}
-    agreeing: set[str] = set()
+    makers: dict[str, list[str]] = {}
     for source in item.get("sources") or []:
         here = [server for server in source.get("servers") or [] if server in readings]
-        if not here:
-            continue
-        sources.append({**source, "servers": here})
-        if agrees(source, technical):
-            agreeing.update(here)
-        else:
-            other = _technical_of_source(source, technical)
-            ways[other_id := technical_id(other)] = other
-            for server in here:
-                apart.setdefault(server, other_id)
+        if here:
+            sources.append({**source, "servers": here})
+            way = _technical_of_source(source, technical)
+            ways[key := technical_id(way)] = way
+            makers.setdefault(key, []).extend(here)
     for server in item.get("servers") or []:
         if server in readings:
             readings[server].fields[name] = common
-    for server, way in apart.items():
-        if server not in agreeing:
-            readings[server].fields[name] = way
+    if makers.keys() - {common}:
+        made: dict[str, list[str]] = {}
+        for key in sorted(makers, key=lambda key: rank_of(ways[key])):
+            for server in set(makers[key]):
+                made.setdefault(server, []).append(key)
+        for server, keys in made.items():
+            readings[server].fields[name] = WAY_SEPARATOR.join(keys)
     sweep.sources[name] = sources
     sweep.values[name] = list(item.get("values") or [])[:VALUES_KEPT]
-
-
-def agrees(source: Mapping[str, Any], technical: Technical) -> bool:
-    """Whether a rule is the one that the field's own line describes."""
-    same_regex = _plain_regex(source.get("regex")) == _plain_regex(technical["regex"])
-    return bool(
-        same_regex and _plain_replacement(source.get("replacement")) == _plain_replacement(technical["replacement"])
-    )
+    sweep.complete[name] = bool(item.get("values_complete"))
 
 
 def _technical_of_source(source: Mapping[str, Any], technical: Technical) -> Technical:
-    labels = list(source.get("source_labels") or [])
-    own = technical["source_label"] in labels or not labels
+    """What a field's own line would be if there were this source alone."""
+    if "from" in source:
+        label = next(iter(source["from"] or []), None)
+    elif _same_rule(source, technical):
+        return technical
+    else:
+        labels = list(source.get("source_labels") or [])
+        label = technical["source_label"] if technical["source_label"] in labels or not labels else labels[0]
     return {
-        "origin": technical["origin"],
-        "source_label": technical["source_label"] if own else labels[0],
+        "origin": source.get("origin", technical["origin"]),
+        "source_label": label,
         "regex": source.get("regex"),
         "replacement": source.get("replacement"),
+        "pattern": technical["pattern"],
     }
 
 
-def _plain_regex(regex: Any) -> Any:
-    return None if regex == "(.*)" else regex
-
-
-def _plain_replacement(replacement: Any) -> Any:
-    return None if replacement in ("$1", "${1}") else replacement
+def _same_rule(source: Mapping[str, Any], technical: Technical) -> bool:
+    defaults = {"regex": ("(.*)", None), "replacement": ("$1", "${1}", None)}
+    return all(
+        source.get(key) == technical[key] or (source.get(key) in plain and technical[key] in plain)
+        for key, plain in defaults.items()
+    )

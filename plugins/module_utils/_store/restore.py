@@ -31,6 +31,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     ORPHAN,
     OUTDATED,
     SYNCED,
+    commonest,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import Reading
 
@@ -74,17 +75,18 @@ def _restored(item: Field, now: Field | None, holders: Holders | None, rules: Ru
             "servers_count": 0,
             "sources": [],
         }
-    used = max(sorted(holders.ways), key=lambda way: holders.ways[way])
     own = technical_id(technical_of(item))
-    ways = {key: way for key, way in _known_ways(item, now).items() if key in holders.ways and key != own}
+    known = _known_ways(item, now)
+    ways = {key: way for key, way in known.items() if key in holders.ways and key != own}
     servers = set(holders.servers)
+    lists = now if now is not None else item
     return {
         **restored,
-        "status": SYNCED if used in (own, "") else OUTDATED,
+        "status": SYNCED if commonest(holders.ways, known) in (own, None) else OUTDATED,
         "servers": holders.servers,
         "servers_count": len(holders.servers),
-        "sources": _sources(now if now is not None else item, servers),
-        "values": (now if now is not None else item).get("values") or [],
+        "sources": _sources(lists, servers),
+        **{key: lists[key] for key in ("values", "values_complete", "presence") if key in lists},
         **({"ways": ways} if ways else {}),
     }
 

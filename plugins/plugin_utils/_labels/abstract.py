@@ -4,8 +4,9 @@
 """Relabelling over values that are not known: which labels may result, from what, by which rules.
 
 The result covers every label set that the start allows: a label that some of them would get is found, and a label that
-is said to be always there is there for all. Values that depend on each other are taken apart, so the reverse holds only
-nearly: a label that is found may, in rare cases, never come to be.
+is said to be always there is there for all. Values that hang together are taken apart, so the reverse holds only
+nearly: a label that is found may, in rare cases, never come to be. Values that are not known are taken to be of one
+line, and labels with names of their own are not taken to be overwritten by those of a family.
 """
 
 from __future__ import annotations
@@ -346,10 +347,17 @@ class _Machine:
         return self.cell(label)
 
     def _add_family(self, index: int, name: Parts, cell: Cell) -> None:
-        for made in cell:
-            root = made.roots[0] if made.roots else Root("", "constant")
-            self.state.families.append(Family(name, root.label, root.kind, made.chain))
-            self._note(index, shape(name))
+        roots = [(made.roots[0] if made.roots else Root("", "constant"), made.chain) for made in cell]
+        self._extend([Family(name, root.label, root.kind, chain) for root, chain in roots])
+        self._note(index, shape(name))
+
+    def _extend(self, families: list[Family]) -> None:
+        """Add families. A label that has a name of its own is not taken to be overwritten by them, if it is there."""
+        self.state.families.extend(families)
+        gone = [name for name, cell in self.state.cells.items() if cell == (ABSENT,)]
+        for name in gone:
+            if any(family.has(name) for family in families):
+                del self.state.cells[name]
 
     # --- whole names ---
 
@@ -372,7 +380,7 @@ class _Machine:
             made = [replace(item, chain=(*item.chain, index)) for cell in cells for item in cell if item.value != EMPTY]
             old = self.cell(target) if all(may_be_absent(cell) for cell in cells) else ()
             self._put(index, target, [*old, *made])
-        self.state.families.extend(families)
+        self._extend(families)
 
     def _map_family(self, index: int, rule: Rule, family: Family, copied: dict[str, list[Cell]]) -> list[Family]:
         """Copy labels of a family: under their names where the expression has few, else as new families."""

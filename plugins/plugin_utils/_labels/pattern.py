@@ -165,6 +165,8 @@ class Pattern:
         """Whether every text of this shape matches; false also where it cannot be told."""
         if all(isinstance(part, str) for part in parts):
             return self.matches("".join(str(part) for part in parts))
+        if self._dot != syntax.ANY and any(isinstance(part, str) and "\n" in part for part in parts):
+            return False
         if self.covers is not None and least_length(parts) >= self.covers:
             return True
         start, rest = self.literal_prefix

@@ -61,7 +61,7 @@ def page_data(
         "findings": [
             *(_finding("drift", item, numbers) for item in drift),
             *(_finding("route", item, numbers) for item in routes),
-            *_conflicts(published or {}, numbers),
+            *_publish_findings(published or {}, numbers),
             *_problems(read, numbers),
         ],
     }
@@ -211,6 +211,7 @@ def _finding(source: str, item: Mapping[str, Any], numbers: Mapping[str, int]) -
         "severity": item.get("severity"),
         "label": item.get("label"),
         "message": item.get("message"),
+        "reasons": list(item.get("reasons") or []),
         "file": item.get("file"),
         "line": item.get("line"),
         "servers": ranges(numbers[name] for name in servers if name in numbers),
@@ -234,7 +235,9 @@ def _problems(read: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[
     ]
 
 
-def _conflicts(published: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+def _publish_findings(published: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+    if published.get("failed"):
+        return [_finding("store", {"severity": "error", "message": f"Not published: {published.get('msg')}"}, numbers)]
     return [
         _finding(
             "store",
@@ -251,7 +254,7 @@ def _conflicts(published: Mapping[str, Any], numbers: Mapping[str, int]) -> list
 
 
 def _published(published: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    if not published and not entries:
+    if "statuses" not in published and not entries:
         return None
     statuses = published.get("statuses") or Counter(str(item.get("status")) for item in entries.values())
     return {"statuses": {str(status): count for status, count in statuses.items() if count}}

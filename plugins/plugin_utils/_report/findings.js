@@ -60,13 +60,14 @@ class Findings {
     const known = finding.label && this.model.fieldByName.has(finding.label);
     const label = known ? el("a", { href: fieldHash(finding.label) }, finding.label) : finding.label ?? SOURCES[finding.source];
     const where = finding.file ? el("div", { class: "where mono" }, place(finding.file, finding.line)) : null;
+    const doubt = finding.reasons.length ? el("div", { class: "where" }, `Not certain: ${finding.reasons.join("; ")}`) : null;
     const kind = finding.label && finding.kind ? el("div", { class: "where" }, `${SOURCES[finding.source]}: ${finding.kind.replaceAll("_", " ")}`) : null;
     return el(
       "li",
       {},
       el("div", {}, el("span", { class: `badge ${severityClass(finding.severity)}` }, finding.severity ?? "note")),
       el("div", {}, el("span", { class: finding.label ? "mono" : null }, label), kind),
-      el("div", { class: "message" }, finding.message ?? "", where),
+      el("div", { class: "message" }, finding.message ?? "", where, doubt),
       el("div", { class: "who" }, finding.servers.length ? serverNames(this.model, finding.servers) : null),
     );
   }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,6 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 # A prompt and the messages around it are short; login scripts before them may not be.
 _MAX_TALK: Final = 256 * 1024
 _TAIL: Final = 2048
+_REFUSED: Final = re.compile(rb"incorrect password|authentication fail", re.IGNORECASE)
 # These read the password from a terminal only.
 _TERMINAL: Final = frozenset({"su", "doas", "ansible.builtin.su", "community.general.doas"})
 
@@ -28,16 +30,16 @@ class Become:
     user: str
     password: str | None = field(default=None, repr=False)
 
-    def dialogue(self, command: str) -> Dialogue:
-        return Dialogue(self, command)
+    def dialogue(self, command: str, *, tty: bool = False) -> Dialogue:
+        return Dialogue(self, command, tty=tty)
 
 
 class Dialogue:
     """One attempt: feed() it everything that comes until it succeeded."""
 
-    def __init__(self, become: Become, command: str) -> None:
+    def __init__(self, become: Become, command: str, *, tty: bool) -> None:
         plugin = become.plugin
-        self.tty = bool(become.method in _TERMINAL or getattr(plugin, "require_tty", False))
+        self.tty = tty or become.method in _TERMINAL or bool(getattr(plugin, "require_tty", False))
         # On a terminal there is but one stream for output and complaints.
         inner = f"{command} 2>/dev/null" if self.tty else command
         built = plugin.build_become_command(inner, become.shell)
@@ -58,7 +60,7 @@ class Dialogue:
             self.succeeded = True
             return b""
         if plugin.check_incorrect_password(self._heard):
-            raise Failure("denied", f"{self._name} refused the password: check ansible_become_password")
+            raise self._refused()
         if plugin.check_missing_password(self._heard):
             raise self._missing()
         if self._expects and not self._answered and plugin.check_password_prompt(self._heard):
@@ -66,8 +68,10 @@ class Dialogue:
             # What comes after the answer is another matter: a second prompt is a refusal.
             self._heard = b""
             return (self._become.password or "").encode() + b"\n"
+        if not self._expects and self._waits and plugin.check_password_prompt(self._heard):
+            raise self._missing()
         if self._answered and plugin.check_password_prompt(self._heard):
-            raise Failure("denied", f"{self._name} refused the password: check ansible_become_password")
+            raise self._refused()
         return b""
 
     def check(self, stderr: bytes) -> None:
@@ -76,6 +80,8 @@ class Dialogue:
             return
         if self._plugin.check_missing_password(stderr):
             raise self._missing()
+        if self._answered and _REFUSED.search(self._heard):
+            raise self._refused()
         words = " ".join((self._heard or stderr)[-_TAIL:].decode("utf-8", errors="replace").split())[-300:]
         raise Failure("denied", f"{self._name} did not run the command ({words or 'it said nothing'})")
 
@@ -89,8 +95,21 @@ class Dialogue:
         )
 
     @property
+    def _waits(self) -> bool:
+        """Whether the last thing heard looks like a question."""
+        return self._heard.rstrip().endswith((b":", "\uff1a".encode()))
+
+    @property
     def _name(self) -> str:
         return f"{self._become.method} to {self._become.user}"
 
+    @property
+    def wants_terminal(self) -> bool:
+        """Whether it said that it would have worked on a terminal."""
+        return not self.tty and not self.succeeded and b"tty" in self._heard
+
+    def _refused(self) -> Failure:
+        return Failure("denied", f"{self._name} refused the password; check ansible_become_password")
+
     def _missing(self) -> Failure:
-        return Failure("denied", f"{self._name} asks for a password: set ansible_become_password (or use -K)")
+        return Failure("denied", f"{self._name} wants a password; set ansible_become_password (or use -K)")

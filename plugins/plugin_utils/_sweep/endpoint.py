@@ -109,8 +109,6 @@ class Resolver:
 
     def _load(self, name: str, server: str) -> Any:
         context = PlayContext(passwords={"conn_pass": self._view.password, "become_pass": self._view.become_password})
-        # A connection plugin shows what a command printed when Ansible is verbose, unless it is told not to.
-        context.no_log = True
         context.remote_addr = server
         plugin = connection_loader.get(name, context)
         if plugin is None:

@@ -161,10 +161,16 @@ def _load(path: str, passphrase: str | None, certificates: tuple[str, ...]) -> I
         return identity
     try:
         identity.pairs = list(asyncssh.load_keypairs([path], passphrase or None, usable, **options))
-    except asyncssh.KeyEncryptionError:
-        identity.note = f"the passphrase for {path} is wrong or its cipher is not known"
+    except asyncssh.KeyEncryptionError as error:
+        if "bcrypt" in str(error):
+            identity.note = (
+                f"to decrypt {path}, install the Python library bcrypt on the controller, or use an ssh-agent"
+            )
+        else:
+            identity.note = f"the passphrase for {path} is wrong or its cipher is not known"
     except (asyncssh.KeyImportError, OSError, ValueError):
-        identity.note = f"{path} holds a key of a type or format that is not known"
+        wrong = f"the passphrase for {path} is wrong, or it" if passphrase else path
+        identity.note = f"{wrong} holds a key of a type or format that is not known"
     else:
         if not identity.pairs:
             identity.note = f"{path} is encrypted: add it to an ssh-agent or set ansible_ssh_private_key_passphrase"

@@ -89,32 +89,20 @@ async def run(
     Returns the exit status, where it came in time, and the end of standard error. Raises Failure: timeout, denied (what
     become said), protocol_error (the server runs no command).
     """
-    dialogue = become.dialogue(command) if become else None
-    tty = bool(dialogue and dialogue.tty)
-    options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
-    session: _Session | None = None
-    channel: asyncssh.SSHClientChannel[bytes] | None = None
-
-    def factory() -> _Session:
-        nonlocal session
-        session = _Session(sink, dialogue)
-        return session
-
+    call = _Call(connection, sink, become.dialogue(command) if become else None)
     try:
         async with asyncio.timeout(seconds):
-            channel, _ = await connection.create_session(
-                factory, dialogue.command if dialogue else command, encoding=None, send_env=(), **options
-            )
-            assert session is not None
-            await session.done
+            await call.run(command)
+            if become and call.dialogue and call.dialogue.wants_terminal:
+                call = _Call(connection, sink, become.dialogue(command, tty=True))
+                await call.run(command)
     except TimeoutError:
-        received = session.received if session else 0
-        if dialogue and not dialogue.succeeded:
-            raise Failure("denied", dialogue.unanswered(seconds)) from None
+        if call.dialogue and not call.dialogue.succeeded:
+            raise Failure("denied", call.dialogue.unanswered(seconds)) from None
         raise Failure(
             "timeout",
-            f"the command did not end within {seconds:g} s ({received} bytes came): see what that host is busy with,"
-            " or raise timeout",
+            f"the command did not end within {seconds:g} s ({call.received} bytes came): see what that host is busy"
+            " with, or raise timeout",
         ) from None
     except asyncssh.ChannelOpenError as error:
         raise Failure("protocol_error", f"the server runs no command ({error.reason or error.code})") from None
@@ -122,9 +110,44 @@ async def run(
         raise Failure("protocol_error", "the connection broke before the command could run", again=True) from None
     except asyncssh.Error as error:
         raise Failure("protocol_error", f"the command could not be run ({error})") from None
-    finally:
-        if channel is not None:
+    if call.dialogue:
+        call.dialogue.check(call.stderr)
+    return call.exit_status, call.stderr
+
+
+class _Call:
+    """One session on a connection, and what came of it."""
+
+    def __init__(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        sink: Callable[[bytes], bool],
+        dialogue: Dialogue | None,
+    ) -> None:
+        self.dialogue = dialogue
+        self._connection = connection
+        self._session = _Session(sink, dialogue)
+
+    @property
+    def received(self) -> int:
+        return self._session.received
+
+    @property
+    def stderr(self) -> bytes:
+        return self._session.stderr
+
+    @property
+    def exit_status(self) -> int | None:
+        return self._session.exit_status
+
+    async def run(self, command: str) -> None:
+        dialogue = self.dialogue
+        tty = bool(dialogue and dialogue.tty)
+        options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
+        channel, _ = await self._connection.create_session(
+            lambda: self._session, dialogue.command if dialogue else command, encoding=None, send_env=(), **options
+        )
+        try:
+            await self._session.done
+        finally:
             channel.close()
-    if dialogue:
-        dialogue.check(session.stderr)
-    return session.exit_status, session.stderr

@@ -82,9 +82,22 @@ class _Client(asyncssh.SSHClient):
         self.trust = trust
         self.connected = False
         self.mismatch = False
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._keys_exchanged = False
 
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:  # noqa: ARG002
+    @property
+    def exchanging_keys(self) -> bool:
+        """The server said who it is, but no keys were agreed upon."""
+        if self._connection is None or self._keys_exchanged:
+            return False
+        return bool(self._connection.get_extra_info("server_version"))
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.connected = True
+        self._connection = conn
+
+    def begin_auth(self, username: str) -> None:  # noqa: ARG002
+        self._keys_exchanged = True
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
         accepted = self.trust.accepts(key)
@@ -178,6 +191,11 @@ class Dialer:
             raise failures.jump(target, error) from None
         except OSError as error:
             raise failures.unreachable(target, error) from None
+        except asyncssh.ConnectionLost as error:
+            if client.exchanging_keys:
+                # An sshd that finds no algorithm in common hangs up.
+                raise OtherTransportNeeded(f"{target.address} broke off the key exchange") from None
+            raise failures.login(target, error, trust, _tried(target, keys)) from None
         except asyncssh.Error as error:
             raise failures.login(target, error, trust, _tried(target, keys)) from None
         except ValueError as error:

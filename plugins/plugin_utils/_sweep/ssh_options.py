@@ -151,7 +151,8 @@ def target(host: str, words: Sequence[str], credentials: Credentials) -> Target:
 
 def _target(host: str, arguments: Arguments, credentials: Credentials, depth: int) -> Target:
     if depth > _MAX_HOPS:
-        raise UnsupportedError(f"more than {_MAX_HOPS} jump hosts")
+        # Not for ssh to try: it would start itself without end.
+        raise ValueError(f"more than {_MAX_HOPS} jump hosts in a row: ProxyJump may lead in a circle")
     found = settings(host, arguments)
     _check(found)
     name = _hostname(found)
@@ -328,6 +329,9 @@ def _jump(result: Target, text: str, arguments: Arguments, depth: int) -> Target
     """
     *before, last = [part.strip() for part in text.split(",")]
     user, host, port = _destination(last)
+    if host in {result.name, result.host} and int(port or result.port) == result.port:
+        # A ProxyJump for `Host *` meets the jump host too.
+        return None
     keywords: list[tuple[str, tuple[str, ...]]] = []
     if user:
         keywords.append(("user", (user,)))
@@ -335,11 +339,7 @@ def _jump(result: Target, text: str, arguments: Arguments, depth: int) -> Target
         keywords.append(("port", (port,)))
     if before:
         keywords.append(("proxyjump", (",".join(before),)))
-    hop = _target(host, Arguments(keywords, arguments.config), Credentials(result.credentials.password), depth + 1)
-    if (hop.host, hop.port, hop.user) == (result.host, result.port, result.user):
-        # A ProxyJump for `Host *` meets the jump host too.
-        return None
-    return hop
+    return _target(host, Arguments(keywords, arguments.config), Credentials(result.credentials.password), depth + 1)
 
 
 def _destination(text: str) -> tuple[str, str, str]:
@@ -358,6 +358,9 @@ def _jump_command(result: Target, command: str, depth: int) -> Target | None:
         return None
     try:
         words = shlex.split(command)
+    except ValueError:
+        return None
+    try:
         words = words[1:] if words[:1] == ["exec"] else words
         if not words or words[0].rpartition("/")[2] != "ssh":
             return None
@@ -373,6 +376,6 @@ def _jump_command(result: Target, command: str, depth: int) -> Target | None:
         elif port:
             return None
         return _target(host, Arguments(arguments.keywords, arguments.config), Credentials(), depth + 1)
-    except (UnsupportedError, ValueError):
+    except UnsupportedError:
         # ssh will say what it thinks of it.
         return None

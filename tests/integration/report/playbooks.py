@@ -37,7 +37,7 @@ def play(folder: Path, tasks: str, variables: dict[str, Any], *options: str) -> 
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
     }
-    command = [BIN / "ansible-playbook", "-i", "inventory", *options, "playbook.yml"]
+    command = [str(BIN / "ansible-playbook"), "-i", "inventory", *options, "playbook.yml"]
     done = subprocess.run(
         command,
         cwd=work,

@@ -211,6 +211,8 @@ def small_fleet() -> dict[str, Any]:
             "servers": up[:3],
             "file": "/etc/alertmanager/alertmanager.yml",
             "line": 23,
+            "certain": False,
+            "reasons": ["prom-rec-03 was not read"],
             "message": 'A route asks for team="dba", and no server makes the label team.',
         }
     ]

@@ -186,6 +186,7 @@ def test_findings_are_shown_worst_first_and_can_be_filtered(chromium: Browser, w
         page.locator("#findings-source").select_option("route")
         expect(items).to_have_count(1)
         expect(items.first).to_contain_text("/etc/alertmanager/alertmanager.yml:23")
+        expect(items.first).to_contain_text("Not certain: prom-rec-03 was not read")
         page.locator("#findings-source").select_option("")
         page.locator("#findings-severity").select_option("warning")
         expect(items).to_have_count(3)

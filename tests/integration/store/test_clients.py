@@ -27,7 +27,7 @@ def installed(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
             partial = target.with_name(f".{name}")
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", partial]
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(partial)]
             done = subprocess.run([*command, *CLIENTS[name]], capture_output=True, text=True, timeout=300, check=False)
             if done.returncode != 0:
                 pytest.skip(f"pip cannot fetch {name}: {done.stderr.strip().splitlines()[-1:]}")

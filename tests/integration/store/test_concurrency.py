@@ -38,7 +38,7 @@ def test_no_update_is_lost(store: Store, prefix: str, tmp_path: Path) -> None:
         stop.touch()
         edits = int(editor.communicate(timeout=60)[0])
     finally:
-        for process in (*started, editor):
+        for process in [*started, editor]:
             process.kill()
             process.wait()
 

@@ -45,7 +45,7 @@ class Player:
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
-        command = [sys.executable, "-m", "ansible", "playbook", playbook, *options]
+        command = [sys.executable, "-m", "ansible", "playbook", str(playbook), *options]
         return subprocess.run(
             command,
             env=clean | settings | self.environment,

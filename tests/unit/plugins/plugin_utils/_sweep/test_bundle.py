@@ -80,6 +80,13 @@ def test_long_names_and_fractions_of_seconds() -> None:
         assert {item.mtime for item in bundle.files} == {MTIME}
 
 
+def test_names_of_two_parts() -> None:
+    files = [(f"{BELOW}{'d' * 90}/{'e' * 80}.yml", b"x")]
+    packed = archive(files, tarfile.USTAR_FORMAT)
+    assert packed[345:348] == b"./e"
+    assert [item.path for item in read(plain(body(packed))).files] == [files[0][0][1:]]
+
+
 @pytest.mark.parametrize("mtime", [-5, 0, 2**33, 2**36])
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_times_outside_of_eleven_octal_digits(mtime: int, form: int) -> None:
@@ -119,6 +126,9 @@ def test_what_could_not_be_read() -> None:
     denied = read(plain(body(record("x", "denied ./etc/prometheus"), record("x", "denied ./etc/alertmanager"))))
     assert denied.status == "denied"
     assert read(plain(body(record("x", f"gone {BELOW}a.yml")))).status == "partial"
+    tried = record("x", f"unreadable {BELOW}a.yml")
+    assert read(plain(body(tried + record("m", "Permission denied")))).status == "denied"
+    assert read(plain(body(tried + record("m", "Input/output error")))).status == "partial"
 
 
 @pytest.mark.parametrize("piece", [1, 100, 1 << 20])
@@ -141,7 +151,9 @@ def test_a_second_body_replaces_one_that_tar_did_not_pack_well(pack: Callable[..
 
 
 @pytest.mark.parametrize("pack", [plain, zipped])
-@pytest.mark.parametrize("size", [600, 1000, 1026, 1100, 2000, 3000, 5000, 9000, 12_000, 14_000, 16_000, 100_000])
+@pytest.mark.parametrize(
+    "size", [505, 512, 600, 1000, 1026, 1100, 2000, 3000, 5000, 9000, 12_000, 14_000, 16_000, 100_000]
+)
 def test_a_tar_that_dies_within_a_file_leaves_its_size_open(pack: Callable[..., bytes], size: int) -> None:
     """What was to come of the file takes what comes next for its own, up to its size."""
     whole = body(archive([FILES[0], (f"{BELOW}bad.yml", b"x" * size), *FILES[1:]]))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -80,6 +81,36 @@ def test_links_and_devices_and_unknown_kinds_are_no_files(kind: bytes) -> None:
         "/etc/prometheus/odd.yml": None,
         "/etc/prometheus/good.yml": b"good: 1\n",
     }
+
+
+@pytest.mark.parametrize("kind", [b"2", b"3", b"4", b"6"])
+def test_the_size_of_what_has_no_content_means_nothing(kind: bytes) -> None:
+    bundle = read(plain(body(member(f"{BELOW}odd.yml", kind=kind, size=8**11 - 1) + GOOD)))
+    assert [item.path for item in bundle.files if item.data] == ["/etc/prometheus/good.yml"]
+
+
+def test_sparse_files_are_said() -> None:
+    bundle = read(plain(body(pax(b"22 GNU.sparse.major=1\n") + member(f"{BELOW}holes.yml", bytes(1024)) + GOOD)))
+    assert {item.path: item.error for item in bundle.files} == {
+        "/etc/prometheus/holes.yml": "it is not a regular file",
+        "/etc/prometheus/good.yml": None,
+    }
+
+
+def test_a_negative_size() -> None:
+    head = bytearray(member(f"{BELOW}x.yml"))
+    head[124:136] = b"\xff" * 12
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    bundle = read(plain(body(bytes(head) + GOOD)))
+    assert bundle.status == "protocol_error"
+    assert "negative size" in str(bundle.error)
+
+
+def test_a_record_without_end() -> None:
+    reader = BundleReader(SERVICES, Limits())
+    assert reader.feed(plain(b"\nx ")) is False
+    assert feed_until_done(reader, itertools.repeat(b"y" * 8192), 12) <= 12
 
 
 def test_hard_links_to_what_did_not_come() -> None:

@@ -1,0 +1,272 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the servers of a fleet disagree about labels, worked out from the fields that extract_fields returns."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+REPLICA_LABELS: Final = ("replica", "prometheus_replica", "__replica__", "ha_replica")
+# Stages whose sources say how a label is made. External labels are compared by value, labels of rules not at all.
+_TARGET_STAGES: Final = frozenset(
+    {"relabel_configs", "static_configs", "file_sd_configs", "service_discovery", "default"}
+)
+_RELABEL_STAGES: Final = frozenset({"metric_relabel_configs", "alert_relabel_configs", "write_relabel_configs", "otlp"})
+_RULE_KEYS: Final = ("action", "source_labels", "separator", "regex", "replacement", "target_label", "modulus")
+_SEVERITIES: Final = ("error", "warning", "info")
+_NAMED_SERVERS: Final = 5
+_NAMED_WAYS: Final = 4
+
+# How a label is made: stage, origin and rule, without the place.
+Way = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """replica_labels: what tells the members of an HA pair apart. ignore: labels that are not compared."""
+
+    replica_labels: tuple[str, ...] = REPLICA_LABELS
+    ignore: frozenset[str] = frozenset()
+
+
+def find_drift(
+    fields: Sequence[Mapping[str, Any]], servers: Mapping[str, Mapping[str, Any]], settings: Settings | None = None
+) -> list[dict[str, Any]]:
+    """Findings, the worst first; plain data. fields and servers as extract_fields returns them."""
+    return _Fleet(fields, servers, settings or Settings()).findings()
+
+
+class _Fleet:
+    def __init__(
+        self, fields: Sequence[Mapping[str, Any]], servers: Mapping[str, Mapping[str, Any]], settings: Settings
+    ) -> None:
+        self._fields = [field for field in fields if field["name"] not in settings.ignore]
+        self._servers = servers
+        self._settings = settings
+        self._compared = [name for name in sorted(servers) if servers[name].get("config", "loaded") == "loaded"]
+        self._found: list[dict[str, Any]] = []
+
+    def findings(self) -> list[dict[str, Any]]:
+        self._left_out()
+        for field in self._fields:
+            self._ways(field)
+            self._missing(field)
+        self._external_labels()
+        return sorted(
+            self._found,
+            key=lambda item: (_SEVERITIES.index(item["severity"]), item["kind"], item["label"] or "", item["servers"]),
+        )
+
+    def _left_out(self) -> None:
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(self._servers):
+            server = self._servers[name]
+            status, config = server.get("status", "ok"), server.get("config", "loaded")
+            if config == "refused":
+                reasons["its Prometheus would refuse the config"].append(name)
+            elif status not in {"ok", "partial", "unchanged", "no_such_directory"}:
+                reasons[f"the sweep did not reach it ({status})"].append(name)
+        for reason, names in reasons.items():
+            self._add("not_compared", "warning", None, names, f"{_listed(names)} could not be compared: {reason}.")
+
+    # ---- how a label is made ----
+
+    def _ways(self, field: Mapping[str, Any]) -> None:
+        ways: dict[str, set[Way]] = defaultdict(set)
+        for source in field["sources"]:
+            if source["stage"] in _TARGET_STAGES or source["stage"] in _RELABEL_STAGES:
+                for server in source["servers"]:
+                    ways[server].add(_way(source))
+        groups: dict[frozenset[Way], list[str]] = defaultdict(list)
+        for name in self._compared:
+            if name in ways:
+                groups[frozenset(ways[name])].append(name)
+        if len(groups) < 2:
+            return
+        ordered = sorted(groups, key=lambda group: (-len(groups[group]), groups[group]))
+        usual = ordered[0]
+        label = field["name"]
+        # One that has all the ways of the other and more has further jobs, most likely.
+        nested = all(group < usual or group > usual for group in ordered[1:])
+        tied = len(groups[ordered[1]]) == len(groups[usual])
+        odd = self._compared if tied else [name for group in ordered[1:] for name in groups[group]]
+        odd = sorted(name for name in odd if name in ways)
+        parts = [
+            f"{' and '.join(_described(way) for way in sorted(group, key=repr)[:_NAMED_WAYS])} on {_listed(groups[group])}"
+            for group in ordered[:_NAMED_WAYS]
+        ]
+        more = len(ordered) - len(parts)
+        message = f"{label} is made in different ways: {'; '.join(parts)}{f'; and {more} more' if more else ''}."
+        self._add(
+            "made_differently",
+            "info" if nested else "warning",
+            label,
+            odd,
+            message,
+            differs=_differences(ordered),
+            groups=[
+                {"servers": groups[group], "sources": [_as_dict(way) for way in sorted(group, key=repr)]}
+                for group in ordered
+            ],
+        )
+
+    def _missing(self, field: Mapping[str, Any]) -> None:
+        stages = {source["stage"] for source in field["sources"]}
+        if stages == {"external_labels"} or len(self._compared) < 2:
+            return
+        having = {
+            server
+            for source in field["sources"]
+            if source["stage"] != "external_labels"
+            for server in source["servers"]
+        }
+        missing = [name for name in self._compared if name not in having]
+        present = len(self._compared) - len(missing)
+        if not missing or not present:
+            return
+        label = field["name"]
+        on_targets = bool(stages & _TARGET_STAGES)
+        usual = present >= len(missing)
+        where = (
+            f"{label} is missing on {_listed(missing)}" if usual else f"{label} is only on {_listed(sorted(having))}"
+        )
+        message = f"{where}, {present} of {len(self._compared)} servers have it."
+        self._add("missing", "warning" if usual and on_targets else "info", label, missing, message, present=present)
+
+    # ---- external labels ----
+
+    def _external_labels(self) -> None:
+        labels = {name: dict(self._servers[name].get("external_labels") or {}) for name in self._compared}
+        if len(labels) < 2:
+            return
+        names = Counter(label for own in labels.values() for label in own if label not in self._settings.ignore)
+        if not names:
+            message = f"No server has external labels, so what {_listed(self._compared)} send cannot be told apart."
+            self._add("no_external_labels", "warning", None, self._compared, message)
+            return
+        for label in sorted(names):
+            missing = [name for name in self._compared if label not in labels[name]]
+            if missing:
+                message = (
+                    f"The external label {label} is missing on {_listed(missing)}, {names[label]} servers have it."
+                )
+                severity = "warning" if names[label] >= len(missing) else "info"
+                self._add("external_label_missing", severity, label, missing, message, present=names[label])
+        self._equal(labels)
+        self._clashes(labels, names)
+        self._pairs(labels)
+
+    def _equal(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+        for name, own in labels.items():
+            groups[tuple(sorted(own.items()))].append(name)
+        for items, names in sorted(groups.items(), key=lambda entry: entry[1]):
+            # A variable has another value on each server, as far as one can know.
+            if len(names) < 2 or any("$" in value for _label, value in items):
+                continue
+            shown = ", ".join(f"{label}={value}" for label, value in items) or "none"
+            message = (
+                f"{_listed(names)} have the same external labels ({shown}), so what they send cannot be told apart. "
+                "The members of an HA pair need a replica label that differs."
+            )
+            self._add("external_labels_equal", "error", None, names, message, external_labels=dict(items))
+
+    def _clashes(self, labels: Mapping[str, Mapping[str, str]], names: Counter[str]) -> None:
+        """A label that tells all servers apart but some: most likely one was copied and not changed."""
+        for label in sorted(names):
+            values: dict[str, list[str]] = defaultdict(list)
+            for name, own in labels.items():
+                if label in own and "$" not in own[label]:
+                    values[own[label]].append(name)
+            shared = {value: having for value, having in values.items() if len(having) > 1}
+            if len(values) < 4 or len(shared) != 1:
+                continue
+            value, having = next(iter(shared.items()))
+            if len(having) > 2 or len({tuple(sorted(labels[name].items())) for name in having}) == 1:
+                continue  # too many for a mistake, or reported as equal
+            message = f"The external label {label} is {value} on {_listed(having)}; on all other servers it is unique."
+            self._add("external_label_clash", "warning", label, having, message)
+
+    def _pairs(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+        replicas = self._settings.replica_labels
+        for name, own in labels.items():
+            if any(label in own for label in replicas):
+                groups[tuple(sorted(item for item in own.items() if item[0] not in replicas))].append(name)
+        for items, names in sorted(groups.items(), key=lambda entry: entry[1]):
+            by = [label for label in replicas if len({labels[name].get(label) for name in names}) > 1]
+            variables = any("$" in labels[name].get(label, "") for name in names for label in replicas)
+            if len(names) < 2 or not (by or variables):
+                continue
+            label = by[0] if by else next(label for label in replicas if label in labels[names[0]])
+            message = f"{_listed(names)} are an HA pair: their external labels differ in {label} alone."
+            self._add("ha_pair", "info", label, names, message, external_labels=dict(items))
+            self._pair_differs(names)
+
+    def _pair_differs(self, names: Sequence[str]) -> None:
+        """What the members of an HA pair make differently, although they must make the same."""
+        for field in self._fields:
+            ways: dict[str, set[Way]] = {name: set() for name in names}
+            for source in field["sources"]:
+                if source["stage"] == "external_labels":
+                    continue
+                for server in source["servers"]:
+                    if server in ways:
+                        ways[server].add(_way(source))
+            if len({frozenset(item) for item in ways.values()}) > 1:
+                lacking = [name for name in names if not ways[name]]
+                how = f"{_listed(lacking)} does not have it" if lacking else "they make it in different ways"
+                label = field["name"]
+                message = f"{_listed(names)} are an HA pair and must have the same labels, but of {label} {how}."
+                self._add("ha_pair_differs", "error", label, names, message)
+
+    def _add(
+        self, kind: str, severity: str, label: str | None, servers: Iterable[str], message: str, **more: Any
+    ) -> None:
+        self._found.append(
+            {"kind": kind, "severity": severity, "label": label, "servers": list(servers), "message": message, **more}
+        )
+
+
+def _way(source: Mapping[str, Any]) -> Way:
+    rule = tuple(tuple(value) if isinstance(value := source.get(key), list) else value for key in _RULE_KEYS)
+    return (source["stage"], source.get("origin"), *rule)
+
+
+def _as_dict(way: Way) -> dict[str, Any]:
+    found = dict(zip(("stage", "origin", *_RULE_KEYS), way, strict=True))
+    found["source_labels"] = list(found["source_labels"] or ())
+    return found
+
+
+def _described(way: Way) -> str:
+    """A way in words."""
+    item = _as_dict(way)
+    if item["action"] is None:
+        return {"static": "in static_configs", "file_sd": "in target files"}.get(item["origin"], f"by {item['origin']}")
+    words = [] if item["action"] == "replace" else [f"by {item['action']}"]
+    if item["source_labels"]:
+        words.append(f"from {', '.join(item['source_labels'])}")
+    for key in ("regex", "replacement", "separator", "modulus"):
+        if item[key] is not None:
+            words.append(f"with {key} {item[key]!r}")
+    return " ".join(words) or "by a rule without sources"
+
+
+def _differences(groups: Sequence[frozenset[Way]]) -> list[str]:
+    """The parts of the rules in which the ways differ, leaving out ways that all servers have."""
+    common = frozenset.intersection(*groups)
+    ways = [way for group in groups for way in group - common]
+    keys = ("stage", "origin", *_RULE_KEYS)
+    return [key for number, key in enumerate(keys) if len({way[number] for way in ways}) > 1]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Servers as text: all if they are few, else the first ones and how many more."""
+    if len(names) <= _NAMED_SERVERS:
+        return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else "no server"
+    return f"{', '.join(names[: _NAMED_SERVERS - 1])} and {len(names) - _NAMED_SERVERS + 1} more"

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile, ServerConfigs
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.routes import check_routes
+
+PROMETHEUS = """\
+global: {external_labels: {site: rio, replica: "${HOSTNAME}"}}
+rule_files: [rules/*.yml]
+alerting: {alert_relabel_configs: [{regex: dropped, action: labeldrop}, {target_label: added, replacement: x}]}
+scrape_configs:
+- job_name: a
+  static_configs: [{targets: ["h:1"], labels: {env: prod}}]
+  metric_relabel_configs: [{source_labels: [x], target_label: from_metrics}]
+"""
+# Nothing here keeps the labels of a metric that only an exporter knows.
+CLOSED = """\
+groups:
+- name: g
+  rules:
+  - {record: "job:x:sum", expr: sum by (job) (x), labels: {tier: gold}}
+  - {alert: Down, expr: up == 0, labels: {severity: page, dropped: x}}
+  - {alert: Slow, expr: "job:x:sum > 1", labels: {severity: info, owner: "{{ $labels.owner }}"}}
+"""
+OPEN = CLOSED + "  - {alert: Full, expr: 'free{fstype=\"ext4\"} < 1', labels: {severity: info}}\n"
+
+
+def alertmanager(routes: str = "", more: str = "", group_by: str = "[alertname]") -> str:
+    text = f"route:\n  receiver: root\n  group_by: {group_by}\n"
+    text += f"  routes:\n{routes}" if routes else ""
+    return text + "receivers: [{name: root}, {name: a}, {name: b}, {name: c}]\n" + more
+
+
+def server(
+    am: str | None, prometheus: str | None = PROMETHEUS, rules: str | None = CLOSED, status: str = "ok"
+) -> ServerConfigs:
+    files = [
+        ConfigFile(path, service, text)
+        for path, service, text in (
+            ("/etc/prometheus/prometheus.yml", "prometheus", prometheus),
+            ("/etc/prometheus/rules/a.yml", "prometheus", rules),
+            ("/etc/alertmanager/alertmanager.yml", "alertmanager", am),
+        )
+        if text is not None
+    ]
+    return ServerConfigs(status, None, files)
+
+
+def found(am: str, rules: str | None = CLOSED, **more: Any) -> list[tuple[Any, ...]]:
+    findings = check_routes({"s": server(am, rules=rules)}, **more)
+    return [(item["kind"], item["severity"], item["certain"], item["label"], item["line"]) for item in findings]
+
+
+def route(*matchers: str, receiver: str = "a", rest: str = "") -> str:
+    quoted = ", ".join(f"'{matcher}'" for matcher in matchers)
+    return f"  - receiver: {receiver}\n    matchers: [{quoted}]\n{rest}"
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        *('severity="page"', 'severity=~"p.*"', 'severity!="page"', 'alertname="Down"', 'site="rio"', 'env="x"'),
+        *('job="x"', 'instance="x"', 'tier="x"', 'owner="x"', 'replica="x"', 'added="y"', 'site!=""'),
+    ],
+)
+def test_a_route_that_an_alert_may_take_is_no_finding(matcher: str) -> None:
+    assert found(alertmanager(route(matcher))) == []
+
+
+@pytest.mark.parametrize(
+    ("matcher", "label"),
+    [
+        ('severity="critical"', "severity"),
+        ('severity!~"page|info"', "severity"),
+        ('alertname="Gone"', "alertname"),
+        ('site="sao"', "site"),
+        ('site=""', "site"),
+        ('team="db"', "team"),
+        ('team!=""', "team"),
+        ('from_metrics="x"', "from_metrics"),
+        ('dropped="x"', "dropped"),
+        ('__name__="x"', "__name__"),
+    ],
+)
+def test_a_route_that_no_alert_can_take_is_an_error(matcher: str, label: str) -> None:
+    assert found(alertmanager(route(matcher))) == [("dead_route", "error", True, label, 6)]
+
+
+def test_a_label_that_only_a_metric_could_have_is_said_to_be_unknown() -> None:
+    am = alertmanager(route('mountpoint="/"'))
+    assert found(am, OPEN) == [("dead_route", "warning", False, "mountpoint", 6)]
+    message = check_routes({"s": server(am, rules=OPEN)})[0]["message"]
+    assert "cannot be known for sure" in message
+    assert "a metric may have the label" in message
+    assert found(am, OPEN, also=["mountpoint"]) == []
+
+
+@pytest.mark.parametrize("matcher", ['fstype="ext4"', 'from_metrics="x"', 'env="prod"'])
+def test_a_label_that_an_expression_or_a_config_names_is_possible(matcher: str) -> None:
+    assert found(alertmanager(route(matcher)), OPEN) == []
+
+
+def test_matchers_that_no_single_alert_satisfies_together() -> None:
+    findings = check_routes({"s": server(alertmanager(route('severity="page"', 'alertname="Slow"')))})
+    assert [(item["kind"], item["severity"], item["line"]) for item in findings] == [("dead_route", "error", 6)]
+    assert findings[0]["message"].endswith('no alert satisfies all of severity="page", alertname="Slow".')
+
+
+def test_matchers_of_the_routes_above_count_and_a_dead_route_is_reported_once() -> None:
+    child = "    routes:\n    - {receiver: b, matchers: ['severity=\"info\"']}\n"
+    assert found(alertmanager(route('alertname="Down"', rest=child))) == [("dead_route", "error", True, "severity", 8)]
+    child += "      routes:\n      - {receiver: c, matchers: ['team=\"x\"']}\n"
+    assert len(found(alertmanager(route('alertname="Down"', rest=child)))) == 1
+
+
+def test_a_route_behind_others_that_take_everything() -> None:
+    routes = route('severity=~"page|info"') + route('env=~".*"', receiver="b")
+    assert found(alertmanager(routes)) == [("shadowed_route", "error", True, None, 7)]
+    assert found(alertmanager(routes.replace("    matchers", "    continue: true\n    matchers", 1))) == []
+    # Whether env is set is not known, so something may be left for the second.
+    assert found(alertmanager(route('env="prod"') + route('severity="page"', receiver="b"))) == []
+
+
+def test_groupings() -> None:
+    assert found(alertmanager(group_by="[alertname, site, job]")) == []
+    assert found(alertmanager(group_by="['...']")) == []
+    assert found(alertmanager(group_by="[alertname, floor]")) == [("empty_group_by", "warning", True, "floor", 3)]
+    assert found(alertmanager(group_by="[device]"), OPEN) == [("empty_group_by", "info", False, "device", 3)]
+    assert found(alertmanager(group_by="[dropped]")) == [("empty_group_by", "warning", True, "dropped", 3)]
+
+
+def test_a_matcher_that_lets_everything_through() -> None:
+    assert found(alertmanager(route('team=""'))) == [("idle_matcher", "warning", True, "team", 6)]
+    assert found(alertmanager(route('team!="x"', 'severity="page"'))) == [("idle_matcher", "warning", True, "team", 6)]
+
+
+def test_inhibitions() -> None:
+    def rule(source: str, target: str, equal: str) -> str:
+        return f"inhibit_rules:\n- source_matchers: ['{source}']\n  target_matchers: ['{target}']\n  equal: {equal}\n"
+
+    good = rule('severity="page"', 'severity="info"', "[site]")
+    assert found(alertmanager(more=good)) == []
+    dead = rule('severity="critical"', 'severity="info"', "[site]")
+    assert found(alertmanager(more=dead)) == [("dead_inhibition", "error", True, "severity", 6)]
+    dead = rule('severity="page"', 'team="x"', "[site]")
+    assert found(alertmanager(more=dead)) == [("dead_inhibition", "error", True, "team", 7)]
+    assert found(alertmanager(more=rule('severity="page"', 'severity="info"', "[site, floor]"))) == [
+        ("empty_equal", "warning", True, "floor", 8)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("servers", "reason"),
+    [
+        ({"p": server(None, rules=None)}, "p has no file in the sweep for its rule_files rules/*.yml"),
+        ({"p": ServerConfigs("unreachable")}, "p was not read (unreachable)"),
+        (
+            {"p": server(None, rules="groups: [{name: g, rules: [{alert: A}]}]")},
+            "is a rule file that Prometheus refuses",
+        ),
+        ({"p": server(None, prometheus=PROMETHEUS + "x: 1\n")}, "the config of p is one that Prometheus refuses"),
+    ],
+)
+def test_what_was_not_seen_makes_findings_uncertain(servers: dict[str, ServerConfigs], reason: str) -> None:
+    findings = check_routes({"s": server(alertmanager(route('team="x"'))), **servers})
+    assert [(item["kind"], item["severity"], item["certain"]) for item in findings] == [
+        ("dead_route", "warning", False)
+    ]
+    assert any(reason in text for text in findings[0]["reasons"])
+
+
+def test_alerts_of_one_server_make_routes_of_another_live() -> None:
+    other = server(None, rules=CLOSED.replace("severity: info", "severity: critical"))
+    am = alertmanager(route('severity="critical"') + route('severity="page"', receiver="b"))
+    assert check_routes({"s": server(am), "p": other}) == []
+    assert len(check_routes({"s": server(am)})) == 1
+
+
+def test_equal_configs_of_many_servers_are_one_finding() -> None:
+    am = alertmanager(route('team="x"'))
+    findings = check_routes({f"s{number}": server(am) for number in range(3)})
+    assert [item["servers"] for item in findings] == [["s0", "s1", "s2"]]
+
+
+def test_without_alerting_rules_nothing_is_claimed() -> None:
+    findings = check_routes({"s": server(alertmanager(route('team="x"')), prometheus=None, rules=None)})
+    assert [(item["kind"], item["severity"]) for item in findings] == [("no_alerts", "info")]
+
+
+def test_a_broken_alertmanager_config_is_a_finding() -> None:
+    assert found("route: [") == [("config", "error", True, None, 2), ("no_alerts", "info", True, None, 0)][:1]
+
+
+def test_a_masked_label_is_not_taken_for_its_value() -> None:
+    rules = CLOSED.replace("severity: page", "severity: page, api_token: <secret:3f9a>")
+    assert found(alertmanager(route('api_token="x"')), rules) == []
+
+
+def test_copies_in_folders_below_are_no_configs() -> None:
+    configs = server(alertmanager(route('team="x"')))
+    configs.files.append(
+        ConfigFile("/etc/alertmanager/old/alertmanager.yml", "alertmanager", alertmanager(route('floor="x"')))
+    )
+    assert [item["label"] for item in check_routes({"s": configs})] == ["team"]
+
+
+def test_a_config_under_another_name_is_found() -> None:
+    files = [ConfigFile("/etc/alertmanager/config.yml", "alertmanager", alertmanager(route('team="x"')))]
+    files.append(ConfigFile("/etc/alertmanager/other.yml", "alertmanager", "a: b"))
+    assert [item["kind"] for item in check_routes({"a": ServerConfigs("ok", None, files), "s": server(None)})] == [
+        "dead_route"
+    ]
