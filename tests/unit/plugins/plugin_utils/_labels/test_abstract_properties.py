@@ -49,7 +49,7 @@ def cell(name: str, certainty: str, value: str) -> Cell:
     return (Alternative(UNKNOWN, root),) if certainty == SOME else (ABSENT, Alternative(UNKNOWN, root))
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     labels=unknown_labels(),
     tags=st.dictionaries(st.sampled_from(["team", "app", "zone_x"]), st.sampled_from(FULL), max_size=2),
