@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sweep in this process over an inventory, with Ansible's own inventory, variables and templates.
 
-    results = sweep(fleet.inventory(ansible_become=True), tmp_path)
-    assert results["prom-01"].status == "ok"
+results = sweep(fleet.inventory(ansible_become=True), tmp_path)
+assert results["prom-01"].status == "ok"
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ def test_no_answer_to_the_connection(fleet: SshdFleet, tmp_path: Path) -> None:
 
 
 def test_accepts_and_says_nothing(fleet: SshdFleet, tmp_path: Path) -> None:
-    with tcp_server(lambda connection: connection.recv(1) and None or connection.settimeout(30) or _drain(connection)) as port:
+    with tcp_server(
+        lambda connection: connection.recv(1) and None or connection.settimeout(30) or _drain(connection)
+    ) as port:
         result = beside(fleet, tmp_path, {"connect_timeout": 1.5}, ansible_port=port)
     assert result.status == "timeout"
     assert "accepted the connection but did not finish the login within 1.5 s" in str(result.error)

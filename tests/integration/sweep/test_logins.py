@@ -173,9 +173,7 @@ class TestAgent:
         other = new_key(tmp_path)
         with ssh_agent(tmp_path, [server.key]) as environment:
             monkeypatch.setenv("SSH_AUTH_SOCK", environment["SSH_AUTH_SOCK"])
-            result = login(
-                fleet, tmp_path, ansible_ssh_private_key_file=str(other), more_args="-o IdentitiesOnly=yes"
-            )
+            result = login(fleet, tmp_path, ansible_ssh_private_key_file=str(other), more_args="-o IdentitiesOnly=yes")
         assert result.status == "auth_failed"
 
     def test_a_public_key_names_one_of_the_agents(
@@ -187,9 +185,7 @@ class TestAgent:
         public.write_bytes(server.key.with_name(server.key.name + ".pub").read_bytes())
         with ssh_agent(tmp_path, [*keys, server.key]) as environment:
             monkeypatch.setenv("SSH_AUTH_SOCK", environment["SSH_AUTH_SOCK"])
-            result = login(
-                fleet, tmp_path, ansible_ssh_private_key_file=str(public), more_args="-o IdentitiesOnly=yes"
-            )
+            result = login(fleet, tmp_path, ansible_ssh_private_key_file=str(public), more_args="-o IdentitiesOnly=yes")
         assert result.status == "ok", result.error
 
     def test_one_that_does_not_answer(self, fleet: SshdFleet, tmp_path: Path, monkeypatch: Any) -> None:
@@ -230,14 +226,10 @@ class TestCertificate:
         key.with_name(key.name + "-cert.pub").rename(moved)
         result = login(fleet, tmp_path, ansible_ssh_private_key_file=str(key))
         assert result.status == "auth_failed"
-        result = login(
-            fleet, tmp_path, ansible_ssh_private_key_file=str(key), more_args=f"-o CertificateFile={moved}"
-        )
+        result = login(fleet, tmp_path, ansible_ssh_private_key_file=str(key), more_args=f"-o CertificateFile={moved}")
         assert result.status == "ok", result.error
 
-    def test_for_a_key_of_the_agent(
-        self, certified: tuple[SshdFleet, Path], tmp_path: Path, monkeypatch: Any
-    ) -> None:
+    def test_for_a_key_of_the_agent(self, certified: tuple[SshdFleet, Path], tmp_path: Path, monkeypatch: Any) -> None:
         fleet, key = certified
         moved = tmp_path / "elsewhere-cert.pub"
         key.with_name(key.name + "-cert.pub").rename(moved)
