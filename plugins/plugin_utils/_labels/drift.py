@@ -95,10 +95,7 @@ class _Fleet:
         tied = len(groups[ordered[1]]) == len(groups[usual])
         odd = self._compared if tied else [name for group in ordered[1:] for name in groups[group]]
         odd = sorted(name for name in odd if name in ways)
-        parts = [
-            f"{' and '.join(_described(way) for way in sorted(group, key=repr)[:_NAMED_WAYS])} on {_listed(groups[group])}"
-            for group in ordered[:_NAMED_WAYS]
-        ]
+        parts = [f"{_described_all(group)} on {_listed(groups[group])}" for group in ordered[:_NAMED_WAYS]]
         more = len(ordered) - len(parts)
         message = f"{label} is made in different ways: {'; '.join(parts)}{f'; and {more} more' if more else ''}."
         self._add(
@@ -131,10 +128,8 @@ class _Fleet:
         label = field["name"]
         on_targets = bool(stages & _TARGET_STAGES)
         usual = present >= len(missing)
-        where = (
-            f"{label} is missing on {_listed(missing)}" if usual else f"{label} is only on {_listed(sorted(having))}"
-        )
-        message = f"{where}, {present} of {len(self._compared)} servers have it."
+        where = f"missing on {_listed(missing)}" if usual else f"only on {_listed(sorted(having))}"
+        message = f"{label} is {where} (it is on {present} of {len(self._compared)} servers)."
         self._add("missing", "warning" if usual and on_targets else "info", label, missing, message, present=present)
 
     # ---- external labels ----
@@ -151,9 +146,8 @@ class _Fleet:
         for label in sorted(names):
             missing = [name for name in self._compared if label not in labels[name]]
             if missing:
-                message = (
-                    f"The external label {label} is missing on {_listed(missing)}, {names[label]} servers have it."
-                )
+                message = f"The external label {label} is missing on {_listed(missing)}"
+                message += f" (it is on {names[label]} of {len(labels)} servers)."
                 severity = "warning" if names[label] >= len(missing) else "info"
                 self._add("external_label_missing", severity, label, missing, message, present=names[label])
         self._equal(labels)
@@ -219,9 +213,9 @@ class _Fleet:
                         ways[server].add(_way(source))
             if len({frozenset(item) for item in ways.values()}) > 1:
                 lacking = [name for name in names if not ways[name]]
-                how = f"{_listed(lacking)} does not have it" if lacking else "they make it in different ways"
                 label = field["name"]
-                message = f"{_listed(names)} are an HA pair and must have the same labels, but of {label} {how}."
+                how = f"{label} is missing on {_listed(lacking)}" if lacking else f"they make {label} in different ways"
+                message = f"{_listed(names)} are an HA pair and must make the same labels, but {how}."
                 self._add("ha_pair_differs", "error", label, names, message)
 
     def _add(
@@ -251,10 +245,15 @@ def _described(way: Way) -> str:
     words = [] if item["action"] == "replace" else [f"by {item['action']}"]
     if item["source_labels"]:
         words.append(f"from {', '.join(item['source_labels'])}")
-    for key in ("regex", "replacement", "separator", "modulus"):
-        if item[key] is not None:
-            words.append(f"with {key} {item[key]!r}")
+    keys = ("regex", "replacement", "separator", "modulus")
+    words.extend(f"with {key} {item[key]!r}" for key in keys if item[key] is not None)
     return " ".join(words) or "by a rule without sources"
+
+
+def _described_all(ways: Iterable[Way]) -> str:
+    found = [_described(way) for way in sorted(ways, key=repr)]
+    more = len(found) - _NAMED_WAYS
+    return " and ".join(found[:_NAMED_WAYS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _differences(groups: Sequence[frozenset[Way]]) -> list[str]:

@@ -16,7 +16,6 @@ import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alerts import (
     ABSENT,
-    Chance,
     alerts_of,
     senders_of,
 )
@@ -106,6 +105,8 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
         f"--web.listen-address=127.0.0.1:{own}",
         "--storage.tsdb.path=data",
     ]
+    # What fires before the Alertmanager is known is sent again soon.
+    sender.append("--rules.alert.resend-delay=1s")
     receiver = [ALERTMANAGER, "--config.file=alertmanager.yml", f"--web.listen-address=127.0.0.1:{other}"]
     receiver += ["--storage.path=alerts", "--cluster.listen-address="]
     names = {line.split("alert: ")[1].split(",")[0] for line in RULES.splitlines() if "alert:" in line}
@@ -140,15 +141,16 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
         for number, name in enumerate(labels):
             text = own_labels.get(name, "")
             possible = {value[number] for value in values}
-            assert any(
-                value.text == text or (value.text is None and value.chance > Chance.NEVER) for value in possible
-            ), (own_labels, name, possible)
+            assert any(value.text == text or value.otherwise for value in possible), (own_labels, name, possible)
             # What is foreseen to be absent is absent, and what has a known value has it.
             assert possible != {ABSENT} or not text
 
-    dead = {item["receiver"] for item in check_routes(servers) if item["kind"] in {"dead_route", "shadowed_route"}}
-    certain = {item["receiver"] for item in check_routes(servers) if item["certain"] and item["severity"] == "error"}
+    findings = check_routes(servers)
+    dead = {item["receiver"] for item in findings if item["kind"] in {"dead_route", "shadowed_route"}}
+    certain = {item["receiver"] for item in findings if item["certain"] and item["severity"] == "error"}
     taken = {receiver["name"] for alert in alerts for receiver in alert["receivers"]}
     assert taken == {"page", "external", "floor", "metric", "relabelled", "pair", "all"}
-    assert dead == certain == {"dead-value", "dead-label", "dead-pair", "dead-shadowed"}
-    assert [item["label"] for item in check_routes(servers) if item["kind"] == "empty_group_by"] == ["shelf"]
+    assert dead == {"dead-value", "dead-label", "dead-pair", "dead-shadowed"}
+    # Exposed has no severity of its own, and its metric might have one.
+    assert certain == dead - {"dead-value"}
+    assert [item["label"] for item in findings if item["kind"] == "empty_group_by"] == ["shelf"]

@@ -71,10 +71,8 @@ def test_which_labels_a_result_may_carry(text: str, expected: Labels) -> None:
 
 
 def test_labels_that_are_named_anywhere() -> None:
-    expression = promql.read(
-        "sum by (a) (x{b='1', c=~'2'}) / on (d) group_left (e) label_replace(y, 'f', '', 'a', '') > 1"
-    )
-    assert expression.named == {"a", "b", "c", "d", "e", "f"}
+    text = "sum by (a) (x{b='1', c=~'2'}) / on (d) group_left (e) label_replace(y, 'f', '', 'a', '') > 1"
+    assert promql.read(text).named == {"a", "b", "c", "d", "e", "f"}
 
 
 def test_metrics_that_rules_record_are_followed() -> None:
