@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import (
@@ -30,6 +31,7 @@ _USER = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
 _HOST = re.compile(r"[^\x00-\x20\"<>\\^`{|}%/?#\[\]]*|\[[0-9A-Fa-f:.%a-zA-Z_~-]*\](?::\d*)?")
 
 
+@lru_cache(maxsize=4096)
 def milliseconds(text: str) -> int | None:
     """A duration such as 1h30m; None where it is none."""
     if text == "0":

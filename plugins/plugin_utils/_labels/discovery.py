@@ -132,9 +132,9 @@ def catalogue_of(kind: str, section: Mapping[str, Any] | None) -> Catalogue:
     return catalogue(kind, str(role), tuple(name for name in ("node", "namespace") if metadata.get(name)))
 
 
-def start_state(kind: str, section: Mapping[str, Any] | None) -> State:
+def start_state(kind: str, labels: Catalogue) -> State:
     """A target of this discovery, before the settings of its job are laid under it and before any rule."""
-    cells, families = _start(catalogue_of(kind, section))
+    cells, families = _start(labels)
     is_open = kind in OPEN_KINDS
     # A meta label that a rule reads may come with a newer Prometheus than the one that was listed here.
     return State(dict(cells), list(families), f"{kind}_sd" if is_open else "discovery", "" if is_open else META)

@@ -12,7 +12,10 @@ from typing import Any, Final
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import abstract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.abstract import State
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import Section
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import start_state
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import (
+    catalogue_of,
+    start_state,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import (
     Groups,
     base_labels,
@@ -225,7 +228,7 @@ class JobExplainer:
 
     def discovered(self, key: str, kind: str, section: Mapping[str, Any] | None) -> Story:
         """The story of what a discovery may give."""
-        return self._unknown(key, start_state(kind, section))
+        return self._unknown(key, start_state(kind, catalogue_of(kind, section)))
 
     def nothing_known(self) -> Story:
         return self._unknown("no service discovery", unknown_target())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import abstract
@@ -17,7 +18,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     milliseconds,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import Items, Section
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import kind_of, start_state
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import (
+    Catalogue,
+    catalogue_of,
+    kind_of,
+    start_state,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Fault
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import Made, is_public
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import Hole, shape
@@ -25,6 +31,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     PROMETHEUS_3,
     Dialect,
     Rule,
+    Rules,
     Run,
     rules_of,
     run,
@@ -79,6 +86,15 @@ class JobInput:
     @property
     def name(self) -> str:
         return self.section.get("job_name") or ""
+
+    @property
+    def key(self) -> object:
+        """Equal for jobs that come to the same, as long as what was read of the files is kept."""
+        sources = tuple(
+            (source.file, id(source.groups)) if isinstance(source, Groups) else (source.key, id(source.section))
+            for source in self.sources
+        )
+        return (id(self.section), self.file, tuple(base_labels(self.section, self.settings).items()), sources)
 
 
 @dataclass(slots=True)
@@ -160,7 +176,7 @@ class Job:
         self.section = section
         self.file = file
         self.dialect = dialect
-        self.rules = rules_of(section, "relabel_configs")
+        self.rules = Rules(rules_of(section, "relabel_configs"))
         self.base = base_labels(section, settings)
         self.name: str = section.get("job_name") or ""
         self._made: dict[object, Made] = {}
@@ -235,7 +251,7 @@ class Job:
         for name in self.base:
             if not labels.get(name):
                 track[name] = _Track((Root(name, "default" if name == "job" else "setting"),))
-        done = run(self.rules, laid_under(labels, self.base), self.dialect)
+        done = _evaluated(self.rules, tuple(laid_under(labels, self.base).items()), self.dialect)
         self._follow(done, track)
         if done.dropped_by is not None:
             return
@@ -271,11 +287,18 @@ class Job:
 
     def add_discovery(self, kind: str, section: Mapping[str, Any] | None) -> None:
         """kind as in discovery.kind_of; of file_sd only what is not known."""
-        self._add_state(start_state(kind, section))
+        outcome, fault = _discovered(
+            self.rules, tuple(self.base.items()), kind, catalogue_of(kind, section), self.dialect
+        )
+        if fault is not None:
+            index, message = fault
+            self._faults.append(Fault(self.rules[index].line, message, "warning"))
+        self._add_outcome(outcome)
 
     def _add_state(self, state: State) -> None:
-        state = laid_under_state(state, self.base)
-        outcome = self._run_unknown(state)
+        self._add_outcome(abstract.run(self.rules, laid_under_state(state, self.base), self.dialect))
+
+    def _add_outcome(self, outcome: Outcome) -> None:
         for index, labels in outcome.written.items():
             for label in labels:
                 self._wrote.setdefault(label, set()).add(index)
@@ -304,28 +327,6 @@ class Job:
                 self._note(name, _Track((root,), family.chain), None, pattern=name)
         self._names.append(names)
         self._sure.append(sure)
-
-    def _run_unknown(self, state: State) -> Outcome:
-        """Run the rules; where they keep only targets with an internal label that nothing sets, suppose that it is set.
-
-        Such a label, or the place for a variable in the expression that tests it, is filled in by other programs.
-        """
-        outcome = abstract.run(self.rules, state, self.dialect)
-        if outcome.dropped_by is None or state.open_kind is None or not state.open_start:
-            return outcome
-        supposed = state.copy()
-        supposed.open_start = _INTERNAL
-        again = abstract.run(_without_contradictions(self.rules, self.dialect), supposed, self.dialect)
-        if again.dropped_by is not None:
-            return outcome
-        rule = self.rules[outcome.dropped_by]
-        names = " and ".join(rule.source_labels)
-        self._faults.append(
-            Fault(
-                rule.line, f"drops every target, since nothing sets what it tests ({names}): supposing it is", "warning"
-            )
-        )
-        return again
 
     def _note_cell(self, name: str, cell: Cell) -> bool:
         found = False
@@ -372,6 +373,34 @@ def final_labels(labels: Mapping[str, str], dialect: Dialect = PROMETHEUS_3) -> 
             address += {"http": ":80", "https": ":443"}.get(labels.get("__scheme__", ""), "")
         found["instance"] = address
     return found
+
+
+@lru_cache(maxsize=16_384)
+def _evaluated(rules: Rules, labels: tuple[tuple[str, str], ...], dialect: Dialect) -> Run:
+    """What rules make of one label set; many servers have the same targets. The result is not to be changed."""
+    return run(rules, dict(labels), dialect)
+
+
+@lru_cache(maxsize=4096)
+def _discovered(
+    rules: Rules, base: tuple[tuple[str, str], ...], kind: str, labels: Catalogue, dialect: Dialect
+) -> tuple[Outcome, tuple[int, str] | None]:
+    """What rules make of discovered targets. Many servers have the same, in other lines of other files.
+
+    Where they keep only targets with an internal label that nothing sets, suppose that it is set, and say so (the rule
+    and a message): other programs fill in such labels, or variables in the expression that tests them.
+    """
+    state = laid_under_state(start_state(kind, labels), dict(base))
+    outcome = abstract.run(rules, state, dialect)
+    if outcome.dropped_by is None or not state.open_start:
+        return outcome, None
+    state.open_start = _INTERNAL
+    again = abstract.run(_without_contradictions(rules, dialect), state, dialect)
+    if again.dropped_by is not None:
+        return outcome, None
+    names = " and ".join(rules[outcome.dropped_by].source_labels)
+    message = f"drops every target, since nothing sets what it tests ({names}): supposing it is"
+    return again, (outcome.dropped_by, message)
 
 
 def _without_contradictions(rules: Sequence[Rule], dialect: Dialect) -> tuple[Rule, ...]:

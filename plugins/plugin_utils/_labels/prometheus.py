@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     NOTHING,
     OPEN_KINDS,
     SUFFIX,
+    Catalogue,
     catalogue_of,
     everything,
     kind_of,
@@ -90,6 +91,8 @@ class Shared:
         self.documents = Documents()
         self._read: dict[object, tuple[Any, list[Fault]]] = {}
         self._targets: dict[object, tuple[Items, list[Fault]]] = {}
+        self._rules: dict[object, list[Made]] = {}
+        self.jobs: dict[object, tuple[list[Made], list[Fault]]] = {}
 
     def read(self, file: ConfigFile, kind: Kind, *, explicit_wins: bool = False) -> tuple[Any, list[Fault]]:
         key = (file.key, id(kind))
@@ -103,6 +106,12 @@ class Shared:
         if key not in self._targets:
             self._targets[key] = read_targets(file.content or "", self.documents.of(file), is_json=is_json)
         return self._targets[key]
+
+    def rule_labels(self, groups: Any, path: str) -> list[Made]:
+        key = (id(groups), path)
+        if key not in self._rules:
+            self._rules[key] = stages.rule_labels(groups, path)
+        return self._rules[key]
 
 
 @dataclass(slots=True)
@@ -271,19 +280,26 @@ class _Server:
                 else:
                     given.sources.append(Discovery(key, kind, entry))
                     closed = closed and kind not in OPEN_KINDS
-        done = Job.of(given, self.dialect)
         self.result.inputs.append(given)
-        if done.name:
-            self.result.jobs.append(done.name)
-        self.result.made.extend(done.made)
-        self.note_all(file.path, done.faults)
+        if given.name:
+            self.result.jobs.append(given.name)
+        known_as = (given.key, closed)
+        if known_as not in self.shared.jobs:
+            self.shared.jobs[known_as] = self._job(given, known, closed)
+        made, faults = self.shared.jobs[known_as]
+        self.result.made.extend(made)
+        self.note_all(file.path, faults)
+
+    def _job(self, given: JobInput, known: Catalogue, closed: bool) -> tuple[list[Made], list[Fault]]:
+        """What a job makes, and what is wrong with it. closed: all that its targets can carry is known."""
+        done = Job.of(given, self.dialect)
+        faults = list(done.faults)
         if closed:
-            carried = {
-                name for source in given.sources if isinstance(source, Groups) for name in _labels_of(source.groups)
-            }
-            rules = rules_of(section, "relabel_configs")
-            self.note_all(file.path, _unknown_labels(rules, section, known.has, carried))
-        self._samples(section, done, file)
+            groups = (source.groups for source in given.sources if isinstance(source, Groups))
+            carried = {name for items in groups for name in _labels_of(items)}
+            rules = rules_of(given.section, "relabel_configs")
+            faults.extend(_unknown_labels(rules, given.section, known.has, carried))
+        return [*done.made, *self._samples(given, done)], faults
 
     def _target_files(self, given: JobInput, entry: Section, file: ConfigFile) -> bool:
         """Add the targets of an entry of file_sd_configs; false where some are not known."""
@@ -303,12 +319,12 @@ class _Server:
                 complete = False
         return complete
 
-    def _samples(self, section: Section, job: JobLabels, file: ConfigFile) -> None:
-        rules = rules_of(section, "metric_relabel_configs")
-        if rules and job.live:
-            stage = stages.Stage("metric_relabel_configs", "metric_relabel", file.path, rules, (job.name,))
-            made = stages.relabelled(stage, stages.sample_cells(job), "sample", self.dialect)
-            self.result.made.extend(made)
+    def _samples(self, given: JobInput, done: JobLabels) -> list[Made]:
+        rules = rules_of(given.section, "metric_relabel_configs")
+        if not done.live:
+            return []
+        stage = stages.Stage("metric_relabel_configs", "metric_relabel", given.file, rules, (done.name,))
+        return stages.relabelled(stage, stages.sample_cells(done), "sample", self.dialect)
 
     # --- rules, alerts, remote write ---
 
@@ -318,7 +334,7 @@ class _Server:
                 continue
             groups, faults = self.shared.read(other, RULE_FILE, explicit_wins=True)
             if not self.note_all(other.path, faults) or self.shared.options.refused:
-                self.result.made.extend(stages.rule_labels(groups, other.path))
+                self.result.made.extend(self.shared.rule_labels(groups, other.path))
 
     def _alerts(self, config: Section, file: ConfigFile) -> None:
         alerting = config.get("alerting")

@@ -87,6 +87,17 @@ class Rule:
         return compiled(self.regex, dialect.dot_newline)
 
 
+class Rules(tuple[Rule, ...]):
+    """Rules in order, as a key: their hash is worked out once."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+
 def valid_name(name: str, dialect: Dialect) -> bool:
     """Whether a label may be called so."""
     return bool(name) if dialect.utf8_names else _LEGACY_NAME.fullmatch(name) is not None
