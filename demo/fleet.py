@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SSH servers on loopback that run the real command they are sent, each with an /etc of its own.
 
-Every server has its own host key, login key and port. Where mount namespaces are allowed (as root, or as anybody where
+Every server has its own host key, login key and port; the port is that of the run before where it is free, so that a
+second run finds the same servers. Where mount namespaces are allowed (as root, or as anybody where
 user namespaces are), a command sees the server's tree as /etc/prometheus and /etc/alertmanager. Elsewhere it finds the
 tree below FALLBACK_ROOT, an open directory that the command inherits: the same path on all servers, each with other
 contents. The command itself is never touched.
@@ -115,17 +116,26 @@ class DemoServer:
             self.children.discard(child)
 
     async def listen(self) -> asyncssh.SSHAcceptor:
-        acceptor = await asyncssh.create_server(
+        kept = self.directory / "port"
+        try:
+            acceptor = await self._listen(int(kept.read_text(encoding="ascii")))
+        except (OSError, ValueError, OverflowError):
+            # The first run, a port that somebody else has now, or a file that somebody edited.
+            acceptor = await self._listen(0)
+        self.port = acceptor.get_port()
+        kept.write_text(f"{self.port}\n", encoding="ascii")
+        return acceptor
+
+    async def _listen(self, port: int) -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(
             asyncssh.SSHServer,
             LOOPBACK,
-            0,
+            port,
             server_host_keys=[self.directory / "host_key"],
             authorized_client_keys=str(self.directory / "login_key.pub"),
             process_factory=self.run,
             encoding=None,
         )
-        self.port = acceptor.get_port()
-        return acceptor
 
 
 class DemoFleet:

@@ -4,7 +4,7 @@
 """The demo: three servers on loopback, one run of the playbook publish, and what it found.
 
 Everything that a run writes lies in one directory (default build/demo): the inventory, the servers' keys, the mirror,
-and the store, unless CONSUL_HTTP_ADDR says that the store is a Consul.
+the report, and the store, unless CONSUL_HTTP_ADDR says that the store is a Consul.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ class Places:
         return self.build / "mirror"
 
     @property
+    def report(self) -> Path:
+        return self.build / "report.html"
+
+    @property
     def inventory(self) -> Path:
         return self.build / "inventory.yml"
 
@@ -64,7 +69,8 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     places = Places(chosen.build.resolve())
     places.build.mkdir(parents=True, exist_ok=True)
-    places.summary.unlink(missing_ok=True)
+    for told in (places.summary, places.report):
+        told.unlink(missing_ok=True)
     try:
         status = asyncio.run(run(places, chosen.options))
     except KeyboardInterrupt:
@@ -81,6 +87,7 @@ async def run(places: Places, options: Sequence[str]) -> int:
             "publish_hosts": "monitoring",
             "publish_mirror": str(places.mirror),
             "publish_summary_file": str(places.summary),
+            "publish_report": str(places.report),
             **{f"publish_{option}": value for option, value in store_options(places).items()},
         }
         if services := fleet.services():
@@ -88,17 +95,11 @@ async def run(places: Places, options: Sequence[str]) -> int:
             variables["publish_services"] = services
         places.inventory.write_text(yaml.safe_dump(fleet.inventory()), encoding="utf-8")
         places.variables.write_text(yaml.safe_dump(variables), encoding="utf-8")
-        command: list[str | Path] = [
-            Path(sys.executable).parent / "ansible-playbook",
-            "-i",
-            places.inventory,
-            PLAYBOOK,
-            "-e",
-            f"@{places.variables}",
-            *options,
-        ]
-        print("$", *command[1:], flush=True)
-        playbook = await asyncio.create_subprocess_exec(*command, env=environment(), cwd=places.build)
+        arguments = ["-i", str(places.inventory), PLAYBOOK, "-e", f"@{places.variables}", *options]
+        print("$", shlex.join(["ansible-playbook", *arguments]), flush=True)
+        playbook = await asyncio.create_subprocess_exec(
+            Path(sys.executable).parent / "ansible-playbook", *arguments, env=environment(), cwd=places.build
+        )
         try:
             return await asyncio.wait_for(playbook.wait(), timeout=300)
         finally:
@@ -128,11 +129,13 @@ def report(places: Places) -> None:
     summary = json.loads(places.summary.read_text(encoding="utf-8"))
     published = read(store_options(places))
     print(table(["field", "origin", "source label", "on servers"], field_rows(published, len(summary["servers"]))))
-    print(table(["server", "status", "files", "seconds"], server_rows(summary["servers"])))
+    print(table(["server", "status", "files", "seconds"], server_rows(summary["servers"], places.mirror)))
     print("\nPublished:")
     for place in published.places:
         print(f"  {place}")
     print(f"Mirror: {places.mirror}")
+    if places.report.exists():
+        print(f"Report, for a browser: {places.report}")
     changed = (summary["published"] or {}).get("changed")
     print("This run changed what is published." if changed else "This run changed nothing: all was published already.")
 
@@ -149,9 +152,15 @@ def field_rows(published: Published, servers: int) -> list[list[str]]:
     ]
 
 
-def server_rows(servers: dict[str, Any]) -> list[list[str]]:
+def server_rows(servers: dict[str, Any], mirror: Path) -> list[list[str]]:
+    """The files are those in the mirror: a server that did not change sends none."""
     return [
-        [name, server["status"], str(server["files"]), "" if server["seconds"] is None else f"{server['seconds']:.2f}"]
+        [
+            name,
+            server["status"],
+            str(sum(path.is_file() for path in (mirror / name).rglob("*"))),
+            "" if server["seconds"] is None else f"{server['seconds']:.2f}",
+        ]
         for name, server in sorted(servers.items())
     ]
 
