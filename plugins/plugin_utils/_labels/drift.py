@@ -95,7 +95,11 @@ class _Fleet:
         tied = len(groups[ordered[1]]) == len(groups[usual])
         odd = self._compared if tied else [name for group in ordered[1:] for name in groups[group]]
         odd = sorted(name for name in odd if name in ways)
-        parts = [f"{_described_all(group)} on {_listed(groups[group])}" for group in ordered[:_NAMED_WAYS]]
+        common = frozenset.intersection(*ordered)
+        parts = [
+            f"{_described_all(group - common) or 'in no further way'} on {_listed(groups[group])}"
+            for group in ordered[:_NAMED_WAYS]
+        ]
         more = len(ordered) - len(parts)
         message = f"{label} is made in different ways: {'; '.join(parts)}{f'; and {more} more' if more else ''}."
         self._add(

@@ -99,6 +99,8 @@ def test_a_further_job_with_a_further_way_is_information() -> None:
     assert brief({"a": server(external=one), "b": server(external=two, more=more)}) == [
         ("made_differently", "info", "company", ["a", "b"])
     ]
+    message = drift({"a": server(external=one), "b": server(external=two, more=more)})[0]["message"]
+    assert message.endswith("in no further way on a; from __meta_consul_service_metadata_customer on b.")
 
 
 def test_a_label_that_is_missing() -> None:
