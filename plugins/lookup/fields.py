@@ -11,8 +11,10 @@ version_added: 1.0.0
 author:
   - Prometheus Fleet contributors (@skills-eye)
 description:
-  - Reads fields that M(skills_eye.prometheus_fleet.fields) published to a store. The whole document is read in one
-    request, however many fields are asked for.
+  - Reads fields that M(skills_eye.prometheus_fleet.fields) published. The whole document is read in one request,
+    however many fields are asked for.
+  - Asks the nearest tier that is fresh enough - the memory of this process, a local cache, the store, and at last the
+    servers themselves. See O(tiers).
   - Works on the controller.
 extends_documentation_fragment:
   - skills_eye.prometheus_fleet.consul
@@ -25,8 +27,101 @@ options:
       - Names of fields, in the order in which they are wanted. Without any, all fields are returned, sorted by name.
     type: list
     elements: str
+  where:
+    description:
+      - Return only fields whose attributes have these values, as V({'required': true}).
+    type: dict
+    default: {}
+  attribute:
+    description:
+      - Return only this attribute of each field, null for a field that does not have it.
+    type: str
+  wantmeta:
+    description:
+      - Return one dictionary with the fields and where they came from, instead of the fields.
+    type: bool
+    default: false
+  tiers:
+    description:
+      - Who may be asked. They are always asked in this order.
+      - V(memory) is the memory of the process that evaluates the lookup - with Ansible, that of one task on one host.
+      - V(cache) is a local cache, kept by the cache plugin O(cache_plugin).
+      - V(store) is the store.
+      - V(sweep) asks the servers themselves, in the way of P(skills_eye.prometheus_fleet.configs#lookup), and returns
+        what publishing that would write. Nothing is written to the store.
+    type: list
+    elements: str
+    choices: [memory, cache, store, sweep]
+    default: [memory, cache, store, sweep]
+  memory_max_age:
+    description: How old an answer from memory may be, in seconds since it was read from the store or the servers.
+    type: float
+    default: 60.0
+  cache_max_age:
+    description:
+      - How old an answer from the local cache may be, in seconds since it was read from the store or the servers.
+    type: float
+    default: 60.0
+  store_max_age:
+    description:
+      - How long ago the document in the store may have been written, in seconds. Without it, any time ago.
+      - Publishing a fleet that did not change writes nothing, so an old document is not a wrong one.
+        See O(skills_eye.prometheus_fleet.fields#module:touch_after).
+    type: float
+  force_refresh:
+    description:
+      - Forget what memory and the local cache hold, and ask the servers now, whatever the other tiers have.
+        If V(sweep) is not among the O(tiers), read the store anew instead.
+    type: bool
+    default: false
+  stale_if_error:
+    description:
+      - If no tier can give an answer that is fresh enough, return the youngest one that any has, and warn.
+    type: bool
+    default: false
+  max_stale:
+    description: How old an answer may be that O(stale_if_error) allows, in seconds.
+    type: float
+    default: 86400.0
+  cache_plugin:
+    description: The cache plugin that keeps the local cache. See C(ansible-doc -t cache -l).
+    type: str
+    default: ansible.builtin.jsonfile
+    ini: [{section: prometheus_fleet, key: cache_plugin}]
+    env: [{name: PROMETHEUS_FLEET_CACHE_PLUGIN}]
+    vars: [{name: prometheus_fleet_cache_plugin}]
+  cache_connection:
+    description:
+      - Where the cache plugin keeps it - a directory, or an address for plugins that need one.
+      - A directory that does not exist is made for its owner alone, and so are the files in it.
+    type: str
+    default: ~/.ansible/prometheus_fleet
+    ini: [{section: prometheus_fleet, key: cache_connection}]
+    env: [{name: PROMETHEUS_FLEET_CACHE_CONNECTION}]
+    vars: [{name: prometheus_fleet_cache_connection}]
+  cache_prefix:
+    description: What the names of the cache's entries begin with.
+    type: str
+    default: fields_
+    ini: [{section: prometheus_fleet, key: cache_prefix}]
+    vars: [{name: prometheus_fleet_cache_prefix}]
+  lock_timeout:
+    description:
+      - Processes that find no fresh answer at once ask once - the others wait for that answer, this many seconds.
+    type: float
+    default: 120.0
+  hosts:
+    description: The servers that the tier V(sweep) asks, as the inventory has them. Without it, all hosts of the play.
+    type: list
+    elements: str
+  sweep_options:
+    description:
+      - How the tier V(sweep) asks. The options of P(skills_eye.prometheus_fleet.configs#lookup), as V({'timeout': 60}).
+    type: dict
+    default: {}
 requirements:
   - py-consul, or python-consul 1.1.0 (for the V(consul) store)
+  - asyncssh >= 2.23.1 and google-re2 (for the tier V(sweep))
 seealso:
   - module: skills_eye.prometheus_fleet.fields
   - module: skills_eye.prometheus_fleet.fields_info
@@ -47,14 +142,28 @@ EXAMPLES = r"""
     - name: Show where one field comes from
       ansible.builtin.debug:
         msg: "{{ lookup('skills_eye.prometheus_fleet.fields', 'company').source_label }}"
+
+    - name: Name the fields that a person must fill in
+      ansible.builtin.debug:
+        msg: "{{ query('skills_eye.prometheus_fleet.fields', where={'required': true}, attribute='name') }}"
+
+    - name: Say where the answer came from, and how old it is
+      ansible.builtin.debug:
+        msg: "{{ answer.fields | length }} fields from {{ answer.tier }}, {{ answer.age | int }} s old"
+      vars:
+        answer: "{{ lookup('skills_eye.prometheus_fleet.fields', wantmeta=true, tiers=['store']) }}"
 """
 
 RETURN = r"""
 _raw:
   description:
     - The fields, each with its technical part, its presentation and its state, as the document holds them.
+    - With O(attribute), that attribute of each.
+    - With O(wantmeta), one dictionary with C(fields), C(tier) (the one that answered), C(age) (seconds since the
+      store or the servers gave the answer), C(last_updated) (when the document was written), C(stale), and C(reason)
+      (why it is stale, else null).
   type: list
-  elements: dict
+  elements: raw
   sample:
     - name: company
       origin: relabel
@@ -63,48 +172,159 @@ _raw:
       display_name: Company
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
-from ansible.errors import AnsibleLookupError
+from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import StoreError
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    Snapshot,
+    Store,
+    StoreError,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache import (
+    Answer,
+    CacheError,
+    Chain,
+    Document,
+    Memory,
+    PluginCache,
+    Source,
+    SourceError,
+    Tier,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep_call import sweep_modules
+
+LOCKS: Final = Path("~/.ansible/prometheus_fleet/locks")
+# Options that change how the store is asked, but not what it says.
+NOT_IN_KEY: Final = frozenset({"token", "token_file", "timeout", "consistency", "client_cert", "client_key", "ca_cert"})
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=self._resolved(variables or {}), direct=kwargs)
+        self._variables = variables or {}
+        self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
+        self._given = {name: plain(value) for name, value in self.get_options().items()}
         try:
-            fields = self._from_store()
-        except StoreError as fault:
-            raise AnsibleLookupError(str(fault)) from fault
-        names = plain(terms)
-        if not names:
-            return fields
-        by_name = {item["name"]: item for item in fields}
-        if missing := [str(name) for name in names if name not in by_name]:
-            raise AnsibleLookupError(
-                f"The store has no field {', '.join(missing)}. It has: {', '.join(by_name) or 'none'}."
-            )
-        return [by_name[name] for name in names]
+            self._store = store_from({name: self._given[name] for name in store_spec()})
+            answer = self._chain().answer(self._key(), refresh=self._given["force_refresh"])
+        except (StoreError, CacheError) as fault:
+            raise AnsibleLookupError(f"No fields: {fault}") from fault
+        if answer.stale:
+            Display().warning(f"The fields are {answer.age:.0f} s old, from {answer.tier}. {answer.reason}")
+        fields = self._chosen(answer.document["fields"], plain(terms))
+        return [self._with_meta(answer, fields)] if self._given["wantmeta"] else fields
 
     def _resolved(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The variables that options are read from. A lookup is given them as they were written, templates and all."""
         names = C.config.get_plugin_vars("lookup", self._load_name)
         return {name: self._templar.template(variables[name]) for name in names if name in variables}
 
-    def _from_store(self) -> list[dict[str, Any]]:
-        """All published fields, in one request. Raises StoreError."""
-        store = store_from({name: plain(self.get_option(name)) for name in store_spec()})
-        view = read_fields(store, datetime.now(UTC))
+    def _key(self) -> str:
+        """What tells the answers of one store, asked with one set of rights, from those of another."""
+        asked = {name: self._given[name] for name in store_spec() if name not in NOT_IN_KEY}
+        rights = hashlib.sha256(repr((self._given["token"], self._given["token_file"])).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([asked, rights], sort_keys=True).encode()).hexdigest()[:32]
+
+    def _chain(self) -> Chain:
+        given = self._given
+        tiers: list[Tier] = []
+        if "memory" in given["tiers"]:
+            tiers.append(Memory(given["memory_max_age"]))
+        if "cache" in given["tiers"]:
+            tiers.append(self._local_cache())
+        sources = []
+        if "store" in given["tiers"]:
+            sources.append(Source("store", self._from_store, _document_age, given["store_max_age"]))
+        if "sweep" in given["tiers"]:
+            sources.append(Source("sweep", self._from_servers))
+        return Chain(
+            tiers,
+            sources,
+            max_stale=given["max_stale"] if given["stale_if_error"] else None,
+            # Without a cache that processes share, waiting for each other gains nothing.
+            lock_file=LOCKS.expanduser() / self._key() if "cache" in given["tiers"] else None,
+            lock_timeout=given["lock_timeout"],
+        )
+
+    def _local_cache(self) -> PluginCache:
+        connection = self._given["cache_connection"]
+        return PluginCache(
+            self._given["cache_plugin"],
+            connection if "://" in connection else str(Path(connection).expanduser()),
+            self._given["cache_prefix"],
+            self._given["cache_max_age"],
+            Display().warning,
+        )
+
+    def _from_store(self) -> Document | None:
+        """All published fields, in one request."""
+        try:
+            view = read_fields(self._store, datetime.now(UTC))
+        except StoreError as fault:
+            raise SourceError(str(fault)) from fault
         if view is None:
-            raise StoreError(
-                f"Nothing was published at {store.place('fields')}: run the publish playbook, or check prefix."
-            )
-        return list(view["fields"])
+            place = self._store.place("fields")
+            raise SourceError(f"Nothing was published at {place}: run the publish playbook, or check prefix.")
+        return view
+
+    def _from_servers(self) -> Document:
+        try:
+            gather, play_view = sweep_modules()
+            from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _live_fields as live
+
+            if "hostvars" not in self._variables:
+                raise SourceError("there is no inventory")
+            servers = live.play_hosts(self._variables, self._given["hosts"])
+            view = play_view.of_lookup(self._variables, self._templar)
+            swept = gather.inline(servers, view, live.sweep_options(self._given["sweep_options"]), None)
+            if swept.get("failed"):
+                raise SourceError(swept["msg"])
+            return live.live_fields(swept, _content_of(self._store), self._store, datetime.now(UTC))
+        except (AnsibleError, ValueError, StoreError) as fault:
+            raise SourceError(str(fault)) from fault
+
+    def _chosen(self, fields: list[dict[str, Any]], names: list[Any]) -> list[Any]:
+        by_name = {item["name"]: item for item in fields}
+        if missing := [str(name) for name in names if name not in by_name]:
+            known = ", ".join(by_name) or "none"
+            raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
+        chosen = [by_name[name] for name in names] if names else fields
+        wanted = self._given["where"]
+        chosen = [item for item in chosen if all(item.get(key) == value for key, value in wanted.items())]
+        attribute = self._given["attribute"]
+        return [item.get(attribute) for item in chosen] if attribute else chosen
+
+    def _with_meta(self, answer: Answer, fields: list[Any]) -> dict[str, Any]:
+        return {
+            "fields": fields,
+            "tier": answer.tier,
+            "age": round(answer.age, 3),
+            "last_updated": answer.document.get("last_updated"),
+            "stale": answer.stale,
+            "reason": answer.reason,
+        }
+
+
+def _document_age(document: Document) -> float:
+    return age_seconds(document.get("last_updated"), datetime.now(UTC)) or 0.0
+
+
+def _content_of(store: Store) -> Snapshot:
+    """What the store holds. Where it cannot be asked, the servers' word is still worth having."""
+    try:
+        return store.read()
+    except StoreError as fault:
+        Display().warning(f"The store cannot be read, so the fields come without their presentation. {fault}")
+        return Snapshot()
