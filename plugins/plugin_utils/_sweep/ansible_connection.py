@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from ansible import constants as C  # noqa: N812
-from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.body import MARKER
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
@@ -151,15 +152,22 @@ def _watch(alive: int) -> None:
 def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...]:
     try:
         connection = endpoint.make_connection()
-        with contextlib.suppress(KeyError, AnsibleError):
+        if connection.has_option("use_tty"):
             # A terminal would garble the stream.
-            if connection.has_option("use_tty"):
-                connection.set_option("use_tty", False)
+            connection.set_option("use_tty", False)
+        if connection.has_option("ssh_args"):
+            # A shared connection would outlive the sweep, and might be somebody else's login.
+            alone = "-o ControlMaster=no -o ControlPath=none"
+            connection.set_option("ssh_args", f"{alone} {connection.get_option('ssh_args') or ''}")
         if endpoint.become:
             dialogue = endpoint.become.dialogue(command)
             connection.set_become_plugin(endpoint.become.plugin)
             command = dialogue.command
         status, stdout, stderr = connection.exec_command(command, in_data=None, sudoable=bool(endpoint.become))
+        if endpoint.become and status != 0 and MARKER.strip() not in stdout:
+            endpoint.become.explain(bytes(stderr or stdout))
+    except Failure as failure:
+        return "failure", failure.status, f"over the connection plugin {endpoint.transport}: {failure.message}"
     except Exception as error:
         return ("failure", *_explain(endpoint, error))
     return "output", int(status), bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 
@@ -32,6 +32,25 @@ class Become:
 
     def dialogue(self, command: str, *, tty: bool = False) -> Dialogue:
         return Dialogue(self, command, tty=tty)
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} to {self.user}"
+
+    def explain(self, said: bytes) -> NoReturn:
+        """Raise the Failure that what was said in place of the command's output amounts to."""
+        if self.plugin.check_missing_password(said):
+            raise self.missing()
+        if self.plugin.check_incorrect_password(said) or _REFUSED.search(said):
+            raise self.refused()
+        words = " ".join(said[-_TAIL:].decode("utf-8", errors="replace").split())[-300:]
+        raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'})")
+
+    def refused(self) -> Failure:
+        return Failure("denied", f"{self.name} refused the password; check ansible_become_password")
+
+    def missing(self) -> Failure:
+        return Failure("denied", f"{self.name} wants a password; set ansible_become_password (or use -K)")
 
 
 class Dialogue:
@@ -60,38 +79,32 @@ class Dialogue:
             self.succeeded = True
             return b""
         if plugin.check_incorrect_password(self._heard):
-            raise self._refused()
+            raise self._become.refused()
         if plugin.check_missing_password(self._heard):
-            raise self._missing()
+            raise self._become.missing()
         if self._expects and not self._answered and plugin.check_password_prompt(self._heard):
             self._answered = True
             # What comes after the answer is another matter: a second prompt is a refusal.
             self._heard = b""
             return (self._become.password or "").encode() + b"\n"
         if not self._expects and self._waits and plugin.check_password_prompt(self._heard):
-            raise self._missing()
+            raise self._become.missing()
         if self._answered and plugin.check_password_prompt(self._heard):
-            raise self._refused()
+            raise self._become.refused()
         return b""
 
     def check(self, stderr: bytes) -> None:
         """The command ended: raise Failure unless becoming succeeded."""
-        if self.succeeded:
-            return
-        if self._plugin.check_missing_password(stderr):
-            raise self._missing()
-        if self._answered and _REFUSED.search(self._heard):
-            raise self._refused()
-        words = " ".join((self._heard or stderr)[-_TAIL:].decode("utf-8", errors="replace").split())[-300:]
-        raise Failure("denied", f"{self._name} did not run the command ({words or 'it said nothing'})")
+        if not self.succeeded:
+            self._become.explain(self._heard or stderr)
 
     def unanswered(self, seconds: float) -> str:
         """What to say when the time is over."""
         if self._answered:
-            return f"{self._name} did not take the password within {seconds:g} s"
+            return f"{self._become.name} did not take the password within {seconds:g} s"
         return (
-            f"{self._name} neither ran the command nor asked for a password that it was given within {seconds:g} s:"
-            " set ansible_become_password (or -K)"
+            f"{self._become.name} neither ran the command nor asked for a password that it was given within"
+            f" {seconds:g} s: set ansible_become_password (or -K)"
         )
 
     @property
@@ -100,16 +113,6 @@ class Dialogue:
         return self._heard.rstrip().endswith((b":", "\uff1a".encode()))
 
     @property
-    def _name(self) -> str:
-        return f"{self._become.method} to {self._become.user}"
-
-    @property
     def wants_terminal(self) -> bool:
         """Whether it said that it would have worked on a terminal."""
         return not self.tty and not self.succeeded and b"tty" in self._heard
-
-    def _refused(self) -> Failure:
-        return Failure("denied", f"{self._name} refused the password; check ansible_become_password")
-
-    def _missing(self) -> Failure:
-        return Failure("denied", f"{self._name} wants a password; set ansible_become_password (or use -K)")

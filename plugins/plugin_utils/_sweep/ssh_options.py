@@ -26,6 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     expand_home,
     home,
     local_user,
+    matches,
     parse_arguments,
     settings,
 )
@@ -195,7 +196,7 @@ def _check(found: Settings) -> None:
         if keyword in _UNLESS:
             if found.get(keyword).lower() not in _UNLESS[keyword]:
                 raise UnsupportedError(f"ssh option {keyword}")
-        elif keyword not in _MAPPED and keyword not in _IDLE and keyword not in ignored:
+        elif keyword not in _MAPPED and keyword not in _IDLE and not matches(keyword, ignored):
             raise UnsupportedError(f"ssh option {keyword}")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -13,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
@@ -78,6 +78,13 @@ def tcp_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             thread.join(5)
 
 
+def drain(connection: socket.socket) -> None:
+    """Read and say nothing, until the other side has enough."""
+    connection.settimeout(60)
+    while connection.recv(4096):
+        pass
+
+
 def test_nothing_listens(fleet: SshdFleet, tmp_path: Path) -> None:
     port = free_port()
     result = beside(fleet, tmp_path, ansible_port=port)
@@ -107,24 +114,17 @@ def test_no_answer_to_the_connection(fleet: SshdFleet, tmp_path: Path) -> None:
 
 
 def test_accepts_and_says_nothing(fleet: SshdFleet, tmp_path: Path) -> None:
-    with tcp_server(
-        lambda connection: connection.recv(1) and None or connection.settimeout(30) or _drain(connection)
-    ) as port:
+    with tcp_server(drain) as port:
         result = beside(fleet, tmp_path, {"connect_timeout": 1.5}, ansible_port=port)
     assert result.status == "timeout"
     assert "accepted the connection but did not finish the login within 1.5 s" in str(result.error)
     assert "raise connect_timeout" in str(result.error)
 
 
-def _drain(connection: socket.socket) -> None:
-    while connection.recv(4096):
-        pass
-
-
 def test_not_an_ssh_server(fleet: SshdFleet, tmp_path: Path) -> None:
     def web(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"<p>no</p>\r\n" * 2000)
-        _drain(connection)
+        drain(connection)
 
     with tcp_server(web) as port:
         result = beside(fleet, tmp_path, {"connect_timeout": 3.0}, ansible_port=port)
@@ -133,7 +133,7 @@ def test_not_an_ssh_server(fleet: SshdFleet, tmp_path: Path) -> None:
 
 def test_hangs_up_at_once_and_is_tried_again(fleet: SshdFleet, tmp_path: Path) -> None:
     calls: list[int] = []
-    with tcp_server(lambda connection: calls.append(1)) as port:
+    with tcp_server(lambda _: calls.append(1)) as port:
         result = beside(fleet, tmp_path, {"timeout": 3.0, "connect_timeout": 1.0}, ansible_port=port)
     assert result.status == "unreachable"
     assert "MaxStartups" in str(result.error)
@@ -305,23 +305,14 @@ def test_redaction_can_be_left_out(tmp_path: Path) -> None:
     assert "planted-1" in repr(result)
 
 
-class _Greeter(asyncssh.SSHServer):
-    """Lets everybody in."""
-
-    def begin_auth(self, username: str) -> bool:
-        return False
-
-
 async def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None:
     """Of a sweep with all kinds of faults, no thread, task, descriptor or child stays."""
-    import asyncio
-    import os
 
     def left() -> tuple[int, int]:
-        return threading.active_count(), len(os.listdir("/proc/self/fd"))
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     def once() -> None:
-        with tcp_server(lambda connection: connection.settimeout(30) or _drain(connection)) as hung:
+        with tcp_server(drain) as hung:
             inventory = fleet.inventory()
             hosts = inventory["monitoring"]["hosts"]
             hosts["hung"] = {**hosts["prom-01"], "ansible_port": hung}

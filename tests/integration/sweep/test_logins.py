@@ -199,7 +199,7 @@ class TestAgent:
 
 class TestCertificate:
     @pytest.fixture
-    def authority(self, tmp_path: Path) -> asyncssh.SSHKey:
+    def authority(self) -> asyncssh.SSHKey:
         return asyncssh.generate_private_key("ssh-ed25519")
 
     @pytest.fixture
