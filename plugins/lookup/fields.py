@@ -29,7 +29,7 @@ options:
     elements: str
   where:
     description:
-      - Return only fields whose attributes have these values, as V({'required': true}).
+      - "Return only fields whose attributes have these values, as V({'required': true})."
     type: dict
     default: {}
   attribute:
@@ -94,8 +94,9 @@ options:
     description:
       - Where the cache plugin keeps it - a directory, or an address for plugins that need one.
       - A directory that does not exist is made for its owner alone, and so are the files in it.
+      - Without it, the directory C(prometheus_fleet/cache) in C(ANSIBLE_HOME), which is C(~/.ansible) if nothing says
+        otherwise.
     type: str
-    default: ~/.ansible/prometheus_fleet
     ini: [{section: prometheus_fleet, key: cache_connection}]
     env: [{name: PROMETHEUS_FLEET_CACHE_CONNECTION}]
     vars: [{name: prometheus_fleet_cache_connection}]
@@ -116,7 +117,8 @@ options:
     elements: str
   sweep_options:
     description:
-      - How the tier V(sweep) asks. The options of P(skills_eye.prometheus_fleet.configs#lookup), as V({'timeout': 60}).
+      - >-
+        How the tier V(sweep) asks. The options of P(skills_eye.prometheus_fleet.configs#lookup), as V({'timeout': 60}).
     type: dict
     default: {}
 requirements:
@@ -206,7 +208,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep_call import sweep_modules
 
-LOCKS: Final = Path("~/.ansible/prometheus_fleet/locks")
 # Options that change how the store is asked, but not what it says.
 NOT_IN_KEY: Final = frozenset({"token", "token_file", "timeout", "consistency", "client_cert", "client_key", "ca_cert"})
 
@@ -254,12 +255,12 @@ class LookupModule(LookupBase):
             sources,
             max_stale=given["max_stale"] if given["stale_if_error"] else None,
             # Without a cache that processes share, waiting for each other gains nothing.
-            lock_file=LOCKS.expanduser() / self._key() if "cache" in given["tiers"] else None,
+            lock_file=_home() / "locks" / self._key() if "cache" in given["tiers"] else None,
             lock_timeout=given["lock_timeout"],
         )
 
     def _local_cache(self) -> PluginCache:
-        connection = self._given["cache_connection"]
+        connection = self._given["cache_connection"] or str(_home() / "cache")
         return PluginCache(
             self._given["cache_plugin"],
             connection if "://" in connection else str(Path(connection).expanduser()),
@@ -315,6 +316,11 @@ class LookupModule(LookupBase):
             "stale": answer.stale,
             "reason": answer.reason,
         }
+
+
+def _home() -> Path:
+    """What this collection keeps on the controller beside its mirrors."""
+    return Path(C.ANSIBLE_HOME).expanduser() / "prometheus_fleet"
 
 
 def _document_age(document: Document) -> float:
