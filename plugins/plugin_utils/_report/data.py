@@ -86,6 +86,8 @@ def _server(name: str, swept: Mapping[str, Any], read: Mapping[str, Any], answer
         "name": name,
         "status": status,
         "answered": status in answered,
+        # Of a server without a configuration that Prometheus takes, nobody knows which labels it makes.
+        "known": status in answered and read.get("config") in {None, "loaded"},
         "error": swept.get("error") or read.get("error"),
         "config": read.get("config"),
         "transport": swept.get("transport"),

@@ -39,7 +39,7 @@ function block(title, ...content) {
 
 function coverage(field) {
   const bar = el("div", { class: "coverage", role: "img", "aria-label": cellSummary(field) });
-  for (const [name, cell] of [["made", CELL.made], ["otherwise", CELL.otherwise], ["absent", CELL.absent], ["unread", CELL.unread]]) {
+  for (const [name, cell] of [["made", CELL.made], ["otherwise", CELL.otherwise], ["absent", CELL.absent], ["unknown", CELL.unknown]]) {
     if (!field.counts[cell]) continue;
     const part = el("i", { class: name });
     part.style.flexGrow = field.counts[cell];
@@ -76,7 +76,7 @@ function ruleView(model, rule, everywhere) {
 function waysView(model, field) {
   return field.ways.map((way, index) => {
     const servers = numbersOf(way.servers);
-    const title = field.ways.length === 1 ? "Everywhere the same" : index === 0 ? "The usual way" : "Otherwise";
+    const title = field.ways.length === 1 ? "One way" : index === 0 ? "The usual way" : "Otherwise";
     return el(
       "div",
       { class: index === 0 ? "way usual" : "way" },
@@ -112,7 +112,7 @@ function fieldView(model, field, server) {
   parts.push(block("On the servers", coverage(field)));
   if (field.findings.length) parts.push(block("Findings", findingLines(model, field.findings)));
   if (field.ways.length) parts.push(block("How it is made", waysView(model, field)));
-  for (const [title, cell] of [["Absent on", CELL.absent], ["Not read", CELL.unread]]) {
+  for (const [title, cell] of [["Absent on", CELL.absent], ["Not known on", CELL.unknown]]) {
     const numbers = [...field.cells.keys()].filter((number) => field.cells[number] === cell);
     if (numbers.length) parts.push(block(title, serverNames(model, numbers)));
   }

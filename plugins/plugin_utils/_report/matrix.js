@@ -89,7 +89,7 @@ class Matrix {
     const nodes = [
       name,
       el("td", {}, (field.origin ?? "").replaceAll("_", " ")),
-      el("td", {}, `${count(field.made)} / ${count(this.model.servers.length - field.counts[CELL.unread])}`),
+      el("td", {}, `${count(field.made)} / ${count(this.model.servers.length - field.counts[CELL.unknown])}`),
       el("td", {}, count(field.ways.length)),
       el("td", {}, found),
     ];
@@ -213,7 +213,7 @@ class Matrix {
       const top = Math.round(middle - height / 2);
       if (index === this.hovered) this.#band(pen, left, width, colours, 0.18);
       pen.fillStyle = colours.cells[cell];
-      if (cell === CELL.unread) {
+      if (cell === CELL.unknown) {
         pen.fillRect(left, top, width - gap, 1.5);
         pen.fillRect(left, top + height - 1.5, width - gap, 1.5);
         pen.globalAlpha = 0.2;

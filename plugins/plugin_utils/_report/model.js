@@ -4,8 +4,8 @@
 
 // The data behind the page: the JSON that the page carries, with what follows from it.
 
-const CELL = { absent: 0, made: 1, otherwise: 2, unread: 3 };
-const CELL_TEXT = ["absent", "made", "made otherwise", "not read"];
+const CELL = { absent: 0, made: 1, otherwise: 2, unknown: 3 };
+const CELL_TEXT = ["absent", "made", "made otherwise", "not known"];
 const SEVERITY_RANK = new Map(Object.entries({ critical: 0, error: 0, high: 0, warning: 1, medium: 1, info: 2, low: 2 }));
 const STORE_CLASS = new Map(Object.entries({ synced: "good", missing: "warning", outdated: "warning", orphan: "error" }));
 
@@ -70,7 +70,7 @@ function readFinding(finding, number) {
 function readField(field, number, servers, byLabel) {
   const cells = new Uint8Array(servers.length);
   servers.forEach((server, index) => {
-    cells[index] = server.answered ? CELL.absent : CELL.unread;
+    cells[index] = server.known ? CELL.absent : CELL.unknown;
   });
   field.ways.forEach((way, index) => {
     for (const server of numbersOf(way.servers)) cells[server] = index === 0 ? CELL.made : CELL.otherwise;

@@ -18,7 +18,7 @@ from tests.integration.metrics.runs import full_run
 from tests.integration.metrics.test_monitoring import promtool
 from tests.integration.report import samples
 from tests.integration.report.playbooks import play
-from tests.unit.plugins.filter.test_metrics_text import value
+from tests.unit.plugins.filter.test_metrics_text import value, values
 
 IN_CLOSE_WRITE, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x8, 0x80, 0x100, 0x200
 EVENT = struct.Struct("iIII")
@@ -66,6 +66,8 @@ def test_the_file_is_written_for_node_exporter(tmp_path: Path) -> None:
     text = target.read_text(encoding="utf-8")
     assert promtool("check", "metrics", text=text) == ""
     assert value(text, "last_run_success") == 1
+    # company is made otherwise on one server of the sample, and tier is missing on two.
+    assert values(text, "drift_findings")[("warning",)] >= 2
 
 
 def test_the_file_is_replaced_by_one_rename(tmp_path: Path) -> None:

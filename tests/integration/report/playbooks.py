@@ -23,7 +23,8 @@ def play(folder: Path, tasks: str, variables: dict[str, Any], *options: str) -> 
     work.mkdir(exist_ok=True)
     (work / "inventory").write_text(INVENTORY, encoding="utf-8")
     (work / "variables.json").write_text(json.dumps(variables).replace("\\udc80", "\\ufffd"), encoding="utf-8")
-    # Ansible itself refuses halves of characters. As from a sweep: what a lookup reads is data, and Ansible never takes it for a template.
+    # What a lookup reads is data, as what a sweep gives: Ansible never takes it for a template. It refuses halves of
+    # characters, so those are replaced before.
     read = "{{ (lookup('ansible.builtin.file', playbook_dir ~ '/variables.json') | from_json)['%s'] }}"
     facts = {"name": "Set", "ansible.builtin.set_fact": {name: read % name for name in variables}, "run_once": True}
     include = {"name": "skills_eye.prometheus_fleet.publish", "tasks_from": f"{tasks}.yml"}

@@ -57,7 +57,7 @@ def test_the_overview_counts_the_run(chromium: Browser, write: Write) -> None:
 def test_a_strip_says_in_text_what_it_draws(chromium: Browser, write: Write) -> None:
     with opened(chromium, write(samples.small_fleet())) as view:
         row = view.page.locator(f"{FIELDS} tr", has_text="tier")
-        expect(row.locator("canvas")).to_have_attribute("aria-label", "made on 6, absent on 2, not read on 1")
+        expect(row.locator("canvas")).to_have_attribute("aria-label", "made on 6, absent on 2, not known on 1")
 
 
 def test_each_kind_of_cell_is_drawn_in_the_colour_and_height_of_its_own(chromium: Browser, write: Write) -> None:
@@ -84,7 +84,7 @@ def test_each_kind_of_cell_is_drawn_in_the_colour_and_height_of_its_own(chromium
                     otherwise: [look("company", 0), legend("otherwise")],
                     made: [look("company", 1), legend("made")],
                     absent: [look("tier", 3), legend("absent")],
-                    unread: [look("tier", 5), legend("unread")],
+                    unknown: [look("tier", 5), legend("unknown")],
                 };
             }"""
         )
@@ -237,7 +237,7 @@ def test_a_field_opens_with_its_sources_and_can_be_linked_to(chromium: Browser, 
             "/etc/prometheus/scrape.d/legacy.yml:57",
             "regex: ([^-]+)-.*",
             "jobs linux, windows",
-            "made on 7, made otherwise on 1, not read on 1",
+            "made on 7, made otherwise on 1, not known on 1",
             "Globex",
         ]:
             expect(panel).to_contain_text(text)
@@ -273,7 +273,7 @@ def test_a_cell_says_what_it_is_and_opens_the_field_on_its_server(chromium: Brow
         canvas.hover(position={"x": 10, "y": 20})
         expect(page.locator("#tip")).to_have_text("prom-gru-01: made otherwise")
         canvas.click(position={"x": 10 + 5 * 32, "y": 20})
-        expect(page.locator("#inspector .notice")).to_have_text("On prom-rec-03: not read")
+        expect(page.locator("#inspector .notice")).to_have_text("On prom-rec-03: not known")
 
 
 def test_the_keyboard_reaches_everything(chromium: Browser, write: Write) -> None:

@@ -30,6 +30,7 @@ def test_the_page_is_written_and_opens(chromium: Browser, tmp_path: Path) -> Non
     assert "changed=0" in output
     with opened(chromium, target) as view:
         expect(view.page.locator("#fields-count")).to_have_text("9 fields on 9 servers")
+        expect(view.page.locator("#findings-list")).to_contain_text("company is made in different ways")
         assert view.complaints == []
 
 

@@ -120,6 +120,15 @@ def test_without_the_store_statuses_follow_from_the_publish() -> None:
     assert "floor" not in statuses
 
 
+def test_of_a_refused_configuration_nothing_is_known() -> None:
+    arguments = samples.small_fleet()
+    arguments["extracted"]["servers"]["prom-gru-02"]["config"] = "refused"
+    known = {server["name"]: server["known"] for server in build(arguments)["servers"]}
+    assert known["prom-gru-01"]
+    assert not known["prom-gru-02"]
+    assert not known["prom-rec-03"]
+
+
 def test_nothing_published_is_said_so() -> None:
     arguments = samples.small_fleet()
     del arguments["stored"], arguments["published"]
