@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sweep beside what a user could have picked instead, against real sshd servers on loopback.
 
-Usage: python -m tests.bench.sweep [--hosts 3,50] [--round-trip 0,50] [--rounds 5] [--without NAME ...]
+Usage: python -m tests.bench sweep [--hosts 3,50] [--round-trip 0,50] [--rounds 5] [--without NAME ...]
 
 Prints, for each number of hosts and each round trip (milliseconds, by a delay proxy), a table of whole processes:
 medians of wall time, CPU time of the client and its children, peak memory, and ratios to the collection's sweep.
@@ -18,7 +18,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,15 @@ MAX_PARALLEL = 50
 SSHD_CONFIG = "MaxStartups 200\nLogLevel ERROR\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--hosts", default="3,50", help="numbers of servers, with commas")
     parser.add_argument("--round-trip", default="0,50", help="milliseconds, with commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without", action="append", default=[], help="leave out a contender whose name holds this")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     for hosts in numbers(options.hosts):
         with tempfile.TemporaryDirectory(prefix="fleet-bench-") as directory:
             work = Path(directory)
