@@ -73,6 +73,7 @@ class Host:
     noise: str = ""
     uid: int | None = None
     compress: bool = True
+    prefix: Sequence[str] = ()
     services: list[Service] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
 
@@ -105,6 +106,7 @@ class Host:
         words = [login, "sh", "-c", command] if self.login == "busybox" else [login, "-c", command]
         if self.uid is not None:
             words = [program("setpriv"), f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *words]
+        words = [*self.prefix, *words]
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         return subprocess.run(

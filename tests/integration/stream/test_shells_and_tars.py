@@ -17,7 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     remote_command,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Service
-from tests.integration.stream.host import LOGIN_SHELLS, SHELLS, TARS, Host
+from tests.integration.stream.host import LOGIN_SHELLS, SHELLS, TARS, Host, program
 
 # Below /etc/prometheus. The last two are not UTF-8: Latin-1 bytes, as old tools left them.
 NAMES = [
@@ -161,11 +161,13 @@ def test_a_terminal_does_not_mangle_the_stream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tar", TARS)
 def test_more_files_than_one_call_of_tar_takes(tmp_path: Path, tar: str) -> None:
-    host = Host(tmp_path, tar=tar)
+    # With so small a stack, Linux takes 128 KiB of arguments.
+    host = Host(tmp_path, tar=tar, prefix=(program("prlimit"), "--stack=524288"))
     for number in range(1203):
-        host.write(f"etc/prometheus/{number:04}.yml", f"n: {number}\n")
+        host.write(f"etc/prometheus/{'n' * 60}{number:04}.yml", f"n: {number}\n")
+    assert 1203 * len(f"{host.root}/etc/prometheus/{'n' * 60}0000.yml") > 128 * 1024
     bundle = host.sweep()
-    assert bundle.status == "ok"
+    assert (bundle.status, bundle.error) == ("ok", None)
     assert len(bundle.files) == 1203
     assert host.sweep(bundle.digest).status == "unchanged"
 
