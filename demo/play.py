@@ -98,7 +98,7 @@ async def run(places: Places, options: Sequence[str]) -> int:
         arguments = ["-i", str(places.inventory), PLAYBOOK, "-e", f"@{places.variables}", *options]
         print("$", shlex.join(["ansible-playbook", *arguments]), flush=True)
         playbook = await asyncio.create_subprocess_exec(
-            Path(sys.executable).parent / "ansible-playbook", *arguments, env=environment(), cwd=places.build
+            Path(sys.executable).parent / "ansible-playbook", *arguments, env=environment(places), cwd=places.build
         )
         try:
             return await asyncio.wait_for(playbook.wait(), timeout=300)
@@ -115,10 +115,12 @@ def store_options(places: Places) -> dict[str, Any]:
     return {"store": "directory", "path": str(places.store)}
 
 
-def environment() -> dict[str, str]:
-    """The user's environment, with the checkout as the collection."""
+def environment(places: Places) -> dict[str, str]:
+    """The user's environment, with the checkout as the collection and no need of a home."""
     return os.environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".venv" / "collections"),
+        "ANSIBLE_HOME": str(places.build / "ansible"),
+        "ANSIBLE_REMOTE_TMP": str(places.build / "ansible" / "tmp"),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }
