@@ -108,12 +108,26 @@ def text_of(scalar: Scalar) -> str:
         return scalar.value
 
 
+def _fits_tag(scalar: Scalar, report: Report) -> bool:
+    """Whether a scalar is what its tag says, where that is a number or a truth value."""
+    kind = (scalar.tag or "").removeprefix(_TAG)
+    fits = True
+    if kind == "bool":
+        fits = scalar.value in _TRUE or scalar.value in _FALSE
+    elif kind in ("int", "float"):
+        value = number(scalar.value)
+        fits = value is not None and (kind == "float" or isinstance(value, int))
+    if not fits:
+        report.add(scalar.line, f"is tagged as {kind} but is none")
+    return fits
+
+
 class Str:
     """Any scalar, as it is spelled. Null is empty."""
 
     def read(self, node: Node, report: Report, into: Any = None) -> Any:  # noqa: ARG002
         scalar = _scalar(node, report, "text")
-        if scalar is None:
+        if scalar is None or not _fits_tag(scalar, report):
             return BAD
         return "" if scalar.is_null else text_of(scalar)
 
@@ -142,6 +156,8 @@ class Text:
             return BAD
         if is_masked(scalar.value):
             return scalar.value
+        if not _fits_tag(scalar, report):
+            return BAD
         value = text_of(scalar)
         fault = self.check(value)
         if fault is not None:
@@ -210,12 +226,13 @@ class AnyValue:
 
 
 class ListOf:
-    """what names an item in messages. null_item: whether a null item is legal (it then is the zero value)."""
+    """what names an item in messages. A null item is a fault, or the zero value (null_item), or none (skip_null)."""
 
-    def __init__(self, item: Kind, what: str, *, null_item: bool = False) -> None:
+    def __init__(self, item: Kind, what: str, *, null_item: bool = False, skip_null: bool = False) -> None:
         self.item = item
         self.what = what
         self.null_item = null_item
+        self.skip_null = skip_null
 
     def read(self, node: Node, report: Report, into: Any = None) -> Any:  # noqa: ARG002
         if isinstance(node, Scalar) and node.is_null:
@@ -226,7 +243,8 @@ class ListOf:
         found = Items()
         for child in node.items:
             if not self.null_item and isinstance(child, Scalar) and child.is_null:
-                report.add(child.line, f"has an empty {self.what} in a list")
+                if not self.skip_null:
+                    report.add(child.line, f"has an empty {self.what} in a list")
                 continue
             value = self.item.read(child, report)
             if value is not BAD:
@@ -262,7 +280,7 @@ class MapOf:
         for key, child in node.pairs:
             if is_merge(key):
                 for merged in _merged(child, report):
-                    self._fill(merged, found, before, report)
+                    self._fill(merged, found, before | own, report)
                     before.update(merged.entries())
             elif not isinstance(key, Scalar):
                 report.add(key.line, "has a key that is not text")

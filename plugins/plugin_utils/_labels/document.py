@@ -262,7 +262,7 @@ class _Builder:
             if not open_nodes:
                 return node
             parent = open_nodes[-1]
-            parent.size += node.size
+            parent.size += node.size + (kind is alias_event)
             if node.depth >= parent.depth:
                 parent.depth = node.depth + 1
             if isinstance(parent, Sequence):
@@ -292,6 +292,7 @@ class _Builder:
         if any(known is opened for opened in self._open):
             raise _RefusedError(line, "has an anchor whose value contains itself")
         self._check_depth(known.depth, line)
+        self.nodes += 1
         return known
 
     def _check_depth(self, below: int, line: int) -> None:

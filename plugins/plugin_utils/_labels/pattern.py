@@ -32,6 +32,7 @@ else:
     RE2_IMPORT_ERROR = None
 
 MAX_FINITE: Final = 64
+_ESCAPE: Final = re.compile(r"\\Q.*?(?:\\E|$)|\\.", re.DOTALL)
 _MAX_POSITIONS: Final = 800
 
 
@@ -84,6 +85,8 @@ class Pattern:
     def __init__(self, expression: str, dot_newline: bool) -> None:
         self.expression = expression
         self._dot = syntax.ANY if dot_newline else syntax.NOT_NEWLINE
+        if "\\C" in expression and any(found[0] == "\\C" for found in _ESCAPE.finditer(expression)):
+            raise InvalidPatternError("invalid escape sequence: \\C")  # Go has no such thing, RE2 for C++ has
         options = re2.Options()
         options.log_errors = False
         anchored = f"^(?s:{expression})$" if dot_newline else f"^(?:{expression})$"

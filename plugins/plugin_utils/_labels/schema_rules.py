@@ -88,11 +88,12 @@ RULE_FILE: Final = Struct(
                     "name": STRING,
                     **keys_of(DURATION, "interval query_offset"),
                     "limit": INTEGER,
-                    "rules": ListOf(_ALERT_RULE, "rule"),
+                    "rules": ListOf(_ALERT_RULE, "rule", skip_null=True),
                     "labels": _RULE_LABELS,
                 },
             ),
             "rule group",
+            skip_null=True,
         )
     },
     _check_groups,
