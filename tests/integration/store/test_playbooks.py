@@ -200,7 +200,11 @@ def test_consul_variables_serve_modules_and_lookup(player: Player, guarded: Cons
     token = guarded.new_token(f'key_prefix "{prefix}/" {{ policy = "write" }}')
     player.environment = {"CONSUL_HTTP_ADDR": guarded.url, "CONSUL_HTTP_TOKEN": token}
     where = {"prefix": prefix}
-    lookup = "{{ query('skills_eye.prometheus_fleet.fields', prefix='" + prefix + "') | map(attribute='name') }}"
+    lookup = (
+        "{{ query('skills_eye.prometheus_fleet.fields', prefix='"
+        + prefix
+        + "', tiers=['store']) | map(attribute='name') }}"
+    )
     published, read, looked_up = player.tasks(
         {NAME: FLEET | where},
         {f"{NAME}_info": where},
@@ -237,7 +241,10 @@ def test_token_is_in_no_output(player: Player, guarded: ConsulAgent, prefix: str
         "vars": {"prometheus_fleet_consul_address": guarded.address, "prometheus_fleet_consul_token": wrapped},
         "tasks": [
             {NAME: FLEET | where | {"token": wrapped}, "ignore_errors": True},
-            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', prefix='{prefix}') }}}}"}, "ignore_errors": True},
+            {
+                "ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', prefix='{prefix}', tiers=['store']) }}}}"},
+                "ignore_errors": True,
+            },
         ],
     }
     player.environment = {"WRAPPED": token}
@@ -258,7 +265,7 @@ def test_missing_requirement(player: Player, tmp_path: Path, prefix: str) -> Non
     published, read, looked_up, elsewhere = player.tasks(
         {NAME: FLEET | where},
         {f"{NAME}_info": where},
-        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') }}}}"}},
+        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', tiers=['store']) }}}}"}},
         {NAME: FLEET | directory},
     )
     for result in (published, read, looked_up):
@@ -278,10 +285,14 @@ def test_lookup_reads_once_however_much_is_asked(
         variables = {"prometheus_fleet_consul_address": proxy.address, "prometheus_fleet_prefix": prefix}
         player.tasks({NAME: FLEET | {"address": agent.address, "prefix": prefix}})
         all_of, two, one, missing = player.tasks(
-            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') }}}}"}},
-            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', 'env', 'company') | map(attribute='name') }}}}"}},
-            {"ansible.builtin.debug": {"msg": f"{{{{ lookup('{NAME}', 'company').source_label }}}}"}},
-            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', 'company', 'tenant') }}}}"}},
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', tiers=['store']) }}}}"}},
+            {
+                "ansible.builtin.debug": {
+                    "msg": f"{{{{ query('{NAME}', 'env', 'company', tiers=['store']) | map(attribute='name') }}}}"
+                }
+            },
+            {"ansible.builtin.debug": {"msg": f"{{{{ lookup('{NAME}', 'company', tiers=['store']).source_label }}}}"}},
+            {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', 'company', 'tenant', tiers=['store']) }}}}"}},
             vars=variables,
         )
         assert [item["name"] for item in all_of["msg"]] == ["company", "env"]
@@ -289,13 +300,13 @@ def test_lookup_reads_once_however_much_is_asked(
         assert one["msg"] == "__meta_consul_service_metadata_company"
         assert missing["failed"]
         assert "There is no field tenant. There are: company, env." in missing["msg"]
-        # The tasks are processes of their own: the local cache answers all but the first.
-        assert [request.path for request in proxy.requests] == [f"/v1/kv/{prefix}/fields"]
+        # One for each lookup, whatever it asks for; what the tiers before the store spare is tested with them.
+        assert [request.path for request in proxy.requests] == [f"/v1/kv/{prefix}/fields"] * 4
 
 
 def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    lookup = {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}') | length }}}}"}}
+    lookup = {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', tiers=['store']) | length }}}}"}}
     player.tasks({NAME: FLEET | {"store": "directory", "path": str(store)}})
     (tmp_path / "ansible.cfg").write_text(f"[prometheus_fleet]\nstore = directory\npath = {store}\n", encoding="utf-8")
     [by_ini] = player.tasks(lookup)
@@ -304,7 +315,8 @@ def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Pat
     [by_variable] = player.tasks(lookup, vars=nowhere)
     assert "Nothing was published at" in by_variable["msg"]
     [by_argument] = player.tasks(
-        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', path='{store}') | length }}}}"}}, vars=nowhere
+        {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', path='{store}', tiers=['store']) | length }}}}"}},
+        vars=nowhere,
     )
     assert by_argument["msg"] == 2
 
