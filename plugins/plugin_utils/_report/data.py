@@ -95,7 +95,7 @@ def _server(name: str, swept: Mapping[str, Any], read: Mapping[str, Any], answer
         "digest": swept.get("digest") or read.get("digest"),
         "attempts": swept.get("attempts"),
         "seconds": [float(seconds.get(part) or 0) for part in ("connect", "transfer", "total")] if seconds else None,
-        "files": len(files) or _count(read.get("files")),
+        "files": len(files),
         "bytes": sum(int(item.get("size") or 0) for item in files),
         "unreadable": [{"file": item.get("path"), "message": item["error"]} for item in files if item.get("error")],
         "fields": len(read.get("fields") or []),
@@ -103,10 +103,6 @@ def _server(name: str, swept: Mapping[str, Any], read: Mapping[str, Any], answer
         "external_labels": {str(label): str(value) for label, value in (read.get("external_labels") or {}).items()},
         "problems": list(read.get("problems") or [])[:PROBLEMS_SHOWN],
     }
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else len(value or [])
 
 
 def _entries(

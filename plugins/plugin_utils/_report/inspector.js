@@ -133,7 +133,7 @@ function serverView(model, server) {
     ["Transport", server.transport],
     ["Attempts", server.attempts > 1 ? count(server.attempts) : null],
     ["Time", server.total === null ? null : `${seconds(server.total)} (${server.phases.map(([name, value]) => `${name} ${seconds(value)}`).join(", ")})`],
-    ["Files", server.files ? `${count(server.files)} (${bytes(server.bytes)})` : null],
+    ["Files", server.files ? `${count(server.files)}, ${bytes(server.bytes)}` : null],
     ["Digest", server.digest ? code(server.digest.slice(0, 16)) : null],
     ["Fields", count(server.fields)],
     ["Jobs", server.jobs.length ? server.jobs.join(", ") : null],
@@ -145,7 +145,7 @@ function serverView(model, server) {
   const troubles = [...server.unreadable, ...server.problems];
   if (troubles.length) parts.push(block("Problems in its files", troubles.map((problem) => el("p", {}, code(place(problem.file, problem.line)), " ", problem.message))));
   for (const [title, cell] of [["Made otherwise here", CELL.otherwise], ["Absent here", CELL.absent]]) {
-    const fields = model.fields.filter((field) => field.cells[server.number] === cell).sort((a, b) => collator.compare(a.name, b.name));
+    const fields = model.fields.filter((field) => field.ways.length && field.cells[server.number] === cell).sort((a, b) => collator.compare(a.name, b.name));
     if (fields.length) parts.push(block(`${title} (${count(fields.length)})`, el("p", { class: "names" }, fields.flatMap((field) => [el("a", { href: fieldHash(field.name) }, field.name), " "]))));
   }
   return parts;

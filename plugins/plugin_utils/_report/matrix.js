@@ -15,8 +15,8 @@ const PRINT = { width: 420, row: 28 };
 const STATES = [
   ["all", "all fields", () => true],
   ["different", "made otherwise somewhere", (field) => field.counts[CELL.otherwise] > 0],
-  ["absent", "absent somewhere", (field) => field.counts[CELL.absent] > 0],
-  ["same", "the same everywhere", (field) => field.counts[CELL.otherwise] + field.counts[CELL.absent] === 0],
+  ["absent", "absent somewhere", (field) => field.absentSomewhere],
+  ["same", "the same everywhere", (field) => field.ways.length === 1 && !field.absentSomewhere],
   ["findings", "with findings", (field) => field.findings.length > 0],
 ];
 

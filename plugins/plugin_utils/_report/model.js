@@ -41,7 +41,8 @@ function readModel(data) {
   }
   model.fields = data.fields.map((field, number) => readField(field, number, data.servers, byLabel));
   model.servers = data.servers.map((server, number) => readServer(server, number));
-  for (const field of model.fields) {
+  // An orphan is on no server, which is no difference between servers.
+  for (const field of model.fields.filter((candidate) => candidate.ways.length)) {
     field.cells.forEach((cell, number) => {
       if (cell === CELL.otherwise || cell === CELL.absent) model.servers[number].differences += 1;
     });
@@ -88,6 +89,7 @@ function readField(field, number, servers, byLabel) {
     cells,
     counts,
     findings,
+    absentSomewhere: field.ways.length > 0 && counts[CELL.absent] > 0,
     made: counts[CELL.made] + counts[CELL.otherwise],
     worst: findings.length ? Math.min(...findings.map((finding) => finding.rank)) : 3,
     haystack: distinct(words.filter(Boolean).map(String)).join("\n").toLowerCase(),

@@ -37,17 +37,17 @@ function overview() {
   byId("when").append("Swept ", when);
   const answered = model.servers.filter((server) => server.answered).length;
   const different = model.fields.filter((field) => field.counts[CELL.otherwise] > 0).length;
-  const partly = model.fields.filter((field) => field.counts[CELL.absent] > 0).length;
+  const partly = model.fields.filter((field) => field.absentSomewhere).length;
   const files = model.servers.reduce((sum, server) => sum + server.files, 0);
   const size = model.servers.reduce((sum, server) => sum + server.bytes, 0);
-  // An unchanged server sends no files, so a sum of sizes would be of the others alone.
-  const weighed = size > 0 && model.servers.every((server) => server.bytes > 0 || !server.answered);
+  const unchanged = model.servers.filter((server) => server.status === "unchanged").length;
+  const given = [files ? `${plural(files, "file")}, ${bytes(size)}` : null, unchanged ? `${plural(unchanged, "server")} unchanged` : null];
   const missed = model.servers.length - answered;
   const stats = [
     stat("Servers read", count(answered), `of ${count(model.servers.length)}`, missed ? el("b", { class: "error" }, `${count(missed)} not read`) : answered ? "all answered" : "none"),
     stat("Fields", count(model.fields.length), null, `${count(different)} made in more than one way, ${count(partly)} absent somewhere`),
     stat("Findings", count(model.findings.length), null, model.findings.length ? severities(model.findings) : "nothing found"),
-    stat("Sweep", model.summary.seconds === undefined ? "–" : seconds(model.summary.seconds), null, `${plural(files, "file")}${weighed ? `, ${bytes(size)}` : ""}`),
+    stat("Sweep", model.summary.seconds === undefined ? "–" : seconds(model.summary.seconds), null, given.filter(Boolean).join("; ") || "no files"),
   ];
   if (model.published) {
     const { statuses } = model.published;

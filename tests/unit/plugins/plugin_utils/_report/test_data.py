@@ -139,6 +139,6 @@ def test_nothing_published_is_said_so() -> None:
 
 def test_a_server_outside_of_the_sweep_is_listed_without_times() -> None:
     arguments = samples.small_fleet()
-    arguments["extracted"]["servers"]["prom-old-01"] = {"status": "unchanged", "files": 3, "fields": ["env"]}
+    arguments["extracted"]["servers"]["prom-old-01"] = {"status": "unchanged", "fields": ["env"]}
     server = next(item for item in build(arguments)["servers"] if item["name"] == "prom-old-01")
-    assert (server["seconds"], server["status"], server["files"]) == (None, "unchanged", 3)
+    assert (server["seconds"], server["status"], server["fields"]) == (None, "unchanged", 1)
