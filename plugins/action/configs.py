@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _, arguments = self.validate_argument_spec({**sweep_spec(), **mirror_spec()})
+        _unused, arguments = self.validate_argument_spec({**sweep_spec(), **mirror_spec()})
         given = plain(arguments)
         gather, play_view = sweep_modules()
         view = play_view.of_task(self._task, self._play_context, self._templar, variables)

@@ -111,7 +111,7 @@ def redact_each(redactor: Redactor, texts: Sequence[str]) -> None:
 def median_cpu(rounds: int, work: Callable[[], object]) -> float:
     """Median CPU seconds of work()."""
     taken = []
-    for _ in range(rounds):
+    for _unused in range(rounds):
         start = cpu_seconds()
         work()
         taken.append(cpu_seconds() - start)

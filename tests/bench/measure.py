@@ -144,7 +144,7 @@ def timed(repeat: int, work: object) -> float:
     """Median wall seconds of calling work() so often."""
     assert callable(work)
     taken = []
-    for _ in range(repeat):
+    for _unused in range(repeat):
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)

@@ -66,7 +66,7 @@ def filled(chain: Chain) -> Chain:
 
 def report(what: str, chain: Chain, tier: str, reads: int) -> None:
     walls, cpus = [], []
-    for _ in range(reads):
+    for _unused in range(reads):
         wall, cpu = time.perf_counter(), cpu_seconds()
         answer = chain.answer(KEY)
         walls.append(time.perf_counter() - wall)

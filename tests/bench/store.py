@@ -100,7 +100,13 @@ def report_publish(agent: ConsulAgent, fields: int, servers: int, rounds: int) -
             later = ConsulStore(ConsulSettings(address=agent.address), prefix)
             again.append(measured(lambda store=later: publish_once(store, found, now), expected=False))  # type: ignore[misc]
             written = sum(agent.dump(f"{prefix}/")[key] != value for key, value in before.items())
-            requests = [made, later.requests, written, len(before), sum(len(value) for _, value in before.values())]
+            requests = [
+                made,
+                later.requests,
+                written,
+                len(before),
+                sum(len(value) for _unused, value in before.values()),
+            ]
             gc.collect()
     finally:
         gc.enable()
@@ -127,7 +133,7 @@ def report_documents(agent: ConsulAgent, work: Path, documents: int, tasks: int,
                 client.put(f"/v1/kv/bench/puts/{number}/{each:04}", [("cas", "0")], value, (200,))
 
         alone.append(measured(one_by_one))
-    base = statistics.median(wall for wall, _ in together)
+    base = statistics.median(wall for wall, _unused in together)
     print(f"  write {documents} documents of {DOCUMENT_BYTES} bytes that are new")
     line("in transactions", together, f"{requests} requests")
     line("one PUT after another", alone, f"{documents} requests, {ratio(alone, base)} times as long")
@@ -196,7 +202,7 @@ def measured(work: Callable[[], object], expected: object = None) -> tuple[float
 
 
 def ratio(taken: Sequence[tuple[float, float]], base: float) -> str:
-    return f"{statistics.median(wall for wall, _ in taken) / base:.1f}"
+    return f"{statistics.median(wall for wall, _unused in taken) / base:.1f}"
 
 
 def line(what: str, taken: Sequence[tuple[float, float]], note: str) -> None:

@@ -27,7 +27,7 @@ def free_port(address: str = LOOPBACK) -> int:
 def free_ports(count: int, address: str = LOOPBACK) -> list[int]:
     """Distinct free ports: all are held open while they are chosen."""
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        probes = [stack.enter_context(socket.socket()) for _unused in range(count)]
         for probe in probes:
             probe.bind((address, 0))
         return [int(probe.getsockname()[1]) for probe in probes]

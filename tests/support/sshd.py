@@ -166,7 +166,7 @@ class SshdFleet:
         sshd_config: str = "",
         password: bool = False,
         keyboard_interactive: bool = False,
-        tree: Mapping[str, str | bytes] = SAMPLE,
+        tree: Mapping[str, str | bytes] | None = None,
         shell: str = "/bin/sh",
         address: str = LOOPBACK,
     ) -> None:
@@ -177,7 +177,7 @@ class SshdFleet:
         self._sshd_config = sshd_config
         self._password = password
         self._keyboard_interactive = keyboard_interactive
-        self._tree = tree
+        self._tree = SAMPLE if tree is None else tree
         self._shell = shell
         self._address = address
 

@@ -14,7 +14,7 @@ import re
 import urllib.parse
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Union
 
 # What a value may be in every version of Consul, in bytes; the directory store keeps to it, so that a fleet can move.
 VALUE_LIMIT = 512 * 1024
@@ -93,7 +93,8 @@ class Delete:
     expected: Hashable
 
 
-Write = Put | Delete
+# Python 3.9 and older, where a module may still be looked at, join no classes with a bar.
+Write = Union[Put, Delete]  # noqa: UP007
 
 
 @dataclass(frozen=True, slots=True)

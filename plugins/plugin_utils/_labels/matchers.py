@@ -78,7 +78,7 @@ def parse(text: str) -> Reading:
     try:
         utf8 = _Utf8(text).matchers()
     except MatcherError as error:
-        utf8, fault = None, error
+        utf8, fault = None, str(error)
     try:
         classic = _classic(text)
     except MatcherError as error:

@@ -310,7 +310,7 @@ class _Reader:
         tokens = self._tokens[start:end]
         return frozenset(
             _unquoted(text)
-            for (kind, text), (_, sign) in itertools.pairwise(tokens)
+            for (kind, text), (_unused, sign) in itertools.pairwise(tokens)
             if kind in {"name", "string"} and sign == "=" and text != "__name__"
         )
 

@@ -425,5 +425,5 @@ def _lessons(value: str, kind: Kind) -> list[str]:
         ]
         return words if len(value.split()) <= 2 else []
     parts = [value, *(line.strip() for line in value.splitlines() if len(line.strip()) >= 16)]
-    scheme, _, credential = value.partition(" ")
+    scheme, _unused, credential = value.partition(" ")
     return [*parts, credential] if scheme in {"Bearer", "Basic", "Token"} else parts

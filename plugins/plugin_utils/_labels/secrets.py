@@ -88,7 +88,7 @@ class Redactor:
                 self._cache[key] = result
                 self._cached_characters += len(result.text)
             while self._cached_characters > _CACHE_CHARACTERS and self._cache:
-                _, dropped = self._cache.popitem(last=False)
+                _unused, dropped = self._cache.popitem(last=False)
                 self._cached_characters -= len(dropped.text)
         return result
 
@@ -116,7 +116,7 @@ class Redactor:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         current, count = text.removeprefix(mark), 0
         # A text from which secrets were cut is read again: the result must be at rest, and what did not parse may now.
-        for _ in range(_MAX_ROUNDS):
+        for _unused in range(_MAX_ROUNDS):
             edits = self._edits(current)
             changed = self._apply(current, edits)
             count += sum(1 for edit in edits if edit.secret is not None)

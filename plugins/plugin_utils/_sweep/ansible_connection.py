@@ -107,7 +107,7 @@ async def _end(child: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, number)
-        for _ in range(int(_END_SECONDS / 0.01)):
+        for _unused in range(int(_END_SECONDS / 0.01)):
             if child.exitcode is not None:
                 break
             await asyncio.sleep(0.01)

@@ -104,7 +104,7 @@ class ArchiveReader:
         return len(chunk)
 
     def rest(self) -> bytes:
-        """After a StreamError or the end: what may hold another stream: from where on_content saw one, or the unread."""
+        """After a StreamError or the end: what can hold a stream, from where on_content saw one, or the unread."""
         return bytes(self._kept) if self._kept is not None else self._tail + bytes(self._buffer)
 
     def _parse(self, data: bytes) -> int:

@@ -9,9 +9,8 @@ import errno
 import socket
 from typing import Final
 
-import asyncssh
-
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import Trust, known_name
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 

@@ -110,7 +110,7 @@ class _Fleet:
         workers = min(self._options.max_parallel, len(self._servers))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
+                for _unused in range(workers):
                     group.create_task(self._worker(queue))
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import asyncssh
-
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_config import home
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
@@ -189,7 +188,7 @@ def _public(path: str, content: bytes) -> bytes | None:
         data = base64.b64decode("".join(line for line in lines if len(line) > 60 or line.endswith("=")))
         if data.startswith(_MAGIC):
             at = len(_MAGIC)
-            for _ in range(3):
+            for _unused in range(3):
                 at += 4 + int(struct.unpack_from(">I", data, at)[0])
             (length,) = struct.unpack_from(">I", data, at + 4)
             return data[at + 8 : at + 8 + length]

@@ -58,6 +58,21 @@ LOCK_SECONDS: Final = 60.0
 _SALT_BYTES: Final = 32
 
 
+class _Explained:
+    """Says which mirror it was, whatever the system refused."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else self._path
+            raise MirrorError(f"The mirror {self._path} cannot be used: {error.strerror} ({at})") from error
+
+
 class Mirror:
     """The mirror at path, which need not exist yet. Every method may raise MirrorError."""
 
@@ -70,7 +85,7 @@ class Mirror:
     def salt(self) -> bytes:
         """What fingerprints in this mirror are made with; a new one is kept by the first apply()."""
         if self._salt is None:
-            with self._explained(), Tree.opened(self.path) as tree:
+            with _Explained(self.path), Tree.opened(self.path) as tree:
                 kept = tree.read((SALT,)) if tree is not None else None
             self._salt = kept if kept else secrets.token_bytes(_SALT_BYTES)
         return self._salt
@@ -117,7 +132,7 @@ class Mirror:
                 )
                 return merge.change
         with (
-            self._explained(),
+            _Explained(self.path),
             Tree.made(self.path, private=not redacted) as tree,
             locked(tree, exclusive=True, seconds=self._lock_seconds),
         ):
@@ -151,18 +166,9 @@ class Mirror:
         }
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say which mirror it was, whatever the system refused."""
-        try:
-            yield
-        except OSError as error:
-            at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else self.path
-            raise MirrorError(f"The mirror {self.path} cannot be used: {error.strerror} ({at})") from error
-
-    @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Tree | None, Manifest | None, dict[Location, Location]]]:
         """The mirror as it is decided: what a killed sweep had staged is read from where it lies."""
-        with self._explained(), Tree.opened(self.path) as tree:
+        with _Explained(self.path), Tree.opened(self.path) as tree:
             if tree is None:
                 yield None, None, {}
                 return

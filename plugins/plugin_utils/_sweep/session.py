@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-import asyncssh
-
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become, Dialogue
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 
 _STDERR_TAIL: Final = 8192
 # A terminal that passes bytes on as they are.
@@ -144,7 +143,7 @@ class _Call:
         dialogue = self.dialogue
         tty = bool(dialogue and dialogue.tty)
         options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
-        channel, _ = await self._connection.create_session(
+        channel, _unused = await self._connection.create_session(
             lambda: self._session, dialogue.command if dialogue else command, encoding=None, send_env=(), **options
         )
         try:

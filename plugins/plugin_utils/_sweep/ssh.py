@@ -16,8 +16,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import asyncssh
-
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
     Failure,
@@ -29,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     is_exempt,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing, LoginKeys
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 # An sshd with its default MaxStartups of 10:30:100 begins to drop logins when ten are under way.

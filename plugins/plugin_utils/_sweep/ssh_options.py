@@ -346,7 +346,7 @@ def _jump(result: Target, text: str, arguments: Arguments, depth: int) -> Target
 def _destination(text: str) -> tuple[str, str, str]:
     """[user@]host[:port] or ssh://[user@]host[:port] → user, host, port; empty where not given."""
     text = text.removeprefix("ssh://").rstrip("/")
-    user, _, place = text.rpartition("@")
+    user, _unused, place = text.rpartition("@")
     match = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+)(?::(\d+))?|([0-9A-Fa-f:]+)", place)
     if not match:
         raise UnsupportedError("a ProxyJump that cannot be read")

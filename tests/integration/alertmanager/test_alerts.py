@@ -117,7 +117,7 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
         running([str(word) for word in sender], ready=lambda: port_is_open(own), log=tmp_path / "p.log", cwd=tmp_path),
     ):
         alerts: list[dict[str, Any]] = []
-        for _ in range(150):
+        for _unused in range(150):
             alerts = answer(f"http://127.0.0.1:{other}/api/v2/alerts")
             seen = {alert["labels"]["alertname"] for alert in alerts}
             if seen == names and any("http_code" in alert["labels"] for alert in alerts):
@@ -133,8 +133,8 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
     servers = {"s": ServerConfigs("ok", None, files)}
     labels = sorted({name for alert in alerts for name in alert["labels"]} | {"dropped", "shelf", "version", "room"})
     foreseen: dict[str, list[tuple[Any, ...]]] = {}
-    for alert in alerts_of(senders_of(servers, Shared()), labels):
-        foreseen.setdefault(alert.rule, []).append(alert.values)
+    for found in alerts_of(senders_of(servers, Shared()), labels):
+        foreseen.setdefault(found.rule, []).append(found.values)
     for alert in alerts:
         own_labels = alert["labels"]
         values = foreseen[own_labels["alertname"]]

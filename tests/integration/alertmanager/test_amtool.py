@@ -152,7 +152,7 @@ def shown(tool: Path, folder: Path, texts: list[str]) -> dict[int, str] | None:
     }
     file = folder / "config.yml"
     file.write_text(json.dumps(config), encoding="utf-8")
-    command = [tool, "config", "routes", "show", f"--config.file={file}"]
+    command = [str(tool), "config", "routes", "show", f"--config.file={file}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         return None
@@ -242,6 +242,6 @@ def test_alerts_are_routed_as_alertmanager_routes_them(tool: Path, tmp_path: Pat
         {"env": "production", "site": "rio"},
     ):
         words = [f"{name}={value}" for name, value in labels.items()]
-        command = [tool, "config", "routes", "test", f"--config.file={file}", *words]
+        command = [str(tool), "config", "routes", "test", f"--config.file={file}", *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
         assert done.stdout.strip().split(",") == receivers_of(route, labels), labels

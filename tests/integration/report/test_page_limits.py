@@ -49,7 +49,7 @@ def test_the_keyboard_goes_through_a_large_fleet(chromium: Browser, write: Write
         page.locator("#fields-frame tbody a").first.focus()
         page.keyboard.press("End")
         expect(page.locator(":focus")).to_have_text("label_299")
-        for _ in range(40):
+        for _unused in range(40):
             page.keyboard.press("ArrowUp")
         expect(page.locator(":focus")).to_have_text("label_259")
         # Rows that the mouse scrolled away take the stop in the tab order with them: another takes their place.

@@ -131,4 +131,4 @@ def test_every_secret_of_a_plain_type_can_be_masked_without_harm(kind: str, tmp_
             file.write_text(result.text, encoding="utf-8")
             verdicts.append(accepts(tool, file))
     assert verdicts
-    assert all(accepted for accepted, _ in verdicts), verdicts
+    assert all(accepted for accepted, _unused in verdicts), verdicts

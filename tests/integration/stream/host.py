@@ -54,7 +54,7 @@ def program(name: str) -> str:
     if name not in PACKAGED:
         pytest.skip(f"{name} is not installed")
     package, path = PACKAGED[name]
-    tool = [sys.executable, PROJECT / "tools" / "debian_package.py", package, "bookworm"]
+    tool = [sys.executable, str(PROJECT / "tools" / "debian_package.py"), package, "bookworm"]
     fetched = subprocess.run(tool, capture_output=True, text=True, timeout=300, check=False)
     if fetched.returncode != 0:
         pytest.skip(f"{name} is not installed and {package} could not be fetched: {fetched.stderr[-200:]}")

@@ -150,7 +150,7 @@ def test_files_that_change_under_the_sweep(tmp_path: Path) -> None:
     writer = threading.Thread(target=churn)
     writer.start()
     try:
-        bundles = [host.sweep() for _ in range(25)]
+        bundles = [host.sweep() for _unused in range(25)]
     finally:
         done.set()
         writer.join()

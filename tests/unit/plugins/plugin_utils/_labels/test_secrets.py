@@ -137,7 +137,7 @@ def test_fingerprints_depend_on_the_salt() -> None:
     text = "password: alpha-111\n"
     assert Redactor(b"a").redact(text).text == Redactor(b"a").redact(text).text
     assert len({Redactor(bytes([number])).redact(text).text for number in range(20)}) > 15
-    assert len({Redactor().redact(text).text for _ in range(20)}) > 15
+    assert len({Redactor().redact(text).text for _unused in range(20)}) > 15
 
 
 def test_a_secret_that_was_found_is_masked_where_it_is_repeated() -> None:

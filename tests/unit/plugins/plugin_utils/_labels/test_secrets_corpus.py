@@ -108,7 +108,7 @@ def url_secrets(value: str) -> list[str]:
     parts = urlsplit(value)
     found = [parts.password or (parts.username or "" if parts.password is None else "")]
     for pair in parts.query.split("&"):
-        name, _, content = pair.partition("=")
+        name, _unused, content = pair.partition("=")
         if name in PARAMETERS | {"p"}:
             found.append(content)
     return [piece for piece in found if piece]
@@ -143,7 +143,7 @@ def test_every_scalar_of_the_table_is_masked_and_nothing_else_changes() -> None:
         parsed += 1
         after = [leaf for document in yaml.load_all(redacted, LOADER) for leaf in leaves(document)]
         assert [leaf[0] for leaf in before] == [leaf[0] for leaf in after], name
-        for (where, old), (_, new) in zip(before, after, strict=True):
+        for (where, old), (_unused, new) in zip(before, after, strict=True):
             if is_secret(where) and old.strip() and old not in {"null", "~"}:
                 masked += 1
                 if not MASK.fullmatch(new):

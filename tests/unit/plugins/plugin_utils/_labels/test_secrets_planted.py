@@ -351,7 +351,7 @@ def test_no_planted_secret_is_seen_where_a_file_is_cut_off(name: str) -> None:
 def test_no_planted_secret_is_seen_in_json(name: str) -> None:
     import json
 
-    template, _ = planted(FILES[name])
+    template, _unused = planted(FILES[name])
     data = yaml.safe_load(template)
     for text in (json.dumps(data), json.dumps(data, indent=2), json.dumps(data, separators=(",", ":"))):
         result = Redactor().redact(text)

@@ -23,7 +23,7 @@ def build(arguments: dict[str, Any]) -> dict[str, Any]:
 def numbers(text: str) -> set[int]:
     found: set[int] = set()
     for span in text.split(",") if text else []:
-        first, _, last = span.partition("-")
+        first, _unused, last = span.partition("-")
         found |= set(range(int(first), int(last or first) + 1))
     return found
 

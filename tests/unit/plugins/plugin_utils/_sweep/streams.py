@@ -15,10 +15,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service
 
 PATTERNS = ("*.yml", "*/*.yml")
-SERVICES = [
+SERVICES = (
     Service("prometheus", "/etc/prometheus", PATTERNS),
     Service("alertmanager", "/etc/alertmanager", PATTERNS),
-]
+)
 # What names of the first service begin with.
 BELOW = "./etc/prometheus/"
 MTIME = 1_700_000_000
@@ -54,7 +54,7 @@ def archive(files: Iterable[tuple[str, bytes]], form: int = tarfile.GNU_FORMAT, 
         for name, data in files:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
-            entry.mtime = mtime  # type: ignore[assignment]
+            entry.mtime = mtime
             packed.addfile(entry, io.BytesIO(data))
     return target.getvalue()
 

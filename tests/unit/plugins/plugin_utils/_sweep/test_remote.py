@@ -21,9 +21,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service
 
-texts = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0/", exclude_categories=("Cs",)), min_size=1, max_size=40
-).filter(lambda text: text not in {".", ".."})
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=40).filter(
+    lambda text: text not in {".", ".."}
+)
 
 
 def words_of(command: str) -> list[str]:
