@@ -44,7 +44,7 @@ def errors(files: dict[str, str]) -> list[str]:
 
 def disagreements(texts: list[str], verdicts: list[tuple[bool, str]], ours: list[list[str]]) -> list[str]:
     return [
-        f"{text}\n  promtool: {said.strip().splitlines()[-1] if not good else 'accepts'}\n  engine: {found or 'accepts'}"
+        f"{text}\n  promtool: {'accepts' if good else said.strip().splitlines()[-1]}\n  engine: {found or 'accepts'}"
         for text, (good, said), found in zip(texts, verdicts, ours, strict=True)
         if good == bool(found) and text not in LATER | WITHOUT_TARGETS
     ]

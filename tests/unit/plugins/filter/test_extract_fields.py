@@ -1,0 +1,105 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter import extract_fields as module
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import FilterModule, extract_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import mirror
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import FileResult, ServerResult
+
+CONFIG = "scrape_configs: [{job_name: j, static_configs: [{targets: ['h:1'], labels: {env: '{{ not_a_variable }}'}}]}]"
+
+
+def entry(text: str = CONFIG, name: str = "prometheus.yml") -> dict[str, Any]:
+    return {"status": "ok", "files": [{"path": f"/p/{name}", "service": "prometheus", "content": text}]}
+
+
+def names(found: dict[str, Any]) -> list[str]:
+    return [item["name"] for item in found["fields"]]
+
+
+def test_it_is_found_under_its_name() -> None:
+    assert FilterModule().filters() == {"extract_fields": extract_fields}
+
+
+def test_the_forms_of_input() -> None:
+    for given, server in (
+        ({"hosts": {"a": entry()}, "summary": {}}, "a"),
+        ({"a": entry()}, "a"),
+        (entry(), "localhost"),
+    ):
+        found = extract_fields(given)
+        assert (names(found), list(found["servers"])) == (["env", "instance", "job"], [server])
+    assert extract_fields({"hosts": {}}) == {"fields": [], "servers": {}}
+
+
+def test_servers_can_be_chosen() -> None:
+    given = {"hosts": {"a": entry(), "b": entry(CONFIG.replace("env", "other")), "c": entry()}}
+    found = extract_fields(given, servers=["c", "a"])
+    assert list(found["servers"]) == ["a", "c"]
+    assert "other" not in names(found)
+    with pytest.raises(AnsibleFilterError, match="extract_fields: the sweep has no server x, y"):
+        extract_fields(given, servers=["a", "x", "y"])
+
+
+def test_options() -> None:
+    assert names(extract_fields({"a": entry(name="main.yml")}, main_config=["main.yml"])) == ["env", "instance", "job"]
+    broken = {"a": entry(CONFIG + "\nunknown: 1")}
+    assert names(extract_fields(broken)) == []
+    assert names(extract_fields(broken, refused="keep")) == ["env", "instance", "job"]
+    template = CONFIG.replace("]}]", "], relabel_configs: [{target_label: 'a-${1}', replacement: x}]}]")
+    assert "a-" in names(extract_fields({"a": entry(template)}))
+    assert "a-" not in names(extract_fields({"a": entry(template)}, prometheus_version=2))
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        (5, {}, r"expected a sweep result \(a dictionary\), not a number"),
+        (None, {}, "not nothing"),
+        ({"hosts": []}, {}, "hosts must be a dictionary of servers, not a list"),
+        ({"hosts": {"a": []}}, {}, "the entry of server a must be a dictionary"),
+        ({"hosts": {"a": {"files": [{}]}}}, {}, "files of server a must be a list of dictionaries with a path"),
+        ({"hosts": {"a": {"files": [{"path": "/x", "content": 5}]}}}, {}, "content of /x of server a must be text"),
+        ({}, {"main_config": []}, "main_config must be a list of file names"),
+        ({}, {"prometheus_version": 1}, "prometheus_version must be 2 or 3"),
+        ({}, {"refused": "maybe"}, "refused must be omit or keep"),
+        ({}, {"servers": 5}, "servers must be a list of names"),
+        ("/nowhere/at/all", {}, "There is no mirror at /nowhere/at/all"),
+    ],
+)
+def test_what_cannot_be_used_is_said(given: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"extract_fields: .*{message}"):
+        extract_fields(given, **options)
+
+
+def test_a_mirror_directory_can_be_given(tmp_path: Path) -> None:
+    result = ServerResult("ok", files=[FileResult("/p/prometheus.yml", "prometheus", content=CONFIG)])
+    other = ServerResult("ok", files=[FileResult("/p/prometheus.yml", "prometheus", content="global: {}")])
+    mirror.Mirror(str(tmp_path / "mirror")).apply({"a": result, "b": other})
+    assert names(extract_fields(str(tmp_path / "mirror"))) == ["env", "instance", "job"]
+    assert list(extract_fields(str(tmp_path / "mirror"), servers=["b"])["servers"]) == ["b"]
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RE2_IMPORT_ERROR", ImportError("no re2"))
+    with pytest.raises(
+        AnsibleFilterError, match=r"extract_fields: Failed to import the required Python library \(google-re2\)"
+    ):
+        extract_fields({})
+
+
+def test_it_takes_what_ansible_hands_over_and_templates_nothing_of_it() -> None:
+    templar = Templar(loader=DataLoader(), variables={"sweep": {"hosts": {"a": entry()}}})
+    expression = trust_as_template("{{ (sweep | skills_eye.prometheus_fleet.extract_fields).fields[0] }}")
+    assert templar.template(expression)["values"] == ["{{ not_a_variable }}"]

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.explain_fleet import explain
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
+    ConfigFile,
+    ServerConfigs,
+)
+from tests.support.relabel_chains import chains, label_sets
+
+CONFIG = """
+global: {external_labels: {company: ours}}
+scrape_configs:
+- job_name: consul
+  consul_sd_configs: [{server: h}]
+  relabel_configs:
+  - {source_labels: [__meta_consul_tags], regex: '.*,prod,.*', action: keep}
+  - {source_labels: [__meta_consul_service_metadata_company], target_label: __tmp_c}
+  - {source_labels: [__tmp_c], regex: '(acme|other).*', target_label: company}
+  - {target_label: unrelated, replacement: x}
+  - {source_labels: [company], action: uppercase, target_label: company}
+- job_name: static
+  static_configs:
+  - {targets: ['a:1', 'b:1'], labels: {company: z}}
+  - {targets: ['q:1']}
+  relabel_configs:
+  - {source_labels: [__address__], regex: 'a.*', target_label: company, replacement: A}
+  - {source_labels: [__address__], regex: 'q.*', action: drop}
+"""
+
+
+def server(text: str) -> ServerConfigs:
+    return ServerConfigs("ok", None, [ConfigFile("/p/prometheus.yml", "prometheus", text)])
+
+
+def stories(found: dict[str, Any], job: str) -> list[dict[str, Any]]:
+    (entry,) = (entry for entry in found["jobs"] if entry["job"] == job)
+    targets: list[dict[str, Any]] = entry["targets"]
+    return targets
+
+
+def test_discovered_targets_are_followed_by_what_they_may_be() -> None:
+    (story,) = stories(explain({"s": server(CONFIG)}, "company"), "consul")
+    assert (story["source"], story["target"], story["start"]) == ("consul_sd_configs", None, "absent")
+    assert [(step["line"], step["effect"], step["matched"], step["after"]) for step in story["steps"]] == [
+        (7, "may_drop", None, "absent"),
+        (8, "unchanged", True, "absent"),
+        (9, "written", None, "absent or 'acme' or 'other'"),
+        (11, "written", None, "absent or 'ACME' or 'OTHER'"),
+    ]
+    assert (story["result"], story["presence"], story["dropped"]) == (
+        "absent or 'ACME' or 'OTHER'",
+        "conditional",
+        None,
+    )
+
+
+def test_known_targets_are_followed_each_in_its_way() -> None:
+    a, b, q = stories(explain({"s": server(CONFIG)}, "company"), "static")
+    assert (a["target"], a["start"], a["result"], a["presence"]) == ("a:1", "'z'", "'A'", "always")
+    assert [(step["effect"], step["matched"], step["before"], step["after"]) for step in a["steps"]] == [
+        ("written", True, "'z'", "'A'"),
+        ("kept", False, "'A'", "'A'"),
+    ]
+    assert (b["steps"][0]["effect"], b["steps"][0]["matched"], b["result"]) == ("unchanged", False, "'z'")
+    assert q["presence"] == "never"
+    assert q["dropped"] == "/p/prometheus.yml:18: drop where [__address__] =~ 'q.*'"
+
+
+def test_targets_that_fare_alike_are_one_story() -> None:
+    targets = ", ".join(f"'h{number}:1'" for number in range(200))
+    text = f"scrape_configs: [{{job_name: j, static_configs: [{{targets: [{targets}]}}]}}]"
+    (story,) = stories(explain({"s": server(text)}, "instance"), "j")
+    assert (story["targets"], story["target"], story["result"]) == (200, "h0:1", "'h0:1'")
+
+
+def test_a_given_target_is_followed_with_its_values() -> None:
+    target = {
+        "__address__": "h:1",
+        "__meta_consul_tags": ",prod,",
+        "__meta_consul_service_metadata_company": "acme-x",
+    }
+    found = explain({"s": server(CONFIG)}, "company", job="consul", target=target)
+    assert [entry["job"] for entry in found["jobs"]] == ["consul"]
+    (story,) = stories(found, "consul")
+    assert story["result"] == "'ACME'"
+    assert story["steps"][1]["also"] == ["__tmp_c: absent -> 'acme-x'"]
+    (dropped,) = stories(
+        explain({"s": server(CONFIG)}, "company", job="consul", target={"__address__": "h:1"}), "consul"
+    )
+    assert dropped["dropped"] == "/p/prometheus.yml:7: keep where [__meta_consul_tags] =~ '.*,prod,.*'"
+    (gone,) = stories(explain({"s": server(CONFIG)}, "company", job="static", target={}), "static")
+    assert gone["dropped"] == "a target that has no address after relabelling"
+
+
+def test_servers_with_the_same_story_are_told_together() -> None:
+    changed = CONFIG.replace("acme|other", "acme")
+    found = explain({"b": server(CONFIG), "a": server(CONFIG), "c": server(changed)}, "company", job="consul")
+    assert [entry["servers"] for entry in found["jobs"]] == [["a", "b"], ["c"]]
+
+
+def test_the_text_tells_the_same() -> None:
+    text = explain({"s": server(CONFIG)}, "company")["text"]
+    for line in (
+        "Label company",
+        "  job consul (/p/prometheus.yml:4) on s",
+        "      line 9: [__tmp_c] =~ '(acme|other).*' gives company = '$1': absent -> absent or 'acme' or 'other'",
+        "    target q:1 (/p/prometheus.yml): absent at first",
+        "      no target is left: /p/prometheus.yml:18: drop where [__address__] =~ 'q.*'",
+        "  external_labels (/p/prometheus.yml:2) on s",
+    ):
+        assert line in text.splitlines() or any(found.startswith(line) for found in text.splitlines()), line
+    assert explain({"s": server("global: {}")}, "nothing")["text"] == "Label nothing\n  nothing makes it"
+
+
+def test_families_of_labels_are_sources_too() -> None:
+    rules = "relabel_configs: [{action: labelmap, regex: '__meta_consul_service_metadata_(.+)'}]"
+    text = f"scrape_configs: [{{job_name: j, consul_sd_configs: [{{server: h}}], {rules}}}]"
+    found = explain({"s": server(text)}, "team")
+    (story,) = stories(found, "j")
+    assert (story["result"], story["presence"]) == ("absent or anything", "conditional")
+    assert [source["from"] for source in found["sources"]] == [["__meta_consul_service_metadata_(.+)"]]
+
+
+def test_instance_is_the_address_where_nothing_else_is() -> None:
+    (story,) = stories(explain({"s": server(CONFIG)}, "instance"), "consul")
+    assert (story["result"], story["presence"]) == ("the address", "always")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(label_sets(), chains("3.5"))
+def test_stories_end_as_the_fields_say(labels: dict[str, str], chain: list[dict[str, Any]]) -> None:
+    """What is told step by step is what comes out of all steps at once."""
+    import json
+
+    config = json.dumps(
+        {
+            "scrape_configs": [
+                {"job_name": "j", "static_configs": [{"targets": ["h:1"], "labels": labels}], "relabel_configs": chain}
+            ]
+        }
+    )
+    fields = {item["name"] for item in extract({"s": server(config)})["fields"]}
+    for label in ("env", "team", "job", "instance", "a_b"):
+        (story,) = stories(explain({"s": server(config)}, label), "j")
+        assert (story["presence"] == "always") == (label in fields), label
+        assert (story["dropped"] is None) == bool(fields)

@@ -1,0 +1,263 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Configs that a reader of target_label alone gets wrong, with the labels that a real Prometheus gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
+    ConfigFile,
+    ServerConfigs,
+)
+
+
+@dataclass(frozen=True)
+class Trap:
+    """labels: those of the one target, None where it is dropped. sources: origin and source label of some of them."""
+
+    name: str
+    config: str
+    labels: dict[str, str] | None
+    sources: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def job(labels: str, rules: str | None = None, target: str = "h:9100") -> str:
+    text = f"scrape_configs:\n- job_name: j\n  static_configs: [{{targets: ['{target}'], labels: {{{labels}}}}}]\n"
+    if rules is not None:
+        text += "  relabel_configs:\n" + "".join(f"  - {rule}\n" for rule in rules.split("\n") if rule)
+    return text
+
+
+def with_defaults(target: str = "h:9100", **labels: str) -> dict[str, str]:
+    return {"instance": target, "job": "j", **labels}
+
+
+BLACKBOX = """
+scrape_configs:
+- job_name: j
+  metrics_path: /probe
+  static_configs: [{targets: ['https://a.example'], labels: {company: ACME}}]
+  relabel_configs:
+  - {source_labels: [__address__], target_label: __param_target}
+  - {source_labels: [__param_target], target_label: instance}
+  - {source_labels: [nosuch], target_label: ghost}
+  - {target_label: __address__, replacement: '127.0.0.1:9115'}
+"""
+CONSUL = "__meta_consul_service_metadata"
+
+TRAPS = [
+    Trap(
+        "1 labels of static targets",
+        job("company: ACME, env: prod"),
+        with_defaults(company="ACME", env="prod"),
+        {"company": ("static", None)},
+    ),
+    Trap(
+        "2 labels of target files",
+        "scrape_configs: [{job_name: j, file_sd_configs: [{files: ['t.yml']}]}]",
+        with_defaults(company="ACME", site="rio"),
+        {"site": ("file_sd", None)},
+        {"t.yml": "- targets: ['h:9100']\n  labels: {company: ACME, site: rio}\n"},
+    ),
+    Trap(
+        "3 a constant",
+        job("", "{target_label: region, replacement: sa-east-1}"),
+        with_defaults(region="sa-east-1"),
+        {"region": ("relabel", None)},
+    ),
+    Trap(
+        "4 labelmap",
+        job(f"{CONSUL}_company: ACME, {CONSUL}_env: prod", f"{{action: labelmap, regex: '{CONSUL}_(.+)'}}"),
+        with_defaults(company="ACME", env="prod"),
+        {"company": ("labelmap", f"{CONSUL}_company")},
+    ),
+    Trap(
+        "5 deleted by a later labeldrop",
+        job(
+            f"{CONSUL}_company: ACME",
+            f"{{source_labels: [{CONSUL}_company], target_label: company}}\n{{action: labeldrop, regex: 'comp.*'}}",
+        ),
+        with_defaults(),
+    ),
+    Trap(
+        "6 deleted by an empty replacement",
+        job("note: x", "{source_labels: [note], target_label: note, replacement: ''}"),
+        with_defaults(),
+    ),
+    Trap(
+        "7 dropequal writes nothing",
+        job("__meta_p: '80', __meta_x: '80'", "{source_labels: [__meta_p], target_label: wanted, action: dropequal}"),
+        with_defaults(),
+    ),
+    Trap(
+        "8 a name from a template",
+        job(
+            "__meta_consul_tags: ',team=core,'",
+            r"{source_labels: [__meta_consul_tags], regex: ',(\w+)=(\w+),', target_label: '${1}', replacement: '${2}'}",
+        ),
+        with_defaults(team="core"),
+        {"team": ("relabel", "__meta_consul_tags")},
+    ),
+    Trap(
+        "9 job is a label like others",
+        job("__meta_consul_service: api", "{source_labels: [__meta_consul_service], target_label: job}"),
+        {"instance": "h:9100", "job": "api"},
+        {"job": ("relabel", "__meta_consul_service")},
+    ),
+    Trap(
+        "10 from the address",
+        job(
+            "",
+            r"{source_labels: [__address__], regex: '[^.]+\.([^.]+)\..*', target_label: site}",
+            "db01.rio.example:9100",
+        ),
+        with_defaults("db01.rio.example:9100", site="rio"),
+        {"site": ("relabel", "__address__")},
+    ),
+    Trap(
+        "11 through an internal label",
+        job(
+            "__meta_ec2_tag_Team: core",
+            "{source_labels: [__meta_ec2_tag_Team], target_label: __tmp_team}\n"
+            "{source_labels: [__tmp_team], target_label: team}",
+        ),
+        with_defaults(team="core"),
+        {"team": ("relabel", "__meta_ec2_tag_Team")},
+    ),
+    Trap(
+        "12 the last write wins",
+        job(
+            f"{CONSUL}_env: prod, __meta_consul_dc: rio",
+            f"{{source_labels: [{CONSUL}_env], target_label: env}}\n"
+            "{source_labels: [__meta_consul_dc], target_label: env}",
+        ),
+        with_defaults(env="rio"),
+        {"env": ("relabel", "__meta_consul_dc")},
+    ),
+    Trap(
+        "13 a regex that does not match",
+        job("env: preprod", "{source_labels: [env], regex: prod, target_label: tier, replacement: gold}"),
+        with_defaults(env="preprod"),
+    ),
+    Trap("14 rules that are null", job("env: prod", ""), with_defaults(env="prod")),
+    Trap(
+        "15 all targets dropped",
+        job(
+            "env: prod",
+            "{source_labels: [env], target_label: environment}\n{source_labels: [env], regex: prod, action: drop}",
+        ),
+        None,
+    ),
+    Trap(
+        "16 a source that the target lacks",
+        job(
+            f"{CONSUL}_env: prod",
+            f"{{source_labels: [{CONSUL}_vendor], target_label: vendor}}\n"
+            f"{{source_labels: [{CONSUL}_env], target_label: env}}",
+        ),
+        with_defaults(env="prod"),
+    ),
+    Trap("17 instance is always there", job(""), with_defaults(), {"instance": ("default", "__address__")}),
+    Trap(
+        "18 included files",
+        "scrape_config_files: ['inc/*.yml']",
+        {"instance": "h:1", "job": "inc", "tenant": "t1"},
+        {},
+        {
+            "inc/a.yml": "scrape_configs:\n- job_name: inc\n  static_configs: "
+            "[{targets: ['h:1'], labels: {tenant: t1}}]\n"
+        },
+    ),
+    Trap(
+        "19 hashmod",
+        job("env: prod", "{source_labels: [env], modulus: 8, target_label: shard, action: hashmod}"),
+        with_defaults(env="prod", shard="7"),
+        {"shard": ("relabel", "env")},
+    ),
+    Trap(
+        "20 targets through an exporter",
+        BLACKBOX,
+        with_defaults("https://a.example", company="ACME"),
+        {"instance": ("relabel", "__address__"), "company": ("static", None)},
+    ),
+    Trap(
+        "21 two rules, one target",
+        job(
+            "__meta_consul_tags: ',lnx,', __meta_consul_dc: rio",
+            "{source_labels: [__meta_consul_tags], regex: ',(win|lnx),', target_label: os}\n"
+            "{source_labels: [__meta_consul_dc], target_label: os, replacement: 'dc-$1'}",
+        ),
+        with_defaults(os="dc-rio"),
+        {"os": ("relabel", "__meta_consul_dc")},
+    ),
+    Trap(
+        "22 labelkeep deletes the rest",
+        job(
+            "__meta_consul_dc: rio, env: prod",
+            "{source_labels: [__meta_consul_dc], target_label: dc}\n{action: labelkeep, regex: '__.*|env'}",
+        ),
+        {"env": "prod", "instance": "h:9100"},
+    ),
+    Trap(
+        "23 joined sources",
+        job("__meta_consul_dc: rio", "{source_labels: [nosuch, __meta_consul_dc], target_label: loc}"),
+        with_defaults(loc=";rio"),
+        {"loc": ("relabel", "__meta_consul_dc")},
+    ),
+    Trap(
+        "24 a label of a target file under another name",
+        """
+scrape_configs:
+- job_name: j
+  file_sd_configs: [{files: ['t.json']}]
+  relabel_configs: [{source_labels: [datacenter], target_label: dc}, {regex: datacenter, action: labeldrop}]
+""",
+        with_defaults("h:1", dc="rio", modulo="icmp"),
+        {"dc": ("relabel", "datacenter"), "modulo": ("file_sd", None)},
+        {"t.json": '[{"targets":["h:1"],"labels":{"datacenter":"rio","modulo":"icmp"}}]'},
+    ),
+]
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_trap(trap: Trap) -> None:
+    files = {"prometheus.yml": trap.config, **trap.files}
+    found = extract(
+        {"s": ServerConfigs("ok", None, [ConfigFile(f"/p/{name}", "prometheus", text) for name, text in files.items()])}
+    )
+    fields = {item["name"]: item for item in found["fields"]}
+    assert sorted(fields) == sorted(trap.labels or {})
+    for name, value in (trap.labels or {}).items():
+        assert fields[name]["presence"] == "always"
+        if fields[name]["origin"] != "default" or name == "job":
+            assert (name, fields[name]["values"]) == (name, [value])
+    for name, expected in trap.sources.items():
+        assert (name, fields[name]["origin"], fields[name]["source_label"]) == (name, *expected)
+    errors = [problem for problem in found["servers"]["s"]["problems"] if problem["severity"] == "error"]
+    assert errors == []
+
+
+def test_there_is_one_for_each_known_trap() -> None:
+    assert [int(trap.name.split()[0]) for trap in TRAPS] == list(range(1, 25))
+
+
+def test_rule_and_result_are_of_one_rule() -> None:
+    """Trap 21: a field tells the regex and the replacement of the rule that writes it, and not of two."""
+    trap = TRAPS[20]
+    (os,) = (
+        item
+        for item in extract(
+            {"s": ServerConfigs("ok", None, [ConfigFile("/p/prometheus.yml", "prometheus", trap.config)])}
+        )["fields"]
+        if item["name"] == "os"
+    )
+    assert (os["regex"], os["replacement"]) == (None, "dc-$1")
+    assert [(source["regex"], source["replacement"], source["line"]) for source in os["sources"]] == [
+        (None, "dc-$1", 6)
+    ]
