@@ -57,7 +57,7 @@ def tcp_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = listener.accept()
+                connection, _unused = listener.accept()
                 open_sockets.append(connection)
                 thread = threading.Thread(target=handle, args=(connection,))
                 threads.append(thread)
@@ -104,7 +104,7 @@ def test_no_answer_to_the_connection(fleet: SshdFleet, tmp_path: Path) -> None:
     with socket.socket() as full, contextlib.ExitStack() as stack:
         full.bind((LOOPBACK, 0))
         full.listen(0)
-        for _ in range(3):
+        for _unused in range(3):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
