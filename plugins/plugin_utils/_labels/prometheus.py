@@ -183,7 +183,7 @@ class _Server:
 
     def _named(self, patterns: Any, file: ConfigFile, line: int, what: str) -> list[ConfigFile]:
         """The files that a list of paths names; a path that the sweep does not cover is noted."""
-        found: dict[str, ConfigFile] = {}
+        found: list[ConfigFile] = []
         for index, pattern in enumerate(patterns or ()):
             place = patterns.lines[index] if isinstance(patterns, Items) and patterns.lines[index] else line
             path = joined(posixpath.dirname(file.path), pattern)
@@ -192,8 +192,8 @@ class _Server:
                 missing = "matches no file of the sweep" if is_pattern(path) else "is not among the files of the sweep"
                 advice = sweep_pattern(path, self._directory)
                 self.note(file.path, place, f"names {what} {path}, which {missing}: {advice} if it exists", "warning")
-            found.update((match.path, match) for match in matches)
-        return list(found.values())
+            found.extend(matches)
+        return found
 
     # --- the main config ---
 
@@ -233,6 +233,7 @@ class _Server:
         found: list[tuple[Section, ConfigFile]] = []
         broken = False
         paths = config.get("scrape_config_files")
+        # A file that two patterns name is loaded twice, which its job names do not allow.
         for other in self._named(paths, file, config.line_of("scrape_config_files"), "the scrape config file"):
             if not self._usable(other):
                 broken = True
@@ -244,14 +245,13 @@ class _Server:
             report = Report()
             check_jobs(section, report, config.get("global"))
             broken = self.note_all(other.path, report.faults) or broken
-            for job in section.get("scrape_configs") or ():
-                if not isinstance(job, Section):
-                    continue
-                name = job.get("job_name")
-                if names.setdefault(name, other.path) != other.path:
+            own = [job for job in section.get("scrape_configs") or () if isinstance(job, Section)]
+            for job in own:
+                if (name := job.get("job_name")) in names:
                     self.note(other.path, job.line_of("job_name"), f"has the job_name {name!r}, as {names[name]} has")
                     broken = True
-                found.append((job, other))
+            names.update((job.get("job_name"), other.path) for job in own)
+            found.extend((job, other) for job in own)
         return found, broken
 
     def _external(self, settings: Any, file: ConfigFile) -> None:
