@@ -72,7 +72,12 @@ class Site:
         )
 
     def play(
-        self, playbook: str | Path, *arguments: str | Path, inventory: Path | None = None, **variables: Any
+        self,
+        playbook: str | Path,
+        *arguments: str | Path,
+        inventory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        **variables: Any,
     ) -> Run:
         known = {"publish_consul_address": self.consul.address, "publish_prefix": self.prefix, **self.variables}
         command: list[str | Path] = [BIN / "ansible-playbook", "-i", inventory or self.inventory(), playbook]
@@ -81,7 +86,7 @@ class Site:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.fleet.environment(TMPDIR=str(self.folder / "tmp")),
+            env=self.fleet.environment(TMPDIR=str(self.folder / "tmp"), **(environment or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
