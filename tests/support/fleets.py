@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import Store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import ORIGINS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import (
     Manner,
@@ -36,28 +37,30 @@ def extraction(
     ways: (server, field) → attributes of a rule that differ from the common one. status: of servers that are not ok.
     """
     fields: dict[str, dict[str, Any]] = {}
-    for server, names in servers.items():
+    for server, names in sorted(servers.items()):
         for name in names:
             rule = source(name) | dict((ways or {}).get((server, name), {}))
             item = fields.setdefault(name, {"name": name, "servers": [], "sources": []})
             item["servers"].append(server)
-            for known in item["sources"]:
-                if {key: value for key, value in known.items() if key != "servers"} == rule:
-                    known["servers"].append(server)
-                    break
-            else:
+            known = next((other for other in item["sources"] if _same(other, rule)), None)
+            if known is None:
                 item["sources"].append({"servers": [server], **rule})
+            else:
+                known["servers"].append(server)
     for name, item in fields.items():
-        # As the extraction does it: the field's own line is the rule of most servers.
-        main = max(item["sources"], key=lambda rule: len(rule["servers"]))
-        item |= {"origin": "relabel", "source_label": main["source_labels"][0], "values": (values or {}).get(name, [])}
+        # As the extraction does it: the first of the origins, then the rule of most servers.
+        main = min(item["sources"], key=lambda rule: (ORIGINS.index(rule["origin"]), -len(rule["servers"])))
+        item |= {"origin": main["origin"], "source_label": main["from"][0], "pattern": None}
         item |= {key: main[key] for key in ("regex", "replacement")}
+        item |= {"values": (values or {}).get(name, []), "values_complete": False, "presence": "conditional"}
     return {
         "fields": list(fields.values()),
         "servers": {
             server: {
                 "status": (status or {}).get(server, "ok"),
+                "error": None,
                 "digest": f"sha256:{server}",
+                "config": "/etc/prometheus/prometheus.yml",
                 "external_labels": {"site": server},
                 "jobs": ["node"],
                 "files": ["/etc/prometheus/prometheus.yml"],
@@ -69,19 +72,28 @@ def extraction(
     }
 
 
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Equal rules are one source, wherever they stand: the place is that of the first server."""
+    place = ("servers", "file", "line")
+    return {k: v for k, v in one.items() if k not in place} == {k: v for k, v in other.items() if k not in place}
+
+
 def source(name: str) -> dict[str, Any]:
     """The rule by which a field is made where nothing else is said."""
     return {
         "jobs": ["node"],
         "file": "/etc/prometheus/prometheus.yml",
         "line": 12,
-        "stage": "relabel",
+        "stage": "relabel_configs",
+        "origin": "relabel",
         "action": "replace",
         "source_labels": [f"__meta_consul_service_metadata_{name}"],
         "separator": ";",
         "regex": None,
         "replacement": None,
         "target_label": name,
+        "from": [f"__meta_consul_service_metadata_{name}"],
+        "presence": "conditional",
     }
 
 

@@ -39,6 +39,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 
 SUFFIX = ".json"
 POLL_SECONDS = 0.02
+TEMPORARY = ".new-"
 
 
 class DirectoryStore:
@@ -83,6 +84,7 @@ class DirectoryStore:
                 for write in commit.writes:
                     if self._version(write.key) != write.expected:
                         raise StoreConflictError(f"{self.place(write.key)} was changed by somebody else.")
+                self._clear()
                 self._stage(commit.first)
                 # The document goes last, and only when all that it rests on is on the disk.
                 self._stage([commit.document] if commit.document else [])
@@ -109,8 +111,14 @@ class DirectoryStore:
         for folder in {self._file(write.key).parent for write in writes}:
             _sync(folder)
 
+    def _clear(self) -> None:
+        """Remove what a writer that was killed left behind: with the lock held, nobody else is writing."""
+        for folder in (self.path, self.path / SERVERS, self.path / HISTORY):
+            for left in folder.glob(f"{TEMPORARY}*"):
+                left.unlink()
+
     def _temporary(self, target: Path, value: bytes) -> Path:
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
         with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor
             os.fchmod(descriptor, self.mode)
             file.write(value)

@@ -19,7 +19,10 @@ ALWAYS, CONDITIONAL = "always", "conditional"
 
 @dataclass(slots=True)
 class _Rule:
-    """One rule. first: the server whose place it has, the first of them by name, as the extraction does it."""
+    """One rule. first: the server whose place it has, the first of them by name, as the extraction does it.
+
+    Where the rule stands on the others is not known, so after a run over some servers the place may be an older one.
+    """
 
     first: str
     place: dict[str, Any]

@@ -1,0 +1,239 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The merge as a function: the order of runs does not matter, nothing is lost, and the work is linear."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    ORIGINS,
+    VERSION,
+    Document,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import (
+    Rules,
+    merge_fields,
+    merge_readings,
+    server_status,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import Reading
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import made
+from tests.support.fleets import NOW, extraction, sweep_of
+
+Readings = dict[str, Reading]
+
+
+def run(
+    document: Document, readings: Readings, extracted: dict[str, Any], **rules: Any
+) -> tuple[Document, Readings, Any]:
+    """One run over a part of a fleet, without a store."""
+    settled = Rules(now=rules.pop("now", NOW), **rules)
+    sweep = sweep_of(extracted, settled.now)
+    after, _changed = merge_readings(readings, sweep, settled)
+    fields, report = merge_fields(document, readings, after, sweep, settled)
+    rows = server_status(after, fields, with_fields=False)
+    return Document(fields=fields, server_status=rows, version=VERSION), after, report
+
+
+def test_origins_are_those_of_the_extraction() -> None:
+    assert ORIGINS == made.ORIGINS
+
+
+SERVERS = [f"prom-{number}" for number in range(5)]
+NAMES = ["company", "env", "os", "rack"]
+WAY = st.fixed_dictionaries(
+    {
+        "regex": st.sampled_from([None, "a(.*)", "b(.*)"]),
+        "from": st.sampled_from([["__meta_a"], ["__meta_b"]]),
+        "line": st.integers(1, 4),
+        "origin": st.sampled_from(["relabel", "static", "external_label"]),
+        "presence": st.sampled_from(["always", "conditional"]),
+    }
+)
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> tuple[dict[str, list[str]], dict[tuple[str, str], Any]]:
+    fields = draw(st.fixed_dictionaries({server: st.sets(st.sampled_from(NAMES)) for server in SERVERS}))
+    chosen = {server: sorted(names) for server, names in fields.items()}
+    ways = {(server, name): draw(WAY) for server, names in chosen.items() for name in names}
+    return chosen, ways
+
+
+@settings(max_examples=80, deadline=None)
+@given(fleets(), fleets(), st.permutations(SERVERS), st.lists(st.integers(1, 4), max_size=3))
+def test_parts_of_a_fleet_in_any_order_make_the_whole(
+    earlier: Any, later: Any, order: list[str], cuts: list[int]
+) -> None:
+    """Whatever was there before, runs over parts end in what one run over the whole fleet ends in."""
+    first, readings, _report = run(Document(), {}, extraction(earlier[0], ways=earlier[1]))
+    whole, whole_readings, _report = run(first, readings, extraction(later[0], ways=later[1]))
+    document = first
+    edges = sorted({0, len(order), *cuts})
+    for start, end in zip(edges, edges[1:], strict=False):
+        part = {server: later[0][server] for server in order[start:end]}
+        document, readings, _report = run(document, readings, extraction(part, ways=later[1]))
+    assert readings == whole_readings
+    assert comparable(document) == comparable(whole)
+
+
+def comparable(document: Document) -> dict[str, Any]:
+    """The content, but for what depends on who was heard last.
+
+    An orphan keeps the way in which it was made last. The extraction gives a rule that several servers have one place,
+    that of the first; where the others have it is not known until they are heard alone.
+    """
+    fields: dict[str, Any] = {}
+    for name, item in document.fields.items():
+        sources = [{key: value for key, value in source.items() if key != "line"} for source in item["sources"]]
+        known = item | {"sources": sorted(sources, key=repr)}
+        fields[name] = known if item["status"] != "orphan" else {"status": "orphan"}
+    return document.content() | {"fields": fields}
+
+
+@settings(max_examples=50, deadline=None)
+@given(fleets(), st.sampled_from(SERVERS))
+def test_a_run_repeated_changes_nothing(fleet: Any, server: str) -> None:
+    extracted = extraction(fleet[0], ways=fleet[1])
+    document, readings, _report = run(Document(), {}, extracted)
+    later = NOW + timedelta(days=1)
+    for again in (extracted, extraction({server: fleet[0][server]}, ways=fleet[1])):
+        same, after, report = run(document, readings, again, now=later)
+        assert same.content() == document.content()
+        assert after == readings
+        assert report.updated == report.added == report.orphaned == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(fleets(), st.dictionaries(st.sampled_from(NAMES), st.dictionaries(st.text(max_size=5), st.integers())))
+def test_what_people_set_outlives_any_run(fleet: Any, presentation: dict[str, dict[str, int]]) -> None:
+    document, readings, _report = run(Document(), {}, extraction({"prom-0": NAMES}))
+    ours = set(document.fields["env"]) - {"display_name"}
+    for name, attributes in presentation.items():
+        document.fields[name] |= {key: value for key, value in attributes.items() if key not in ours}
+        document.fields[name]["display_name"] = f"{name} by hand"
+    after, _readings, _report = run(document, readings, extraction(fleet[0], ways=fleet[1]))
+    for name, attributes in presentation.items():
+        kept = after.fields[name]
+        assert kept["display_name"] == f"{name} by hand"
+        assert all(kept[key] == value for key, value in attributes.items() if key not in ours)
+
+
+def test_way_of_most_servers_is_the_field_and_the_others_are_kept() -> None:
+    ways = {("prom-2", "env"): {"regex": "other"}}
+    document, readings, _report = run(Document(), {}, extraction({key: ["env"] for key in SERVERS[:3]}, ways=ways))
+    env = document.fields["env"]
+    assert env["regex"] is None
+    assert [way["regex"] for way in env["ways"].values()] == ["other"]
+    # When another server goes over to it, most do it in the other way, and a run that sees only one of them knows it.
+    ways |= {("prom-1", "env"): {"regex": "other"}}
+    document, _readings, report = run(document, readings, extraction({"prom-1": ["env"]}, ways=ways))
+    assert document.fields["env"]["regex"] == "other"
+    assert report.updated == ["env"]
+
+
+def test_first_of_the_origins_is_the_field_however_few_have_it() -> None:
+    ways = {(server, "env"): {"origin": "external_label"} for server in SERVERS[1:]}
+    document, _readings, _report = run(Document(), {}, extraction({key: ["env"] for key in SERVERS}, ways=ways))
+    assert document.fields["env"]["origin"] == "relabel"
+
+
+def test_values_are_those_of_all_servers_until_all_were_asked_again() -> None:
+    fleet = {"prom-0": ["env"], "prom-1": ["env"]}
+    document, readings, _report = run(Document(), {}, extraction(fleet, values={"env": ["dev", "prod"]}))
+    document, readings, _report = run(document, readings, extraction({"prom-0": ["env"]}, values={"env": ["test"]}))
+    assert document.fields["env"]["values"] == ["dev", "prod", "test"]
+    document, readings, _report = run(document, readings, extraction(fleet, values={"env": ["test"]}))
+    assert document.fields["env"]["values"] == ["test"]
+
+
+def test_job_that_no_server_has_any_more_goes() -> None:
+    ways = {(server, "env"): {"jobs": ["node", "old"]} for server in SERVERS}
+    before = extraction({"prom-0": ["env"], "prom-1": ["env"]}, ways=ways)
+    for server in before["servers"].values():
+        server["jobs"] = ["node", "old"]
+    document, readings, _report = run(Document(), {}, before)
+    assert document.fields["env"]["sources"][0]["jobs"] == ["node", "old"]
+    for server in ("prom-0", "prom-1"):
+        document, readings, _report = run(document, readings, extraction({server: ["env"]}))
+    assert document.fields["env"]["sources"] == [
+        extraction({"prom-0": ["env"], "prom-1": ["env"]})["fields"][0]["sources"][0]
+    ]
+
+
+@pytest.mark.parametrize("status", ["unreachable", "denied", "timeout", "no_such_directory", "", "anything new"])
+def test_server_that_did_not_answer_is_as_before(status: str) -> None:
+    document, readings, _report = run(Document(), {}, extraction({"prom-0": ["env"]}))
+    silent = extraction({"prom-0": []}, status={"prom-0": status})
+    same, after, report = run(document, readings, silent, orphans="remove", orphan_grace=timedelta(0))
+    assert same.content() == document.content()
+    assert after == readings
+    assert report.silent == {"prom-0": status or "unknown"}
+
+
+def test_unchanged_server_without_files_says_nothing() -> None:
+    document, readings, _report = run(Document(), {}, extraction({"prom-0": ["env"]}))
+    unchanged = extraction({"prom-0": []}, status={"prom-0": "unchanged"})
+    unchanged["servers"]["prom-0"]["files"] = []
+    same, after, report = run(document, readings, unchanged)
+    assert (same.content(), after, report.silent) == (document.content(), readings, {"prom-0": "unchanged"})
+    # With its files read from the mirror it is as good as one that sent them.
+    whole = extraction({"prom-0": ["env"]}, status={"prom-0": "unchanged"})
+    assert run(document, readings, whole)[1] == readings
+
+
+def test_field_that_a_server_names_without_saying_more() -> None:
+    """A name in a server's list that no entry of fields explains is known, but cannot be added."""
+    extracted = extraction({"prom-0": ["env"]})
+    extracted["servers"]["prom-0"]["fields"].append("mystery")
+    document, _readings, report = run(Document(), {}, extracted)
+    assert list(document.fields) == ["env"]
+    assert report.missing == ["mystery"]
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """How many lines of the store's code it runs."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        if "_store" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    previous = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(previous)
+    return count
+
+
+@pytest.mark.parametrize("grow", ["fields", "servers", "ways"])
+def test_work_is_linear(grow: str) -> None:
+    def work(size: int) -> int:
+        fields = size if grow == "fields" else 20
+        servers = size if grow != "fields" else 20
+        names = [f"field{number}" for number in range(fields)]
+        fleet = {f"prom-{number}": names for number in range(servers)}
+        ways = {}
+        if grow == "ways":
+            ways = {(server, name): {"regex": f"{server}"} for server in fleet for name in names[:2]}
+        extracted = extraction(fleet, ways=ways)
+        document, readings, _report = run(Document(), {}, extracted)
+        return lines_run(lambda: run(document, readings, extracted))
+
+    small, large = work(40), work(160)
+    assert large < small * 4 * 1.25
