@@ -19,7 +19,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Snapshot,
     StoreError,
     history_key,
-    quoted,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import entry_name, parse
 
@@ -65,7 +64,7 @@ def saved(snapshot: Snapshot, value: bytes, last_updated: object, now: datetime)
 
 def adopted(key: str, value: bytes, now: datetime) -> Put:
     """The write that keeps what lay at a key before it is taken."""
-    return Put(history_key(f"{entry_name(now)}{ADOPTED}{quoted(key).replace('/', '-')}"), value, ABSENT)
+    return Put(history_key(f"{entry_name(now)}{ADOPTED}{key.replace('/', '-')}"), value, ABSENT)
 
 
 def pruned(snapshot: Snapshot, added: Collection[Put], keep: int) -> list[Delete]:

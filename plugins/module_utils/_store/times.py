@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 # How far two machines' clocks may be apart before the stamp of one is not believed on the other.
 CLOCKS_APART = timedelta(hours=1)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(\d+)\s*([smhdw]?)")
+_DURATION = re.compile(r"([0-9]+)\s*([smhdw]?)")
 
 
 def stamp(moment: datetime) -> str:

@@ -27,20 +27,20 @@ OF_THE_RUN = {"first_seen", "last_seen", "orphaned_since"}
 def test_no_update_is_lost(store: Store, prefix: str, tmp_path: Path) -> None:
     facts = store.facts()
     place = facts["path"] if facts["store"] == "directory" else facts["address"].removeprefix("http://")
-    stop = tmp_path / "stop"
+    stop_file = tmp_path / "stop"
     command = [sys.executable, writer.__file__]
     started = [
         subprocess.Popen([*command, "publish", place, prefix, str(number), str(ROUNDS)]) for number in range(PUBLISHERS)
     ]
-    editor = subprocess.Popen([*command, "edit", place, prefix, str(stop)], stdout=subprocess.PIPE, text=True)
+    editor = subprocess.Popen([*command, "edit", place, prefix, str(stop_file)], stdout=subprocess.PIPE, text=True)
     try:
         assert [process.wait(300) for process in started] == [0] * PUBLISHERS
-        stop.touch()
+        stop_file.touch()
         edits = int(editor.communicate(timeout=60)[0])
     finally:
-        for process in [*started, editor]:
-            process.kill()
-            process.wait()
+        for process in started:
+            stop_process(process)
+        stop_process(editor)
 
     view = whole_view(store.read(), store, NOW)
     company = next(item for item in view["fields"] if item["name"] == "company")
@@ -63,6 +63,11 @@ def test_no_update_is_lost(store: Store, prefix: str, tmp_path: Path) -> None:
     names = {item["name"] for item in alone["fields"]}
     assert comparable(view["fields"], names, edits) == comparable(alone["fields"], names, edits)
     assert {item["status"] for item in view["fields"] if item["name"] not in names} == {"orphan"}
+
+
+def stop_process(process: subprocess.Popen[Any]) -> None:
+    process.kill()
+    process.wait()
 
 
 def comparable(fields: list[dict[str, Any]], names: set[str], edits: int) -> list[dict[str, Any]]:

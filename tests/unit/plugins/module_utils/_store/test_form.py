@@ -114,7 +114,7 @@ def test_one_change_is_one_line() -> None:
         dumped(written(item, "auto", "fields"), pretty=True)[0].decode().splitlines(keepends=True)
         for item in (before, after)
     ]
-    changed = [line for line in difflib.ndiff(*texts) if line[0] in "+-"]
+    changed = [line for line in difflib.ndiff(texts[0], texts[1]) if line[0] in "+-"]
     assert changed == ['-       "display_name": "field7",\n', '+       "display_name": "Seven",\n']
     keys = [line.split('"')[1] for line in texts[0] if line.startswith('      "')]
     assert keys[: len(keys) // 20] == sorted(keys[: len(keys) // 20])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -80,7 +81,7 @@ def test_parts_of_a_fleet_in_any_order_make_the_whole(
     whole, whole_readings, _report = run(first, readings, extraction(later[0], ways=later[1]))
     document = first
     edges = sorted({0, len(order), *cuts})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         part = {server: later[0][server] for server in order[start:end]}
         document, readings, _report = run(document, readings, extraction(part, ways=later[1]))
     assert readings == whole_readings

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the settings of Consul are read. What its answers mean is tested against real servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import StoreError
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import (
+    ConsulClient,
+    ConsulSettings,
+    endpoint_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "tls", "url"),
+    [
+        ("10.0.0.5", None, "http://10.0.0.5:8500"),
+        ("10.0.0.5:8501", None, "http://10.0.0.5:8501"),
+        ("consul.example:8501", True, "https://consul.example:8501"),
+        ("http://consul.example", None, "http://consul.example:8500"),
+        ("https://consul.example:443/", None, "https://consul.example:443"),
+        ("https://consul.example/consul/", None, "https://consul.example:8500/consul"),
+        ("http://consul.example:8501", True, "https://consul.example:8501"),
+        ("https://consul.example:8501", False, "http://consul.example:8501"),
+        ("[::1]:8500", None, "http://[::1]:8500"),
+        ("http://[fd00::1]", None, "http://[fd00::1]:8500"),
+        ("", None, "http://127.0.0.1:8500"),
+    ],
+)
+def test_addresses(address: str, tls: bool | None, url: str) -> None:
+    assert endpoint_of(ConsulSettings(address=address, tls=tls)).url == url
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("unix:///run/consul.sock", "unix socket, which is not supported"),
+        ("ftp://consul.example", "not host:port or a URL: ftp"),
+        ("consul.example:http", "not host:port or a URL"),
+        ("consul.example:99999", "not host:port or a URL"),
+        ("http://:8500", "not host:port or a URL"),
+        ("https://user:hidden@consul.example", "must not hold a user or password"),
+        ("https://user:hidden@consul.example:http", "not host:port or a URL"),
+    ],
+)
+def test_addresses_that_cannot_be(address: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message) as refused:
+        endpoint_of(ConsulSettings(address=address))
+    assert "hidden" not in str(refused.value)
+
+
+def test_key_without_certificate() -> None:
+    with pytest.raises(StoreError, match="client_key is set but client_cert is not"):
+        ConsulClient(ConsulSettings(client_key="/x"))
+
+
+def test_token_is_not_in_the_representation_of_anything() -> None:
+    settings = ConsulSettings(token="not-a-real-token")
+    client = ConsulClient(settings)
+    for thing in (settings, client, client.where, ConsulStore(settings, "x").facts()):
+        assert "not-a-real-token" not in f"{thing!r} {thing}"
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "//"])
+def test_prefix_must_be_a_place_of_its_own(prefix: str) -> None:
+    with pytest.raises(StoreError, match="prefix is empty"):
+        ConsulStore(ConsulSettings(), prefix)
+
+
+def test_slashes_around_a_prefix_do_not_matter() -> None:
+    assert ConsulStore(ConsulSettings(), "/a/b/").place("fields") == "a/b/fields"

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The directory store alone: locks, killed writers, strange neighbours, git."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    ABSENT,
+    Commit,
+    Put,
+    StoreDeniedError,
+    StoreError,
+    StoreUnavailableError,
+    server_key,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
+from tests.support.fleets import NOW, extraction, publish_to
+
+PROJECT = Path(__file__).resolve().parents[5]
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process that holds the lock."""
+    code = (
+        "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)\n"
+        "print(1, flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "1\n"
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_lock_of_another_run_is_waited_for_in_vain(tmp_path: Path) -> None:
+    publish_to(DirectoryStore(str(tmp_path)), extraction({"prom-01": ["company"]}))
+    impatient = DirectoryStore(str(tmp_path), timeout=0.1)
+    with locked(tmp_path):
+        for action in (impatient.read, lambda: impatient.commit(Commit(first=[Put("servers/x", b"1", ABSENT)]))):
+            with pytest.raises(StoreUnavailableError, match=r"has been locked by another run for 0\.1 s"):
+                action()
+        # The document is replaced whole, so it can be read meanwhile.
+        assert impatient.read_document() is not None
+    assert publish_to(impatient, extraction({"prom-01": ["env"]})).changed
+
+
+def test_readers_do_not_keep_each_other_out(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path), timeout=0.1)
+    publish_to(store, extraction({"prom-01": ["company"]}))
+    reader = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(reader, fcntl.LOCK_SH)
+    try:
+        assert len(store.read().entries) == 2
+    finally:
+        os.close(reader)
+
+
+def test_killed_writers_leave_a_whole_document(tmp_path: Path) -> None:
+    """Writers are killed at any moment; each time the store reads well, and the next run finishes the work."""
+    store_path = tmp_path / "store"
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:3]\n"
+        "from tests.support.fleets import *\n"
+        "store = DirectoryStore(sys.argv[3])\n"
+        "print(1, flush=True)\n"
+        "for n in range(100000):\n"
+        "    names = ['company', f'f{n % 5}']\n"
+        "    publish_to(store, extraction({f'prom-{i}': names for i in range(20)}))\n"
+    )
+    command = [sys.executable, "-c", code, str(PROJECT), str(PROJECT / ".venv" / "collections"), str(store_path)]
+    store = DirectoryStore(str(store_path))
+    chance = random.Random(7)
+    for _round in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        time.sleep(chance.uniform(0.02, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for path in store_path.rglob("*.json"):
+            json.loads(path.read_text(encoding="utf-8"))
+        if (store_path / "fields.json").exists():
+            whole_view(store.read(), store, NOW)
+    publish_to(store, extraction({f"prom-{number}": ["company"] for number in range(20)}))
+    view = whole_view(store.read(), store, NOW)
+    assert [item["name"] for item in view["fields"] if item["status"] == "synced"] == ["company"]
+    assert list(store_path.rglob(".new-*")) == []
+
+
+def test_other_files_stay(tmp_path: Path) -> None:
+    neighbours = ["README.md", "fields.json.orig", "servers/notes.txt", "servers/.hidden.json", "history/old/x.json"]
+    for name in neighbours:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, extraction({"prom-01": ["company"]}), manner={"adopt": True})
+    for name in neighbours:
+        assert (tmp_path / name).read_text(encoding="utf-8") == name
+    assert set(store.read().entries) == {"fields", "servers/prom-01"}
+
+
+def test_no_server_name_leaves_the_directory(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    store = DirectoryStore(str(inside))
+    for name in ("../../outside", "/etc/outside", "..", "a/../../outside", ".new-x"):
+        publish_to(store, extraction({name: ["company"]}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inside"]
+    assert len(store.read().entries) == 1 + 5 + len(list((inside / "history").iterdir()))
+
+
+def test_name_that_is_too_long_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="name of the server is too long"):
+        publish_to(DirectoryStore(str(tmp_path)), extraction({"x" * 300: ["company"]}))
+    assert not (tmp_path / "fields.json").exists()
+
+
+def test_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"Cannot (read|write) .*file"):
+        publish_to(DirectoryStore(str(tmp_path / "file")), extraction({"prom-01": ["company"]}))
+
+
+@contextlib.contextmanager
+def ordinary_user() -> Iterator[Path]:
+    """A directory that is the user's own; where the tests run as root, who may do everything, as another user."""
+    with tempfile.TemporaryDirectory() as folder:
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.chown(folder, 65534, 65534)
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+def test_place_that_may_not_be_written() -> None:
+    with ordinary_user() as folder:
+        store = DirectoryStore(str(folder))
+        publish_to(store, extraction({"prom-01": ["company"]}))
+        before = store.read().entries
+        (folder / "servers").chmod(0o500)
+        with pytest.raises(StoreDeniedError, match=r"permission denied\. Run as a user who may"):
+            publish_to(store, extraction({"prom-02": ["company"]}))
+        assert store.read().entries == before
+        folder.chmod(0o000)
+        with pytest.raises(StoreDeniedError, match="Cannot read"):
+            store.read()
+        folder.chmod(0o700)
+
+
+def test_directory_that_is_read_only_can_be_read(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, extraction({"prom-01": ["company"]}))
+    for path in (tmp_path / "servers", tmp_path / "history", tmp_path):
+        path.chmod(0o500)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert len(store.read().entries) == 2
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_git_shows_what_changed_and_no_more(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-C", str(tmp_path), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    store = DirectoryStore(str(tmp_path))
+    fleet = {f"prom-{number:02d}": ["company", "env", "os"] for number in range(10)}
+    publish_to(store, extraction(fleet))
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "first")
+    publish_to(store, extraction(fleet))
+    assert git("status", "--porcelain") == ""
+    ways = {(server, "os"): {"regex": "changed"} for server in fleet}
+    publish_to(store, extraction(fleet, ways=ways))
+    numbers = {line.split("\t")[2]: line.split("\t")[:2] for line in git("diff", "--numstat").splitlines()}
+    # The regex, in the field and in its source; the fingerprint; the time, and that of each of the ten servers.
+    assert numbers.pop("fields.json") == ["14", "14"]
+    assert set(numbers) == {f"servers/{server}.json" for server in fleet}
+    assert all(change == ["2", "2"] for change in numbers.values())
+    assert [line for line in git("status", "--porcelain").splitlines() if line.startswith("??")] == ["?? history/"]
+
+
+def test_key_of_a_server_is_readable(tmp_path: Path) -> None:
+    assert server_key("prom-01.example.com") == "servers/prom-01.example.com"
+    assert server_key("a/b") == "servers/a%2Fb"

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options as they are documented are the options as they are taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.doc_fragments import consul, store
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import consul_http
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    StoreError,
+    StoreRequirementError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
+    consul_spec,
+    store_from,
+    store_spec,
+)
+
+
+def documented(fragment: Any, part: str = "DOCUMENTATION") -> dict[str, Any]:
+    options: dict[str, Any] = yaml.safe_load(getattr(fragment.ModuleDocFragment, part))["options"]
+    return options
+
+
+def test_fragments_document_the_specification() -> None:
+    options = documented(consul) | documented(store)
+    spec = store_spec()
+    assert set(options) == set(spec)
+    assert set(documented(consul)) == set(consul_spec())
+    for name, option in options.items():
+        taken = spec[name]
+        assert option["type"] == taken["type"], name
+        assert option.get("default") == taken.get("default"), name
+        assert option.get("choices") == taken.get("choices"), name
+
+
+def test_every_option_has_its_places_for_lookups() -> None:
+    places = documented(consul, "PLUGINS") | documented(store, "PLUGINS")
+    spec = store_spec()
+    assert set(places) == set(spec)
+    for name, place in places.items():
+        variables = [item["name"] for item in place.get("env", [])]
+        fallback = spec[name].get("fallback")
+        assert variables == (list(fallback[1]) if fallback else []), name
+        text = " ".join(map(str, (documented(consul) | documented(store))[name]["description"]))
+        assert all(f"E({variable})" in text for variable in variables), name
+        assert place["vars"][0]["name"].startswith("prometheus_fleet_")
+        # A token in a file that is often in a repository would be a secret given away.
+        assert ("ini" in place) == (name != "token"), name
+
+
+def test_only_the_token_is_masked() -> None:
+    assert [name for name, option in store_spec().items() if option.get("no_log")] == ["token"]
+
+
+def options_with(**given: Any) -> dict[str, Any]:
+    return {name: option.get("default") for name, option in store_spec().items()} | given
+
+
+def test_store_that_is_meant() -> None:
+    directory = store_from(options_with(store="directory", path="/x"), mode=0o600)
+    assert isinstance(directory, DirectoryStore)
+    assert directory.mode == 0o600
+    assert isinstance(store_from(options_with(address="consul.example")), ConsulStore)
+
+
+def test_missing_package_is_said_for_consul_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consul_http, "CONSUL_IMPORT_ERROR", "the traceback")
+    with pytest.raises(StoreRequirementError, match=r"required Python library \(py-consul\)") as missing:
+        store_from(options_with())
+    assert missing.value.traceback == "the traceback"
+    assert isinstance(store_from(options_with(store="directory", path="/x")), DirectoryStore)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"store": "directory"}, "needs path"),
+        ({"timeout": 0.0}, "more than 0 seconds"),
+        ({"timeout": -1.0}, "more than 0"),
+    ],
+)
+def test_options_that_cannot_be(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        store_from(options_with(**given))
