@@ -82,18 +82,17 @@ class Controller:
     def result(self, action: str = INFO, arguments: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         """What one task with run_once returns, with the play's output."""
         keywords = more.pop("task", {})
-        results, output = self.results({action: arguments or {}, **keywords}, **more)
-        return {**results[0], "output": output}
+        return self.results({action: arguments or {}, **keywords}, **more)[0]
 
-    def results(self, *tasks: dict[str, Any], **more: Any) -> tuple[list[dict[str, Any]], str]:
-        """What tasks with run_once return in one play, whether they fail or not."""
+    def results(self, *tasks: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+        """What tasks with run_once return in one play, whether they fail or not. Each has the play's output too."""
         self.record.unlink(missing_ok=True)
         once = {"run_once": True, "ignore_errors": True}
         status, output = self.play(*({**once, **task} for task in tasks), **more)
         assert status == 0, output
         found = [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
         assert len(found) == len(tasks), output
-        return found, output
+        return [{**result, "output": output} for result in found]
 
 
 def typed(command: list[str], answer: str, environment: dict[str, str], directory: Path) -> tuple[int, str]:
@@ -161,14 +160,14 @@ def test_limit_and_hosts(controller: Controller) -> None:
 
 
 def test_without_progress(controller: Controller) -> None:
-    _unused, output = controller.results({INFO: {}}, {INFO: {"progress": False}})
-    assert output.count("[1/3]") == 1
+    results = controller.results({INFO: {}}, {INFO: {"progress": False}})
+    assert results[0]["output"].count("[1/3]") == 1
 
 
 def test_fail_on(controller: Controller) -> None:
     """A task that fails returns the whole result too."""
     controller.host("prom-01")["ansible_host"] = "no-such-host.invalid"
-    results, _unused = controller.results(*({INFO: {"fail_on": value}} for value in ("any", "all", "never")))
+    results = controller.results(*({INFO: {"fail_on": value}} for value in ("any", "all", "never")))
     assert [result.get("failed", False) for result in results] == [True, False, False]
     assert [statuses(result) for result in results] == [{**ALL_OK, "prom-01": "unreachable"}] * 3
     assert results[0]["msg"].startswith("1 of 3 servers did not answer whole: prom-01: ")
@@ -182,9 +181,9 @@ def test_wrong_options(controller: Controller) -> None:
         ({"services": [{"service": "x"}]}, "directory"),
         ({"no_such_option": 1}, "no_such_option"),
     ]
-    results, _unused = controller.results(*({INFO: arguments} for arguments, _unused in wrong))
-    for result, (_unused, words) in zip(results, wrong, strict=True):
-        assert result["failed"] is True
+    results = controller.results(*({INFO: arguments} for arguments, words in wrong))
+    for result, (arguments, words) in zip(results, wrong, strict=True):
+        assert result["failed"] is True, arguments
         assert words in result["msg"]
         assert "hosts" not in result
 
@@ -315,9 +314,7 @@ def test_passwords_that_are_asked_for(controller: Controller) -> None:
 def test_configs(controller: Controller, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     dest = {"dest": str(mirror)}
-    (first, second, forced), _unused = controller.results(
-        {CONFIGS: dest}, {CONFIGS: dest}, {CONFIGS: {**dest, "force": True}}
-    )
+    first, second, forced = controller.results({CONFIGS: dest}, {CONFIGS: dest}, {CONFIGS: {**dest, "force": True}})
     assert (first["changed"], statuses(first)) == (True, ALL_OK)
     assert first["dest"] == str(mirror)
     assert len(first["added"]["prom-01"]) == 3
@@ -361,7 +358,7 @@ def test_configs_unmasked(controller: Controller, tmp_path: Path) -> None:
 def test_configs_history(controller: Controller, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     task = {CONFIGS: {"dest": str(mirror), "history": "git"}}
-    (first, second), _unused = controller.results(task, task)
+    first, second = controller.results(task, task)
     log = subprocess.run(["git", "-C", mirror, "log", "--format=%H"], capture_output=True, text=True, check=True)
     assert log.stdout.split() == [first["commit"]]
     assert second["commit"] is None
@@ -369,7 +366,7 @@ def test_configs_history(controller: Controller, tmp_path: Path) -> None:
 
 def test_configs_without_a_place(controller: Controller, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    (nowhere, missing), _unused = controller.results({CONFIGS: {"dest": str(tmp_path / "file/mirror")}}, {CONFIGS: {}})
+    nowhere, missing = controller.results({CONFIGS: {"dest": str(tmp_path / "file/mirror")}}, {CONFIGS: {}})
     assert nowhere["failed"] is True
     assert str(tmp_path / "file/mirror") in nowhere["msg"]
     assert "dest" in missing["msg"]

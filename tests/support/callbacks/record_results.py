@@ -28,16 +28,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NEEDS_ENABLED = True
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        self._record(result)
+        self._record(result, failed=False)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002
-        self._record(result)
+        self._record(result, failed=True)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._record(result)
+        self._record(result, failed=True)
 
-    def _record(self, result: Any) -> None:
+    def _record(self, result: Any, *, failed: bool) -> None:
         # The public name came with ansible-core 2.19.
         found = result.result if hasattr(result, "result") else result._result
         with Path(os.environ["RECORD_RESULTS"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(found, default=str) + "\n")
+            file.write(json.dumps({**found, "failed": failed}, default=str) + "\n")
