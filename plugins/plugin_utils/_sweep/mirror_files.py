@@ -220,9 +220,16 @@ class Tree:
             return
         for depth in range(len(parts) - 1, 0, -1):
             try:
-                os.rmdir(parts[depth - 1], dir_fd=self.folder(parts[: depth - 1]))
+                self.remove_folder(parts[:depth])
             except OSError:
                 return
+
+    def remove_folder(self, parts: Location) -> None:
+        """Remove an empty folder, and forget that it was open."""
+        parent = self.folder(parts[:-1])
+        if self._folder is not None and self._folder[0] == parts:
+            self._close_folder()
+        os.rmdir(parts[-1], dir_fd=parent)
 
     def names(self, parts: Location = ()) -> list[bytes]:
         try:
@@ -349,7 +356,7 @@ def drop_staging(tree: Tree) -> None:
     for name in tree.names((STAGING,)):
         os.unlink(name, dir_fd=tree.folder((STAGING,)))
     with contextlib.suppress(FileNotFoundError):
-        os.rmdir(STAGING, dir_fd=tree.descriptor)
+        tree.remove_folder((STAGING,))
 
 
 def recover(tree: Tree) -> None:

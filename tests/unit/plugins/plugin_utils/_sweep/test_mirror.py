@@ -214,6 +214,11 @@ def test_a_partial_answer_removes_nothing(mirror: Mirror) -> None:
     assert held(mirror) == {"a": {PROM: "b: 2\n", RULES: "a: 1\n"}}
 
 
+def test_a_digest_of_a_partial_answer_is_not_kept(mirror: Mirror) -> None:
+    mirror.apply({"a": ok(item(PROM), status="partial", digest="sha256:1")})
+    assert mirror.known_digests(["a"]) == {"a": None}
+
+
 def test_a_file_that_could_never_be_read(mirror: Mirror, folder: Path) -> None:
     mirror.apply({"a": ok(item(RULES, error="permission denied"), status="partial", digest=None)})
     (one,) = mirror.load()["hosts"]["a"]["files"]

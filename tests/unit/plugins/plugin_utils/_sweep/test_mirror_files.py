@@ -171,6 +171,13 @@ def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
     assert held(mirror) == {"a": {"/etc/prometheus/x/z": "below", "/etc/prometheus/y": "file"}}
 
 
+def test_a_server_folder_that_goes_and_comes_back(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path / "mirror"))
+    mirror.apply({"a": ok(item(PROM))})
+    mirror.apply({"a": ok(item("/new.yml"), digest="2")})
+    assert held(mirror) == {"a": {"/new.yml": "a: 1\n"}}
+
+
 def test_a_folder_of_others_in_the_way_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "mirror"
     mirror = Mirror(str(folder))
@@ -267,6 +274,31 @@ def test_a_sweep_that_cannot_write_leaves_nothing_behind(tmp_path: Path, monkeyp
         mirror.apply(NEW)
     monkeypatch.undo()
     assert snapshot(tmp_path) == before
+
+
+def test_a_fault_after_the_decision_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = Mirror(str(tmp_path / "reference"))
+    for results in (OLD, NEW):
+        reference.apply(results)
+    mirror = Mirror(str(tmp_path / "mirror"))
+    mirror.apply(OLD)
+    real = os.replace
+    moves = itertools.count()
+
+    def replace(source: bytes, target: bytes, **folders: int) -> None:
+        if next(moves) == 3:
+            raise OSError(5, "Input/output error")
+        real(source, target, **folders)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(MirrorError, match="Input/output error"):
+        mirror.apply(NEW)
+    monkeypatch.undo()
+    # What was decided is what is read, and the next sweep carries it out.
+    assert mirror.load() == reference.load()
+    mirror.apply({"e": failed()})
+    assert mirror.load(["a", "b", "c", "d"])["hosts"] == reference.load()["hosts"]
+    assert not (tmp_path / "mirror" / ".staging").exists()
 
 
 def test_two_sweeps_take_turns(tmp_path: Path) -> None:
