@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     shape,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import (
+    MAX_LABELS,
     PROMETHEUS_3,
     Dialect,
     Rule,
@@ -55,6 +56,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 
 _FEW: Final = 32
+_MAX_FAMILIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,9 @@ class _Machine:
 
     def _extend(self, families: list[Family]) -> None:
         """Add families. A label that has a name of its own is not taken to be overwritten by them, if it is there."""
-        self.state.families.extend(families)
+        known = {replace(family, chain=()) for family in self.state.families}
+        families = [family for family in families if replace(family, chain=()) not in known]
+        self.state.families = [*self.state.families, *families][:_MAX_FAMILIES]
         gone = [name for name, cell in self.state.cells.items() if cell == (ABSENT,)]
         for name in gone:
             if any(family.has(name) for family in families):
@@ -365,6 +369,8 @@ class _Machine:
         pattern = rule.pattern(self.dialect)
         copied: dict[str, list[Cell]] = {}
         for name, cell in self.state.cells.items():
+            if len(copied) + len(self.state.cells) >= MAX_LABELS:
+                break
             if not present(cell) or (found := pattern.match(name)) is None:
                 continue
             target = expanded(pattern, found, rule.replacement)

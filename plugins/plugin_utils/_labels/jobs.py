@@ -48,8 +48,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     unique,
 )
 
-# Targets of one job that are looked at one by one; beyond, addresses count as not known.
+# Targets of one job, and of one server, that are looked at one by one; beyond, addresses count as not known.
 MAX_TARGETS: Final = 20_000
+MAX_SERVER_TARGETS: Final = 200_000
 
 _OPEN: Final = frozenset({"file_sd", "http_sd"})
 _INTERNAL: Final = "__"
@@ -99,12 +100,15 @@ class JobInput:
 
 @dataclass(slots=True)
 class JobLabels:
-    """What one job makes. faults are about this job's lines; live says whether any target can be left."""
+    """What one job makes. faults are about this job's lines; live says whether any target can be left; looked_at
+    counts the known targets that were followed one by one.
+    """
 
     name: str
     made: list[Made] = field(default_factory=list)
     live: bool = False
     faults: list[Fault] = field(default_factory=list)
+    looked_at: int = 0
 
 
 @dataclass(slots=True)
@@ -179,6 +183,8 @@ class Job:
         self.rules = Rules(rules_of(section, "relabel_configs"))
         self.base = base_labels(section, settings)
         self.name: str = section.get("job_name") or ""
+        self.limit = MAX_TARGETS
+        self._looked_at = 0
         self._made: dict[object, Made] = {}
         self._names: list[set[str]] = []  # for each kind of target that is left: its labels
         self._sure: list[set[str]] = []  # and those of them that it surely has
@@ -188,9 +194,10 @@ class Job:
         self._wrote: dict[str, set[int]] = {}
 
     @classmethod
-    def of(cls, given: JobInput, dialect: Dialect = PROMETHEUS_3) -> JobLabels:
-        """The labels of a job over all its sources."""
+    def of(cls, given: JobInput, dialect: Dialect = PROMETHEUS_3, limit: int | None = None) -> JobLabels:
+        """The labels of a job over all its sources. limit: how many known targets to follow one by one."""
         job = cls(given.section, given.file, given.settings, dialect)
+        job.limit = MAX_TARGETS if limit is None else min(limit, MAX_TARGETS)
         for source in given.sources:
             if isinstance(source, Groups):
                 job.add_groups(source)
@@ -211,12 +218,11 @@ class Job:
             made.always = made.name in always
             lines = {self.rules[index].line for index in self._wrote.get(made.name, ())}
             made.overwrites = lines - lasting.get(made.name, set())
-        return JobLabels(self.name, list(self._made.values()), bool(self._names), self._faults)
+        return JobLabels(self.name, list(self._made.values()), bool(self._names), self._faults, self._looked_at)
 
     # --- targets that are known ---
 
     def add_groups(self, groups: Groups) -> None:
-        seen = 0
         for group in groups.groups:
             if not isinstance(group, Section):
                 continue
@@ -225,11 +231,12 @@ class Job:
                 line = group["labels"].line_of(name)
                 self._places.setdefault((name, groups.kind), (groups.file, line))
             targets = group.get("targets") or ()
-            seen += len(targets)
-            if seen > MAX_TARGETS:
+            each = list(dict.fromkeys(targets)) if self._reads_address else targets[:1]
+            self._looked_at += len(each)
+            if self._looked_at > self.limit:
                 self._add_state(self._unknown_target(labels, groups))
             elif self._reads_address:
-                for target in dict.fromkeys(targets):
+                for target in each:
                     self._add_target(target, labels, groups, group.line)
             elif targets:
                 plain = [target for target in targets if "/" not in target]

@@ -31,7 +31,10 @@ except ImportError as error:
 else:
     RE2_IMPORT_ERROR = None
 
+# Rules can double a value over and over; Prometheus' own limits are far below this.
+MAX_TEXT: Final = 65_536
 MAX_FINITE: Final = 64
+_MAX_PAIRS: Final = 5_000
 _ESCAPE: Final = re.compile(r"\\Q.*?(?:\\E|$)|\\.", re.DOTALL)
 _MAX_POSITIONS: Final = 800
 
@@ -239,15 +242,15 @@ def expanded(pattern: Pattern, match: Any, template: str) -> str:
     """The template with the groups of a match put in; groups that do not exist or took no part are empty."""
     if "$" not in template:
         return template
-    found: list[str] = []
+    found = ""
     for text, is_group in template_pieces(template):
         if not is_group:
-            found.append(text)
-            continue
-        number = pattern.group_number(text)
-        if number is not None:
-            found.append(match.group(number) or "")
-    return "".join(found)
+            found += text
+        elif (number := pattern.group_number(text)) is not None:
+            found += match.group(number) or ""
+        if len(found) > MAX_TEXT:
+            return found[:MAX_TEXT]
+    return found
 
 
 def _groups(node: Node, sure: bool) -> Iterator[tuple[Group, bool]]:
@@ -464,7 +467,7 @@ class Automaton:
         return found
 
     def meets(self, other: Automaton) -> bool:
-        """Whether some text may match both."""
+        """Whether some text may match both; true also where that takes too long to find out."""
         if self.nullable and other.nullable:
             return True
         seen: set[tuple[int, int]] = set()
@@ -474,6 +477,8 @@ class Automaton:
             if pair in seen:
                 continue
             seen.add(pair)
+            if len(waiting) > _MAX_PAIRS or len(seen) > _MAX_PAIRS:
+                return True
             mine, theirs = pair
             if not _overlap(self.ranges[mine], other.ranges[theirs]):
                 continue

@@ -34,6 +34,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Documents, Fault
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import (
+    MAX_SERVER_TARGETS,
     Discovery,
     Groups,
     Job,
@@ -145,6 +146,7 @@ class _Server:
         self._paths: set[str] = set()
         self._seen: set[Problem] = set()
         self._directory = ""
+        self._targets_left = MAX_SERVER_TARGETS
 
     def read(self) -> ServerLabels:
         mains, guessed = self.files.mains(self.shared.options.main_names, self.shared.documents)
@@ -292,7 +294,8 @@ class _Server:
 
     def _job(self, given: JobInput, known: Catalogue, closed: bool) -> tuple[list[Made], list[Fault]]:
         """What a job makes, and what is wrong with it. closed: all that its targets can carry is known."""
-        done = Job.of(given, self.dialect)
+        done = Job.of(given, self.dialect, self._targets_left)
+        self._targets_left = max(self._targets_left - done.looked_at, 0)
         faults = list(done.faults)
         if closed:
             groups = (source.groups for source in given.sources if isinstance(source, Groups))

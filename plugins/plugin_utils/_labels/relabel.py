@@ -22,6 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Text,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import (
+    MAX_TEXT,
     InvalidPatternError,
     Pattern,
     compiled,
@@ -47,6 +48,9 @@ WRITERS: Final = frozenset({"replace", "hashmod", "lowercase", "uppercase"})
 DEFAULT_REGEX: Final = "(.*)"
 DEFAULT_REPLACEMENT: Final = "$1"
 DEFAULT_SEPARATOR: Final = ";"
+
+# labelmap can double the labels over and over; beyond this it copies no more.
+MAX_LABELS: Final = 1000
 
 _LEGACY_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -258,7 +262,7 @@ def run(rules: Sequence[Rule], labels: Mapping[str, str], dialect: Dialect = PRO
 def _apply(index: int, rule: Rule, state: Run, dialect: Dialect) -> bool:
     """One rule; false where it drops the label set."""
     labels = state.labels
-    value = rule.separator.join([labels.get(name, "") for name in rule.source_labels])
+    value = rule.separator.join([labels.get(name, "") for name in rule.source_labels])[:MAX_TEXT]
     match rule.action:
         case "replace":
             _replace(index, rule, value, state, dialect)
@@ -279,7 +283,7 @@ def _apply(index: int, rule: Rule, state: Run, dialect: Dialect) -> bool:
         case "labelmap":
             pattern = rule.pattern(dialect)
             for name, copied in list(labels.items()):
-                if (found := pattern.match(name)) is not None:
+                if (found := pattern.match(name)) is not None and len(labels) < MAX_LABELS:
                     _set(state, index, expanded(pattern, found, rule.replacement), copied, (name,))
         case "labeldrop" | "labelkeep":
             pattern = rule.pattern(dialect)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import (
+    MAX_TEXT,
     SOMETHING,
     Hole,
     Parts,
@@ -24,6 +25,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 MAX_ALTERNATIVES: Final = 64
 _MAX_EXPANSIONS: Final = 16
+_MAX_PARTS: Final = 64
+_MAX_EXPRESSIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Value:
             re.escape(part) if isinstance(part, str) else (".+" if part.least else ".*") for part in self.parts
         )
         return (
-            re.fullmatch(expression, text, re.DOTALL) is not None
+            compiled(expression).matches(text)
             and all(compiled(wanted).matches(text) for wanted in self.matches)
             and not any(compiled(unwanted).matches(text) for unwanted in self.rejects)
         )
@@ -136,6 +139,13 @@ def combinations(cells: Sequence[Cell], separator: str) -> list[Combination]:
     return [Combination(_joined(picks, separator), picks) for picks in itertools.product(*cells)]
 
 
+def bounded(parts: Parts) -> Parts:
+    """The same text, less exactly where it would be too long to follow."""
+    if len(parts) <= _MAX_PARTS and sum(len(part) for part in parts if isinstance(part, str)) <= MAX_TEXT:
+        return parts
+    return (Hole(min(least_length(parts), 1)),)
+
+
 def _coarse(cell: Cell) -> Cell:
     if len(cell) == 1:
         return cell
@@ -152,7 +162,7 @@ def _joined(picks: Cell, separator: str) -> Value:
         if index:
             parts.append(separator)
         parts.extend(pick.value.parts)
-    return Value(joined(parts))
+    return Value(bounded(joined(parts)))
 
 
 def verdict(pattern: Pattern, value: Value) -> bool | None:
@@ -178,6 +188,8 @@ def narrowed(value: Value, pattern: Pattern) -> list[Value]:
         return [value] if found else []
     if pattern.finite is not None:
         return [constant(text) for text in pattern.finite if value.can_be(text)]
+    if len(value.matches) >= _MAX_EXPRESSIONS:
+        return [value]
     return [Value(value.parts, value.matches | {pattern.expression}, value.rejects)]
 
 
@@ -186,6 +198,8 @@ def without(value: Value, pattern: Pattern) -> list[Value]:
     found = verdict(pattern, value)
     if found is not None:
         return [] if found else [value]
+    if len(value.rejects) >= _MAX_EXPRESSIONS:
+        return [value]
     return [Value(value.parts, value.matches, value.rejects | {pattern.expression})]
 
 
@@ -218,7 +232,7 @@ def expand_parts(
             options = [(Hole(min(least_length(option) for option in options) and 1, ".*"),)]
         count *= len(options)
         choices.append(options)
-    made = (joined(itertools.chain.from_iterable(pieces)) for pieces in itertools.product(*choices))
+    made = (bounded(joined(itertools.chain.from_iterable(pieces))) for pieces in itertools.product(*choices))
     return list(dict.fromkeys(made))
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import jobs, prometheus
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
     ConfigFile,
     ServerConfigs,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import MAX_TEXT
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options
 
 MINIMAL = "scrape_configs: [{job_name: j, static_configs: [{targets: ['h:1'], labels: {env: prod}}]}]"
@@ -461,11 +463,39 @@ scrape_configs:
     assert [line for _file, line, _message in problems(found, "warning")] == [7]
 
 
-def test_many_targets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import jobs
+MANY = ", ".join(f"'h{number}:1'" for number in range(60))
+LAST = "relabel_configs: [{source_labels: [__address__], regex: 'h5(.):1', target_label: last}]"
+MANY_TARGETS = f"scrape_configs: [{{job_name: j, static_configs: [{{targets: [{MANY}]}}], {LAST}}}]"
 
-    monkeypatch.setattr(jobs, "MAX_TARGETS", 50)
-    targets = ", ".join(f"'h{number}:1'" for number in range(60))
-    rules = "relabel_configs: [{source_labels: [__address__], regex: 'h5(.):1', target_label: last}]"
-    found = main(f"scrape_configs: [{{job_name: j, static_configs: [{{targets: [{targets}]}}], {rules}}}]")
-    assert fields(found)["last"]["presence"] == "conditional"
+
+@pytest.mark.parametrize(("module", "name"), [(jobs, "MAX_TARGETS"), (prometheus, "MAX_SERVER_TARGETS")])
+def test_many_targets_are_bounded(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fields(main(MANY_TARGETS))["last"]["values"] == [str(number) for number in range(10)]
+    monkeypatch.setattr(module, name, 50)
+    last = fields(main(MANY_TARGETS))["last"]
+    assert (last["presence"], last["values_complete"]) == ("conditional", False)
+
+
+SOURCES = ", ".join(["__meta_consul_dc"] * 60)
+HOSTILE = {
+    "a value that doubles": "{source_labels: [a], target_label: a, replacement: '$1$1'}",
+    "a joined value that doubles": "{source_labels: [a, a], separator: '', target_label: a}",
+    "labels that double": "{action: labelmap, regex: '([^_].*)', replacement: 'x$1%d'}",
+    "families that double": "{action: labelmap, regex: '(.+)', replacement: 'x%d_$1'}",
+    "a name that doubles": "{source_labels: [job], target_label: 'n$1$1$1$1$1$1$1$1'}",
+    "many alternatives": "{source_labels: [a], regex: '(x|y|z).*', target_label: a, replacement: '$1%d'}",
+    "slow to compare": "{source_labels: [__meta_consul_dc], regex: '((a|b|ab|bc|cd){1,40})%d?', action: keep}",
+    "long sources": f"{{source_labels: [{SOURCES}], separator: '', regex: '(a|.*)x', target_label: b}}",
+}
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+@pytest.mark.parametrize(
+    "source", ["consul_sd_configs: [{server: h}]", "static_configs: [{targets: ['h:1'], labels: {a: xy}}]"]
+)
+def test_hostile_rules_are_bounded(name: str, source: str) -> None:
+    """Nothing here ends if what rules double is followed to the end."""
+    rules = "".join(f"  - {HOSTILE[name].replace('%d', str(number))}\n" for number in range(40))
+    found = main(f"scrape_configs:\n- job_name: j\n  {source}\n  relabel_configs:\n{rules}")
+    assert "instance" in found["servers"]["s"]["fields"] or found["fields"] == []
+    assert all(len(value) <= MAX_TEXT for item in found["fields"] for value in item["values"])
