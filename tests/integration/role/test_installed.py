@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from tests.integration.role.site import COLLECTION, NAMES
 from tests.support.collection import InstalledCollection, installed_collection
@@ -30,8 +31,16 @@ def test_the_installed_collection_publishes_a_fleet(
     }
     inventory = fleet.write_inventory(tmp_path / "inventory.yml")
     # Neither the checkout nor anybody's home is there to find the collection in.
-    home = {"HOME": str(tmp_path), "ANSIBLE_REMOTE_TMP": str(tmp_path / "modules")}
-    command = ["ansible-playbook", "-vv", "-i", inventory, f"{COLLECTION}.publish", "-e", json.dumps(variables)]
+    home: dict[str, Any] = {"HOME": str(tmp_path), "ANSIBLE_REMOTE_TMP": str(tmp_path / "modules")}
+    command: list[str | Path] = [
+        "ansible-playbook",
+        "-vv",
+        "-i",
+        inventory,
+        f"{COLLECTION}.publish",
+        "-e",
+        json.dumps(variables),
+    ]
     first = installed_collection.run(*command, cwd=tmp_path, **home)
     assert f"{installed_collection.folder}{os.sep}roles" in first
     assert "Servers: 3 of 3 answered whole, 24 files" in first

@@ -89,7 +89,7 @@ def test_scenario_passes_and_leaves_no_process(tmp_path: Path) -> None:
             check=False,
         )
     finally:
-        stop = [sys.executable, "-m", "tests.support.scenario", "stop", ephemeral / "servers"]
+        stop: list[str | Path] = [sys.executable, "-m", "tests.support.scenario", "stop", ephemeral / "servers"]
         subprocess.run(stop, cwd=collection, check=False, timeout=120)
     assert done.returncode == 0, done.stdout[-12000:]
     for playbook in ("create", "converge", "idempotence", "verify", "destroy"):

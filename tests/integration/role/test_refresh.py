@@ -14,8 +14,8 @@ from tests.integration.role.site import COLLECTION, NAMES, Run, Site
 from tests.support.processes import free_port
 
 
-def refresh(site: Site, *arguments: str, **variables: Any) -> Run:
-    return site.play(f"{COLLECTION}.refresh", *arguments, publish_hosts="monitoring", **(cache(site) | variables))
+def refresh(site: Site, *arguments: str) -> Run:
+    return site.play(f"{COLLECTION}.refresh", *arguments, publish_hosts="monitoring", **cache(site))
 
 
 def cache(site: Site) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def read(site: Site, *tiers: str) -> dict[str, Any]:
         '      vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}\n',
         encoding="utf-8",
     )
-    where = {
+    where: dict[str, Any] = {
         "prometheus_fleet_consul_address": site.consul.address,
         "prometheus_fleet_prefix": site.prefix,
     }
