@@ -181,7 +181,7 @@ def test_wrong_options(controller: Controller) -> None:
         ({"services": [{"service": "x"}]}, "directory"),
         ({"no_such_option": 1}, "no_such_option"),
     ]
-    results = controller.results(*({INFO: arguments} for arguments, words in wrong))
+    results = controller.results(*({INFO: arguments} for arguments, _words in wrong))
     for result, (arguments, words) in zip(results, wrong, strict=True):
         assert result["failed"] is True, arguments
         assert words in result["msg"]
