@@ -13,6 +13,7 @@ from Python's own ensurepip. Exit status: that of ansible-test.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -68,6 +69,14 @@ def lay_get_pip(home: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    COPY.parent.mkdir(parents=True, exist_ok=True)
+    with (PROJECT / "build" / ".sanity.lock").open("w", encoding="utf-8") as lock:
+        # Two runs at once would delete each other's copy.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run_sanity(arguments)
+
+
+def run_sanity(arguments: list[str]) -> int:
     copy_checkout(PROJECT, COPY)
     lay_get_pip(HOME)
     command = [
