@@ -32,12 +32,13 @@ class Request:
 class Fault:
     """What to do instead of passing a request on and its answer back.
 
-    status, body: this answer. lose: pass the request on and close without an answer. drip: seconds between the bytes of
-    an endless answer. hang: seconds to wait before closing.
+    status, body, headers: this answer. lose: pass the request on and close without an answer. drip: seconds between
+    the bytes of an endless answer. hang: seconds to wait before closing.
     """
 
     status: int = 0
     body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
     lose: bool = False
     drip: float = 0.0
     hang: float = 0.0
@@ -78,7 +79,7 @@ def proxy_to(agent: ConsulAgent) -> Iterator[Proxy]:
             if fault is None:
                 self.answer(*self.passed_on(request))
             elif fault.status:
-                self.answer(fault.status, {}, fault.body)
+                self.answer(fault.status, fault.headers, fault.body)
             else:
                 self.break_off(request, fault)
 
@@ -97,7 +98,7 @@ def proxy_to(agent: ConsulAgent) -> Iterator[Proxy]:
         def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
             for key, value in headers.items():
-                if key.startswith("X-Consul") or key in ("Content-Type", "Content-Encoding"):
+                if key.startswith("X-Consul") or key in ("Content-Type", "Content-Encoding", "Location"):
                     self.send_header(key, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

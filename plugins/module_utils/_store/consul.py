@@ -43,6 +43,8 @@ class ConsulStore:
         self.prefix = prefix.strip("/")
         if not self.prefix:
             raise StoreError("The prefix is empty: give the store a place of its own, such as skills/cm/metadata.")
+        if {"", ".", ".."} & set(self.prefix.split("/")):
+            raise StoreError(f"The prefix {self.prefix} has a part that is empty or made of dots: name a plain path.")
         self._client = ConsulClient(settings)
 
     @property

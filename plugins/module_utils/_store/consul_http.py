@@ -35,6 +35,7 @@ except ImportError:
 BODY_SHOWN = 200
 # A connection is there at once or not at all; an answer may take its time.
 CONNECT_SECONDS = 5.0
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,8 @@ class ConsulClient:
         self._http.base_uri = self.endpoint.url
         session = self._http.session
         session.request = _bounded_request(session.request, settings.timeout)
+        # What is on this machine is not asked through a proxy, as Consul's own commands have it.
+        session.trust_env = self.endpoint.host not in LOOPBACK
         if self._token:
             # In a header, where no log of URLs and no error message holds it.
             session.headers["X-Consul-Token"] = self._token
@@ -268,9 +271,13 @@ class ConsulClient:
 
 
 def _bounded_request(request: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-    """The session's request with a time-out: python-consul gives none, and py-consul one of its own."""
+    """The session's request with a time-out: python-consul gives none, and py-consul one of its own.
+
+    Redirections are answers that nobody expects: to follow one would be to show the token to who knows whom.
+    """
 
     def bounded(*arguments: Any, **settings: Any) -> Any:
+        settings["allow_redirects"] = False
         settings["timeout"] = (min(CONNECT_SECONDS, seconds), seconds)
         return request(*arguments, **settings)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,11 +29,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     SYNCED,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import understood
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.seed import imported
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 
 
 def document_view(document: Document, now: datetime) -> dict[str, Any]:
     """{fields, last_updated, age, source, version, detail}. age is in seconds since the document was written."""
+    _fill_in_last_seen(document, {row["hostname"]: row.get("last_seen") for row in document.server_status})
     return {
         "fields": list(document.fields.values()),
         "last_updated": document.last_updated,
@@ -41,6 +44,22 @@ def document_view(document: Document, now: datetime) -> dict[str, Any]:
         "version": document.version or None,
         "detail": document.detail,
     }
+
+
+def _fill_in_last_seen(document: Document, heard: Mapping[str, str | None]) -> None:
+    """When each field was last seen. Stored is this of orphans only: of the others it is when their servers were heard.
+
+    heard: by server. A brief document says neither.
+    """
+    known: dict[int, str] = {}
+    for item in document.fields.values():
+        servers = item.get("servers")
+        if servers and item.get("status") != ORPHAN:
+            # Fields of the same servers share their list.
+            if id(servers) not in known:
+                known[id(servers)] = max((heard.get(server) or "" for server in servers), default="")
+            if known[id(servers)]:
+                item["last_seen"] = known[id(servers)]
 
 
 def read_fields(store: Store, now: datetime) -> dict[str, Any] | None:
@@ -53,15 +72,14 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
     """Everything that a store knows, from one read. Raises StoreError where a part of it is not ours."""
     state = understood(snapshot, store.place)
     document = state.document
-    readings = dict(sorted(state.readings.items()))
+    readings = dict(sorted({**state.readings, **imported(document, state.readings)}.items()))
     holders = holders_of(readings)
     for name, item in document.fields.items():
         held = holders.get(name)
         if held is not None:
             item["servers"] = held.servers
             item["servers_count"] = len(held.servers)
-            # Of a field that is there, this is when its servers were last heard; stored is only when it was last seen.
-            item["last_seen"] = max(readings[server].last_seen for server in held.servers)
+    _fill_in_last_seen(document, {name: reading.last_seen for name, reading in readings.items()})
     missing = sorted(holders.keys() - document.fields.keys())
     statuses = [item.get("status") for item in document.fields.values()]
     return {

@@ -140,6 +140,20 @@ def test_first_publish_then_nothing_to_do(store: Store) -> None:
     assert company["first_seen"] == company["last_seen"] == "2026-01-31T08:15:00+00:00"
 
 
+@pytest.mark.parametrize("detail", ["full", "shared"])
+def test_last_seen_is_when_a_server_with_the_field_was_heard(store: Store, detail: str) -> None:
+    publish_to(store, extraction({"prom-01": ["company"], "prom-02": ["company", "env"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["company", "rack"]}), now=LATER, manner={"detail": detail})
+    published = read_fields(store, LATER)
+    assert published is not None
+    for fields in (published["fields"], view(store)["fields"]):
+        assert {item["name"]: item["last_seen"] for item in fields} == {
+            "company": "2026-01-31T09:15:00+00:00",
+            "env": "2026-01-31T08:15:00+00:00",
+            "rack": "2026-01-31T09:15:00+00:00",
+        }
+
+
 def test_check_mode_writes_nothing(store: Store) -> None:
     outcome = publish_to(store, extraction({"prom-01": ["company"]}), check_mode=True)
     assert outcome.changed
@@ -507,6 +521,9 @@ def test_document_of_the_older_form_is_taken_over(store: Store) -> None:
     value = SEED.read_bytes()
     older = json.loads(value)
     store.commit(Commit(document=Put(DOCUMENT_KEY, value, ABSENT)))
+    unpublished = view(store)
+    assert unpublished["servers"]["203.0.113.21"]["external_labels"] == {"site": "dtc", "cluster": "dtc-cluster"}
+    assert len(unpublished["fields"]) == len(older["fields"])
     fleet = extraction({"198.51.100.26": ["vendor", "region", "company", "rack"]})
     outcome = publish_to(store, fleet, now=NOW)
     assert outcome.plan.report.added == ["rack"]

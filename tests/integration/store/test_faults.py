@@ -450,6 +450,27 @@ def test_environment_does_not_win_over_options(
     assert publish_to(store_at(agent.address, prefix), FLEET).changed
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_redirection_is_not_followed(agent: ConsulAgent, proxy: Proxy, prefix: str, method: str) -> None:
+    """Whoever it leads to would be shown the token."""
+    with proxy_to(agent) as elsewhere:
+        target = {"Location": f"http://{elsewhere.address}/v1/kv/{prefix}/?recurse=1"}
+        proxy.script = only(method, Fault(status=307, headers=target))
+        with pytest.raises(StoreError, match="does not act as Consul does: 307"):
+            publish_to(store_at(proxy.address, prefix, token="not-a-real-token"), FLEET)
+        assert elsewhere.requests == []
+
+
+def test_proxy_of_the_environment_is_not_asked_for_this_machine(
+    agent: ConsulAgent, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert publish_to(store_at(agent.address, prefix), FLEET).changed
+
+
 def test_reading_consistency_is_asked_for(proxy: Proxy, prefix: str) -> None:
     for consistency in ("stale", "consistent"):
         store = store_at(proxy.address, prefix, consistency=consistency)

@@ -72,5 +72,12 @@ def test_prefix_must_be_a_place_of_its_own(prefix: str) -> None:
         ConsulStore(ConsulSettings(), prefix)
 
 
+@pytest.mark.parametrize("prefix", ["a//b", "a/./b", "../b", "a/.."])
+def test_prefix_is_a_plain_path(prefix: str) -> None:
+    """Consul would clean the path of the URL and answer for another prefix."""
+    with pytest.raises(StoreError, match="empty or made of dots"):
+        ConsulStore(ConsulSettings(), prefix)
+
+
 def test_slashes_around_a_prefix_do_not_matter() -> None:
     assert ConsulStore(ConsulSettings(), "/a/b/").place("fields") == "a/b/fields"
