@@ -154,7 +154,6 @@ body() {
     done;
   done;
   [ $# -eq 0 ] || pack "$@";
-  if [ "$probe" ]; then end=f; else end=e; fi;
   printf "\n%s %s\0" "$end" "$bad";
   [ "$bad" -eq 0 ] || kill -USR1 $$;
 };
@@ -167,9 +166,9 @@ send() {
 };
 
 cd / || exit 1;
-# A body that tar did not pack well sets probe, from whatever process it ran in.
-probe=; reader=:; command -v cat >/dev/null 2>&1 && reader=cat;
-trap "probe=$reader" USR1;
+probe=; end=e; reader=:; command -v cat >/dev/null 2>&1 && reader=cat;
+# What a body that tar did not pack well does, from whatever process it ran in.
+trap "probe=$reader; torn=1" USR1;
 for tool in sha256sum openssl shasum cksum none; do command -v "$tool" >/dev/null 2>&1 && break; done;
 case $tool in cksum|none) kind=$tool ;; *) kind=sha256 ;; esac;
 case $known in "$kind:"?*)
@@ -183,8 +182,8 @@ case $known in "$kind:"?*)
   if [ "$kind:$sum" = "$known" ]; then say same "$known"; exit 0; fi ;;
 esac;
 case $mode in gz) command -v gzip >/dev/null 2>&1 || mode=plain ;; esac;
-tried=$probe; send;
-if [ "$probe" ] && [ -z "$tried" ]; then send; fi;
+torn=; send;
+if [ "$torn" ]; then end=f; send; fi;
 exit 0
 """
 
@@ -203,25 +202,22 @@ def remote_command(
     not an absolute plain path, for a pattern that could leave its directory, and for no services at all.
     """
     known = known_digest if known_digest and DIGEST.fullmatch(known_digest) else ""
-    return _command(tuple(services), int(limits.max_files), known, compress)
+    before, after = _command(tuple(services), int(limits.max_files), compress)
+    return f"{before}{known}{after}"
 
 
 @functools.lru_cache(maxsize=64)
-def _command(services: tuple[Service, ...], max_files: int, known: str, compress: bool) -> str:
+def _command(services: tuple[Service, ...], max_files: int, compress: bool) -> tuple[str, str]:
+    """The command before and after the known digest, which is all that differs from server to server."""
     if not services:
         raise ValueError("A sweep needs at least one service")
     decode: list[str] = []
     arguments = " ".join(_argument(word, decode) for service in services for word in _service_words(service))
-    settings = {
-        "most": max_files,
-        "asked": fingerprint(services),
-        "known": known,
-        "mode": "gz" if compress else "plain",
-    }
+    settings = {"known": "$1", "most": max_files, "asked": fingerprint(services), "mode": "gz" if compress else "plain"}
     setup = " ".join([f"{name}={value};" for name, value in settings.items()] + decode)
     words = _words(f"{setup} sweep() {{ body {arguments}; }}; {_one_line(_SCRIPT)}")
-    joined = "".join(f"${{{number}}}" for number in range(1, len(words) + 1))
-    return f"sh -c 'eval \"{joined}\"' sh " + " ".join(f"'{word}'" for word in words)
+    joined = "".join(f"${{{number}}}" for number in range(2, len(words) + 2))
+    return f"sh -c 'eval \"{joined}\"' sh '", "' " + " ".join(f"'{word}'" for word in words)
 
 
 @functools.lru_cache(maxsize=256)

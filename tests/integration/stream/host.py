@@ -74,6 +74,7 @@ class Host:
     uid: int | None = None
     compress: bool = True
     prefix: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     services: list[Service] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
 
@@ -111,7 +112,7 @@ class Host:
         home.mkdir(exist_ok=True)
         return subprocess.run(
             words,
-            env={"PATH": str(self.path), "HOME": str(home)},
+            env={"PATH": str(self.path), "HOME": str(home), **self.environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=60,

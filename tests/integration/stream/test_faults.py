@@ -236,7 +236,8 @@ trap 'umount disk' EXIT
 
 @pytest.mark.parametrize("tools", [("cat", "gzip", "sha256sum"), ("cat",), ("gzip",)], ids=["all", "no-gzip", "no-cat"])
 @pytest.mark.parametrize("tar", TARS)
-def test_input_output_errors(tmp_path: Path, tar: str, tools: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("known", [None, "sha256:" + "0" * 64], ids=["first", "known"])
+def test_input_output_errors(tmp_path: Path, known: str | None, tar: str, tools: tuple[str, ...]) -> None:
     if not ROOT:
         pytest.skip("a broken disk needs root")
     for name in ("unshare", "mkfs.ext2", "debugfs"):
@@ -244,7 +245,8 @@ def test_input_output_errors(tmp_path: Path, tar: str, tools: tuple[str, ...]) -
     host = Host(tmp_path / "host", tar=tar, tools=tools)
     disk = tmp_path / "disk"
     host.services = [Service("prometheus", str(disk), PATTERNS)]
-    inner = ["env", f"PATH={host.path}", program("dash"), "-c", remote_command(host.services, host.limits)]
+    command = remote_command(host.services, host.limits, known)
+    inner = ["env", f"PATH={host.path}", program("dash"), "-c", command]
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", _BAD_DISK, "sh", str(tmp_path), *inner],
         capture_output=True,
@@ -253,7 +255,7 @@ def test_input_output_errors(tmp_path: Path, tar: str, tools: tuple[str, ...]) -
     )
     if b"mount:" in done.stderr:
         pytest.skip(f"no loop device can be mounted here: {done.stderr[-200:]!r}")
-    reader = BundleReader(host.services, host.limits)
+    reader = BundleReader(host.services, host.limits, known)
     reader.feed(done.stdout)
     bundle = reader.finish(done.returncode, done.stderr)
     whole = {item.path: item.data for item in bundle.files if item.error is None}

@@ -131,6 +131,28 @@ def test_noise_of_login_scripts_does_not_matter(tmp_path: Path, noise: str) -> N
     assert host.found(host.sweep(piece=7)) == files
 
 
+@pytest.mark.parametrize("tar", TARS)
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_the_environment_of_the_login_does_not_matter(tmp_path: Path, shell: str, tar: str) -> None:
+    host = Host(tmp_path, shell=shell, tar=tar)
+    files = fill(host)
+    plain = host.sweep()
+    host.environment = {
+        "CDPATH": "/tmp:/",
+        "ENV": str(host.write("env", "echo noise; exit 1\n")),
+        "GZIP": "--best --name",
+        "IFS": "e/",
+        "LC_ALL": "C.UTF-8",
+        "POSIXLY_CORRECT": "1",
+        "TAR_OPTIONS": "--exclude=*.yml --format=posix",
+        "TAR_WRITER_OPTIONS": "compression=9",
+    }
+    bundle = host.sweep()
+    assert (bundle.status, bundle.error) == ("ok", None)
+    assert host.found(bundle) == files
+    assert bundle.digest == plain.digest
+
+
 def test_a_terminal_does_not_mangle_the_stream(tmp_path: Path) -> None:
     """Where a password prompt needs a terminal, the stream passes one too."""
     host = Host(tmp_path, tools=("cat", "gzip", "sha256sum", "stty"))

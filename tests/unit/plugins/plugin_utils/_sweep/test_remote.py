@@ -27,7 +27,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size
 
 
 def words_of(command: str) -> list[str]:
-    """The words of the command, which is `sh -c 'eval ...' sh 'WORD' 'WORD' ...`."""
+    """The words of the command, which is `sh -c 'eval ...' sh 'DIGEST' 'WORD' 'WORD' ...`."""
     assert re.fullmatch(r"sh -c 'eval \"[${}0-9]+\"' sh(?: '[^']*')+", command)
     return re.findall(r"'([^']*)'", command)[1:]
 
@@ -52,7 +52,7 @@ def test_no_text_of_the_caller_reaches_a_shell_as_it_is(directory: list[str], pa
 @settings(max_examples=30, deadline=None)
 def test_what_the_shell_decodes_is_the_text(directory: list[str], pattern: str) -> None:
     service = Service("prometheus", "/" + "/".join(directory), (pattern,))
-    script = "".join(words_of(remote_command([service], Limits())))
+    script = "".join(words_of(remote_command([service], Limits()))[1:])
     setup, _brace, rest = script.partition("sweep() { body ")
     arguments = rest.partition("; }; ")[0]
     done = subprocess.run(
@@ -100,9 +100,10 @@ def test_the_fingerprint_is_of_all_that_was_asked() -> None:
 def test_only_a_well_formed_digest_is_asked_about() -> None:
     services = [Service("prometheus", "/etc/prometheus", ("*.yml",))]
     for digest in ("sha256:" + "a" * 64, "cksum:123-456"):
-        assert f"known={digest};" in "".join(words_of(remote_command(services, Limits(), digest)))
+        assert words_of(remote_command(services, Limits(), digest))[0] == digest
     for digest in ("sha256:" + "a" * 64 + "\n", "cksum:1-2; reboot", "x", ""):
         assert remote_command(services, Limits(), digest) == remote_command(services, Limits())
+        assert words_of(remote_command(services, Limits(), digest))[0] == ""
 
 
 def test_compression_is_a_choice() -> None:
