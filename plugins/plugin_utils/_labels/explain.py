@@ -17,12 +17,14 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     start_state,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import (
+    INTERNAL,
     Groups,
     base_labels,
     laid_under,
     laid_under_state,
     target_fault,
     unknown_target,
+    without_contradictions,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import Hole
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import (
@@ -236,6 +238,14 @@ class JobExplainer:
     def _unknown(self, source: str, state: State) -> Story:
         state = laid_under_state(state, self.base)
         steps = abstract.trace(self.rules, state, self.label, self.dialect)
+        if steps and steps[-1].dropped and state.open_start:
+            # As for the fields: what keeps no target because nothing sets what it tests is supposed to be set.
+            state.open_start = INTERNAL
+            rules = without_contradictions(self.rules, self.dialect)
+            supposed = abstract.trace(rules, state, self.label, self.dialect)
+            if not supposed[-1].dropped:
+                line = self.rules[steps[-1].index].line
+                steps, source = supposed, f"{source}, supposing that what line {line} tests is set"
         first = steps[0].before if steps else state.cells.get(self.label, ())
         story = Story(source, None, 0, describe(first))
         cell = first

@@ -53,7 +53,7 @@ MAX_TARGETS: Final = 20_000
 MAX_SERVER_TARGETS: Final = 200_000
 
 _OPEN: Final = frozenset({"file_sd", "http_sd"})
-_INTERNAL: Final = "__"
+INTERNAL: Final = "__"
 _NEVER: Final = r"[^\x00-\x{10FFFF}]"
 
 
@@ -168,7 +168,7 @@ def laid_under_state(state: State, base: Mapping[str, str]) -> State:
 def unknown_target() -> State:
     """A target of which nothing is known but that it has an address."""
     cells: dict[str, Cell] = {"__address__": (Alternative(UNKNOWN, (Root("__address__", "address"),)),)}
-    return State(cells, [], "discovery", _INTERNAL)
+    return State(cells, [], "discovery", INTERNAL)
 
 
 class Job:
@@ -401,8 +401,8 @@ def _discovered(
     outcome = abstract.run(rules, state, dialect)
     if outcome.dropped_by is None or not state.open_start:
         return outcome, None
-    state.open_start = _INTERNAL
-    again = abstract.run(_without_contradictions(rules, dialect), state, dialect)
+    state.open_start = INTERNAL
+    again = abstract.run(without_contradictions(rules, dialect), state, dialect)
     if again.dropped_by is not None:
         return outcome, None
     names = " and ".join(rules[outcome.dropped_by].source_labels)
@@ -410,7 +410,7 @@ def _discovered(
     return again, (outcome.dropped_by, message)
 
 
-def _without_contradictions(rules: Sequence[Rule], dialect: Dialect) -> tuple[Rule, ...]:
+def without_contradictions(rules: Sequence[Rule], dialect: Dialect) -> tuple[Rule, ...]:
     """Rules for one and the same target: of replace rules that want different values of one label, the last stands."""
     left: list[Rule] = []
     for index, rule in enumerate(rules):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import is_masked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Rule
 
 # What makes a label, in the order in which a field names its main origin.
@@ -62,8 +63,8 @@ class Made:
         return (self.name, self.origin, self.stage, self.rule, self.always)
 
     def add_value(self, value: str | None) -> None:
-        """Note a value that the label may have; None for one that is not known."""
-        if value is None:
+        """Note a value that the label may have; None for one that is not known. A masked one is not known either."""
+        if value is None or is_masked(value):
             self.complete = False
         elif value:
             self.values.add(value)

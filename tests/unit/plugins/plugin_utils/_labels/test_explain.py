@@ -135,6 +135,17 @@ def test_instance_is_the_address_where_nothing_else_is() -> None:
     assert (story["result"], story["presence"]) == ("the address", "always")
 
 
+def test_a_placeholder_is_supposed_to_be_filled_in() -> None:
+    rules = """
+  - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
+  - {source_labels: [__tmp_hash, __tmp_disable_sharding], regex: '$(SHARD);|.+;.+', action: keep}
+"""
+    text = f"scrape_configs:\n- job_name: j\n  kubernetes_sd_configs: [{{role: pod}}]\n  relabel_configs:{rules}"
+    (story,) = stories(explain({"s": server(text)}, "namespace"), "j")
+    assert story["source"] == "kubernetes_sd_configs, supposing that what line 6 tests is set"
+    assert (story["result"], story["dropped"]) == ("absent or anything", None)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(label_sets(), chains("3.5"))
 def test_stories_end_as_the_fields_say(labels: dict[str, str], chain: list[dict[str, Any]]) -> None:

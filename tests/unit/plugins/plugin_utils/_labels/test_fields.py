@@ -176,6 +176,12 @@ def test_values_are_bounded() -> None:
     assert found["values"] == sorted(found["values"])
 
 
+def test_a_masked_value_is_no_value() -> None:
+    text = "scrape_configs: [{job_name: j, static_configs: [{targets: [h], labels: {api_token: '<secret:3f9a>'}}]}]"
+    token = by_name(extract({"s": server(text)}))["api_token"]
+    assert (token["values"], token["values_complete"]) == ([], False)
+
+
 def test_equal_texts_are_parsed_once(monkeypatch: Any) -> None:
     parsed: list[str] = []
     real = document_module.parse
