@@ -14,6 +14,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 
 # In what equal rules may differ: where they stand, and for whom.
 APART = frozenset({"servers", "jobs", "file", "line", "from", "overwrites", "variables"})
+# Of these, what all of them say is put together; the others come from the first of the servers.
+TOGETHER = ("from", "variables")
 ALWAYS, CONDITIONAL = "always", "conditional"
 
 
@@ -45,8 +47,14 @@ class Sources:
         place = {key: value for key, value in source.items() if key in APART and key not in ("servers", "jobs")}
         first = min(here)
         _same, rule = self._rules.setdefault(compact(same), (same, _Rule(first, place)))
-        if first < rule.first:
-            rule.first, rule.place = first, place
+        if rule.place is not place:
+            ordered = (place, rule.place) if first < rule.first else (rule.place, place)
+            together = {
+                key: list(dict.fromkeys([*(ordered[0].get(key) or ()), *(ordered[1].get(key) or ())]))
+                for key in TOGETHER
+                if key in ordered[0]
+            }
+            rule.first, rule.place = min(first, rule.first), ordered[0] | together
         rule.servers |= here
         rule.jobs.update(map(str, source.get("jobs") or []))
 

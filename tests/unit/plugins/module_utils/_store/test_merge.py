@@ -55,12 +55,12 @@ NAMES = ["company", "env", "os", "rack"]
 WAY = st.fixed_dictionaries(
     {
         "regex": st.sampled_from([None, "a(.*)", "b(.*)"]),
-        "from": st.sampled_from([["__meta_a"], ["__meta_b"]]),
+        "source_labels": st.sampled_from([["__meta_a"], ["__meta_b"]]),
         "line": st.integers(1, 4),
         "origin": st.sampled_from(["relabel", "static", "external_label"]),
         "presence": st.sampled_from(["always", "conditional"]),
     }
-)
+).map(lambda way: way | {"from": way["source_labels"]})
 
 
 @st.composite
@@ -156,6 +156,17 @@ def test_values_are_those_of_all_servers_until_all_were_asked_again() -> None:
     assert document.fields["env"]["values"] == ["dev", "prod", "test"]
     document, readings, _report = run(document, readings, extraction(fleet, values={"env": ["test"]}))
     assert document.fields["env"]["values"] == ["test"]
+
+
+def test_roots_of_equal_rules_are_put_together() -> None:
+    """The extraction puts the roots of all servers into one source; a run over some of them takes none of them away."""
+    fleet = extraction({"prom-0": ["env"], "prom-1": ["env"]})
+    fleet["fields"][0]["sources"][0]["from"] = ["__meta_a", "__meta_b"]
+    document, readings, _report = run(Document(), {}, fleet)
+    for server, root in (("prom-1", "__meta_b"), ("prom-0", "__meta_a")):
+        ways = {(server, "env"): {"from": [root]}}
+        document, readings, _report = run(document, readings, extraction({server: ["env"]}, ways=ways))
+        assert [source["from"] for source in document.fields["env"]["sources"]] == [["__meta_a", "__meta_b"]]
 
 
 def test_job_that_no_server_has_any_more_goes() -> None:
