@@ -129,11 +129,12 @@ def test_the_users_settings_and_hooks_have_no_say(tmp_path: Path, monkeypatch: p
     (home / ".gitconfig").write_text(
         f"[user]\n\tname = Somebody\n[core]\n\thooksPath = {hooks}\n\tautocrlf = true\n"
         f"\tfsmonitor = touch {tmp_path}/hooked\n\texcludesFile = {home}/ignore\n"
-        f"[commit]\n\tgpgSign = true\n[init]\n\ttemplateDir = {template}\n"
+        f"[commit]\n\tgpgSign = true\n[init]\n\ttemplateDir = {template}\n[broken\n"
     )
     (home / "ignore").write_text("*.yml\n")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
     monkeypatch.setenv("GIT_TEMPLATE_DIR", str(template))
     folder = tmp_path / "mirror"
@@ -144,8 +145,14 @@ def test_the_users_settings_and_hooks_have_no_say(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HOME", str(tmp_path))
     assert git(folder, "log", "-1", "--format=%an %cn").split() == [AUTHOR, AUTHOR]
     assert git(folder, "show", f"HEAD:a{PROM}") == "a: 1\r\n"
-    assert not (tmp_path / "hooked").exists()
     assert not (tmp_path / "elsewhere").exists()
+    own = folder / ".git" / "hooks"
+    own.mkdir(exist_ok=True)
+    for hook in hooks.iterdir():
+        (own / hook.name).write_bytes(hook.read_bytes())
+        (own / hook.name).chmod(0o755)
+    assert sweep(folder, {"a": ok(item(PROM, "b: 2\n"), digest="2")}) is not None
+    assert not (tmp_path / "hooked").exists()
 
 
 def test_an_unredacted_history_is_closed_too(tmp_path: Path) -> None:
