@@ -73,7 +73,7 @@ matrix: ## unit and integration tests with every supported ansible-core for whic
 	tools/matrix
 
 changelog: $(VENV)/test.stamp ## CHANGELOG.rst from changelogs/fragments
-	$(WITH_PATH) $(BIN)/antsibull-changelog release --reload-plugins --refresh --update-existing
+	$(WITH_PATH) $(BIN)/python tools/changelog.py
 
 build: $(VENV)/run.stamp ## the collection's archive, in build/
 	$(BIN)/ansible-galaxy collection build --force --output-path build

@@ -59,8 +59,8 @@ _TOKENS = re.compile(
 # One of these stands in whatever _TOKENS finds, but for the tokens of Telegram's bots.
 _TOKEN_HINTS = (
     "hooks.", "/webhooks/", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_",
-    "ghs_", "ghr_", "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "AKIA", "ASIA", "eyJ", "$2", "earer",
-    "EARER", "asic", "ASIC",
+    "ghs_", "ghr_", "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "AKIA", "ASIA", "eyJ", "$2", "earer ",
+    "earer\t", "EARER ", "EARER\t", "asic ", "asic\t", "ASIC ", "ASIC\t",
 )  # fmt: skip
 _BOT_TOKEN = re.compile(r"\d{8}:[\w-]{35}")
 _PRIVATE_KEY = re.compile(

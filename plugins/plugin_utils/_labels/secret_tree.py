@@ -256,7 +256,10 @@ class Tree:
                 known.extend(_lessons(item.value, kind))
             elif item.value:
                 rest.append((index, kind))
-        in_values, in_keys = repeated(known, Elsewhere.VALUE), repeated(known, Elsewhere.KEY)
+        elsewhere = "\0".join([self._items[index].value for index, _kind in rest])
+        # Few secrets stand twice; a pattern for each of the others would cost more than all the rest.
+        again = [value for value in known if value in elsewhere]
+        in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         for index, kind in rest:
             item = self._items[index]
             if look_inside or in_values or "\n" in item.value:

@@ -114,10 +114,11 @@ class Redactor:
         if not look_inside and not any(hint in low for hint in _HINTS) and not _ESCAPES.search(text):
             return Redacted(text, 0)
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        current, count = text.removeprefix(mark), 0
+        first = text.removeprefix(mark)
+        current, count = first, 0
         # A text from which secrets were cut is read again: the result must be at rest, and what did not parse may now.
         for _unused in range(_MAX_ROUNDS):
-            edits = self._edits(current)
+            edits = self._edits(current, look_inside if current is first else may_hold(current))
             changed = self._apply(current, edits)
             count += sum(1 for edit in edits if edit.secret is not None)
             if changed == current:
@@ -125,14 +126,14 @@ class Redactor:
             current = changed
         return self._mask_all(text)
 
-    def _edits(self, text: str) -> list[Edit]:
+    def _edits(self, text: str, look_inside: bool) -> list[Edit]:
         try:
             tree = Tree(text)
         except UnreadableError:
             return _line_edits(text)
         if not tree.is_structured:
             return _line_edits(text)
-        return tree.edits(look_inside=may_hold(text))
+        return tree.edits(look_inside=look_inside)
 
     def _apply(self, text: str, edits: Iterable[Edit]) -> str:
         pieces: list[str] = []
