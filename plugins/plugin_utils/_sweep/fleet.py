@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ansible_connection, session
@@ -35,6 +36,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+
+_COLLECT_EVERY: Final = 50
 
 
 class Endpoints(Protocol):
@@ -76,8 +79,15 @@ def sweep(
 
     Must not be called from a running event loop. Whatever ends it, no connection, task or process is left.
     """
+    # What is there already is none of the sweep's: looking through it again and again would cost more than the logins.
+    gc.freeze()
     fleet = _Fleet(servers, endpoints, options, redactor, known_digests=known_digests or {}, say=say)
-    return asyncio.run(fleet.run())
+    try:
+        # Not the results: asyncio writes out what its main task returned, in an error message that nobody sees.
+        asyncio.run(fleet.run())
+    finally:
+        gc.unfreeze()
+    return fleet.sweep()
 
 
 class _Fleet:
@@ -100,11 +110,16 @@ class _Fleet:
         self._known = known_digests
         self._progress = Progress(len(self._servers), say) if say else None
         self._results: dict[str, ServerResult] = {}
+        self._seconds = 0.0
         self._dialers: dict[float, Dialer] = {}
         # Contents that are equal on many servers are held once.
         self._texts: dict[str, tuple[str | None, int, str | None]] = {}
 
-    async def run(self) -> Sweep:
+    def sweep(self) -> Sweep:
+        """What run() found."""
+        return Sweep({server: self._results[server] for server in self._servers}, self._seconds)
+
+    async def run(self) -> None:
         began = time.monotonic()
         queue = iter(self._servers)
         workers = min(self._options.max_parallel, len(self._servers))
@@ -114,7 +129,7 @@ class _Fleet:
                     group.create_task(self._worker(queue))
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
-        return Sweep({server: self._results[server] for server in self._servers}, time.monotonic() - began)
+            self._seconds = time.monotonic() - began
 
     async def _worker(self, queue: Iterator[str]) -> None:
         for server in queue:
@@ -124,6 +139,9 @@ class _Fleet:
             self._results[server] = result
             if self._progress:
                 self._progress.add(server, result)
+            if len(self._results) % _COLLECT_EVERY == 0:
+                # Connections refer to themselves in circles, with all their buffers.
+                gc.collect()
             # Reading variables takes time of its own: let what came in be read between two servers.
             await asyncio.sleep(0)
 

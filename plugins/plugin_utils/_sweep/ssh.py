@@ -288,7 +288,8 @@ def _options(target: Target, client: _Client, keys: LoginKeys) -> dict[str, Any]
         "password": (lambda: None if client.mismatch else password) if password else None,
         "host_key_alias": target.host_key_alias,
         "family": target.family,
-        "compression_algs": ["zlib@openssh.com", "none"] if target.compression else ["none"],
+        # What travels is compressed already.
+        "compression_algs": ["none"],
         "connect_timeout": None,
         "login_timeout": 0,
         "keepalive_interval": 0,

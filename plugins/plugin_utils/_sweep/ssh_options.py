@@ -44,16 +44,16 @@ def _words(text: str) -> frozenset[str]:
 
 
 _MAPPED: Final = _words("""
-    addressfamily bindaddress certificatefile ciphers compression connecttimeout globalknownhostsfile
+    addressfamily bindaddress certificatefile ciphers connecttimeout globalknownhostsfile
     gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
     identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
     passwordauthentication port preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms
     pubkeyauthentication stricthostkeychecking user userknownhostsfile
 """)
-# One command on one connection comes out the same, whatever these say.
+# One command on one connection comes out the same, whatever these say; what travels is compressed as it is.
 _IDLE: Final = _words("""
     addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
-    canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings connectionattempts
+    canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings compression connectionattempts
     controlmaster controlpath controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
     exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
     forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
@@ -116,7 +116,6 @@ class Target:
     gssapi: bool = False
     family: int = 0
     bind_address: str | None = None
-    compression: bool = False
     kex: str = ""
     ciphers: str = ""
     macs: str = ""
@@ -179,7 +178,6 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         gssapi=found.flag("gssapiauthentication", default=False),
         family=_family(found.get("addressfamily", "any")),
         bind_address=found.get("bindaddress") or None,
-        compression=found.flag("compression", default=False),
         kex=found.get("kexalgorithms"),
         ciphers=found.get("ciphers"),
         macs=found.get("macs"),
