@@ -88,7 +88,18 @@ def test_rollback_to_an_entry_that_is_not_there_says_so(site: Site) -> None:
     before = site.stored()
     run = play(site, "rollback", rollback_to="19990101T000000.000000Z")
     assert run.status != 0
-    assert "19990101T000000.000000Z" in run.output
+    assert "the history is empty" in run.output
+    assert site.stored() == before
+
+    drop_owner(site)
+    assert site.publish().status == 0
+    before = site.stored()
+    (entry,) = (key.removeprefix("history/") for key in before if key.startswith("history/"))
+    run = play(site, "rollback", rollback_to="19990101T000000.000000Z")
+    assert run.status != 0
+    assert f"There is no entry 19990101T000000.000000Z in the history that can be restored. There are: {entry}." in (
+        " ".join(run.output.split())
+    )
     assert site.stored() == before
 
 
