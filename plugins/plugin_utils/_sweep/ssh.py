@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     is_exempt,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing, LoginKeys
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.proxy import Proxy
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
@@ -115,6 +116,7 @@ class Dialer:
         self._gates: dict[tuple[Any, ...], _Gate] = {}
         self._slots: dict[tuple[Any, ...], asyncio.Semaphore] = {}
         self._hops: dict[Target, _Hop] = {}
+        self._proxies: dict[asyncssh.SSHClientConnection, Proxy] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -132,7 +134,7 @@ class Dialer:
     def release(self, connection: asyncssh.SSHClientConnection) -> None:
         """Close a connection without waiting for it."""
         connection.close()
-        task = asyncio.ensure_future(_closed(connection))
+        task = asyncio.ensure_future(_closed(connection, self._proxies.pop(connection, None)))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -179,11 +181,17 @@ class Dialer:
     async def _login(self, target: Target, tunnel: asyncssh.SSHClientConnection | None) -> asyncssh.SSHClientConnection:
         trust = self._known_hosts.trust(target)
         client = _Client(trust)
+        proxy: Proxy | None = None
         try:
             async with asyncio.timeout(self._connect_timeout):
                 keys = await self._ring.keys(target)
                 options = _options(target, client, keys)
+                if target.proxy_command:
+                    proxy = await Proxy.start(target.proxy_command)
+                    options["sock"] = proxy.socket
                 connection = await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
+            if proxy:
+                self._proxies[connection], proxy = proxy, None
         except TimeoutError:
             raise failures.no_answer(target, self._connect_timeout, connected=client.connected) from None
         except asyncssh.ChannelOpenError as error:
@@ -200,6 +208,9 @@ class Dialer:
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
             raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
+        finally:
+            if proxy:
+                await proxy.close()
         if trust.offered and not client.mismatch and not is_exempt(target):
             await self._remember(target, trust.offered)
         return connection
@@ -234,12 +245,15 @@ def _broken(task: asyncio.Task[Login]) -> bool:
     return done and task.result().connection.is_closed()
 
 
-async def _closed(connection: asyncssh.SSHClientConnection) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(_CLOSE_SECONDS - 1):
+async def _closed(connection: asyncssh.SSHClientConnection, proxy: Proxy | None) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
             await connection.wait_closed()
-            return
-    connection.abort()
+    except (OSError, asyncssh.Error, TimeoutError):
+        connection.abort()
+    finally:
+        if proxy:
+            await proxy.close()
 
 
 def _place(target: Target) -> tuple[Any, ...]:
@@ -297,8 +311,6 @@ def _options(target: Target, client: _Client, keys: LoginKeys) -> dict[str, Any]
     }
     if target.bind_address:
         options["local_addr"] = (target.bind_address, 0)
-    if target.proxy_command:
-        options["proxy_command"] = ["/bin/sh", "-c", f"exec {target.proxy_command}"]
     return options
 
 

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sweep that is ended from outside leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.processes import LOOPBACK
+from tests.support.sshd import SshdFleet
+
+BIN = Path(sys.executable).parent
+
+
+def started_by(mark: str) -> set[int]:
+    """Processes, dead ones not counted, whose environment holds the mark."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in path.read_bytes():
+                found.add(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
+    mark = f"sweep-{uuid.uuid4()}"
+    mirror = tmp_path / "mirror"
+    with SshdFleet(tmp_path, 2) as fleet, socket.create_server((LOOPBACK, 0)) as hung:
+        fleet["prom-02"].write("/etc/ssh/forced", "#!/bin/sh\nexec sleep 300\n", 0o755)
+        fleet.restart_server("prom-02", "ForceCommand /etc/ssh/forced")
+        inventory = fleet.inventory()
+        hosts = inventory["monitoring"]["hosts"]
+        hosts["hung"] = {**hosts["prom-01"], "ansible_port": hung.getsockname()[1]}
+        hosts["proxied"] = {**hosts["prom-01"], "ansible_ssh_extra_args": "-o ProxyCommand='sleep 300'"}
+        hosts["plugin"] = {**hosts["prom-02"], "ansible_ssh_extra_args": "-o BindInterface=lo"}
+        hosts["local"] = {
+            "ansible_connection": "local",
+            "ansible_become": True,
+            "ansible_become_exe": "sleep 300; sudo",
+            "ansible_become_user": "somebody",
+        }
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+        task = {"skills_eye.prometheus_fleet.configs": {"dest": str(mirror), "connect_timeout": 200, "timeout": 200}}
+        play = [{"hosts": "monitoring", "gather_facts": False, "tasks": [{**task, "run_once": True}]}]
+        (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+        process = subprocess.Popen(
+            [BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
+            env=fleet.environment(MARK=mark, TMPDIR=str(tmp_path)),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            # By the time the sound server's line is out, the others hang.
+            for line in process.stdout:
+                if "prom-01 ok" in line:
+                    break
+            deadline = time.monotonic() + 60
+            while len(started_by(mark)) < 7 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert len(started_by(mark)) >= 7
+            process.send_signal(number)
+            process.wait(60)
+            deadline = time.monotonic() + 20
+            while started_by(mark) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert started_by(mark) == set()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    assert not mirror.exists()
+    assert [path.name for path in tmp_path.glob("ansible-*")] == []
+    assert [path.name for path in tmp_path.glob("tmp*")] == []

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet of 1,000: nothing lost, memory bounded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.support.asyncssh_fleet import asyncssh_fleet
+from tests.support.sweeping import sweep
+
+SERVERS = 1000
+# All that a client may use at its peak, ansible and asyncssh included.
+MOST_BYTES = 300 * 1024 * 1024
+
+
+def _client(inventory: dict[str, Any], services: list[dict[str, Any]], directory: Path, answer: Any) -> None:
+    lines: list[str] = []
+    results = sweep(inventory, directory, services=services, say=lines.append, timeout=60.0, connect_timeout=30.0)
+    answer.put(
+        (
+            Counter(result.status for result in results.values()),
+            Counter(len(result.files) for result in results.values()),
+            [result.error for result in results.values() if result.error][:5],
+            lines,
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        )
+    )
+
+
+def test_a_thousand_servers(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    with asyncssh_fleet(tmp_path, SERVERS) as (inventory, services):
+        client = context.Process(target=_client, args=(inventory, services, tmp_path, answer))
+        client.start()
+        try:
+            statuses, files, errors, lines, peak = answer.get(timeout=300)
+        finally:
+            client.join(30)
+            client.kill()
+    assert (statuses, errors) == ({"ok": SERVERS}, [])
+    assert files == {8: SERVERS}
+    assert peak < MOST_BYTES
+    # A line for each 5 %.
+    assert len(lines) == 20
+    assert lines[-1] == "[1000/1000] 100 %: 1000 ok"
