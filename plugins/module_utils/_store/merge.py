@@ -33,7 +33,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     settle,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
-    PARTIAL,
     VALUES_KEPT,
     WAY_SEPARATOR,
     Reading,
@@ -103,7 +102,7 @@ def merge_readings(stored: Mapping[str, Reading], sweep: Sweep, rules: Rules) ->
     changed = []
     for name, heard in sweep.readings.items():
         old = readings.get(name)
-        new = _added_to(old, heard) if old is not None and heard.status == PARTIAL else heard
+        new = _added_to(old, heard) if old is not None and not heard.is_whole else heard
         if old is None or old.content() != new.content() or _is_old(old, rules):
             readings[name] = new
             changed.append(name)
@@ -111,7 +110,7 @@ def merge_readings(stored: Mapping[str, Reading], sweep: Sweep, rules: Rules) ->
 
 
 def _added_to(old: Reading, new: Reading) -> Reading:
-    """A partial answer says what is there, not what is gone."""
+    """An answer that is not whole says what is there, not what is gone."""
     return Reading(
         server=new.server,
         status=new.status,
@@ -211,7 +210,7 @@ class _Merge:
         self.rules = rules
         self.report = Report(silent=dict(sorted(sweep.silent.items())))
         self._whole = sweep.whole
-        self._partial = [reading for reading in sweep.readings.values() if reading.status == PARTIAL]
+        self._partial = [reading for reading in sweep.readings.values() if not reading.is_whole]
 
     def orphan(self, item: Field, last_seen: str | None) -> Field:
         """A stored field that no server has."""

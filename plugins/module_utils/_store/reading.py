@@ -37,6 +37,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
 WHOLE = frozenset({"ok", "unchanged"})
 PARTIAL = "partial"
+# What the extraction says of a configuration that Prometheus would not load.
+REFUSED = "refused"
 # Between the ids of the ways in which one server makes a field; most servers have one.
 WAY_SEPARATOR = " "
 PROBLEMS_KEPT = 50
@@ -90,6 +92,11 @@ class Reading:
         return value
 
     @property
+    def is_whole(self) -> bool:
+        """Whether what it does not name is gone. A Prometheus that refuses its new configuration runs the old one."""
+        return self.status in WHOLE and self.config != REFUSED
+
+    @property
     def files_count(self) -> int:
         return self.files if isinstance(self.files, int) else len(self.files)
 
@@ -141,7 +148,7 @@ class Sweep:
     @property
     def whole(self) -> set[str]:
         """The servers whose word replaces what they said before; a partial one only adds to it."""
-        return {name for name, reading in self.readings.items() if reading.status != PARTIAL}
+        return {name for name, reading in self.readings.items() if reading.is_whole}
 
 
 def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> Sweep:

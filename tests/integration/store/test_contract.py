@@ -197,6 +197,18 @@ def test_server_that_does_not_answer_keeps_its_last_word(store: Store) -> None:
     assert view(store)["servers"]["prom-02"]["last_seen"] == "2026-01-31T08:15:00+00:00"
 
 
+def test_a_refused_configuration_orphans_nothing(store: Store) -> None:
+    """A Prometheus that would not load the new configuration still runs the one before it."""
+    publish_to(store, extraction({"prom-01": ["company", "env"], "prom-02": ["env"]}))
+    broken = extraction({"prom-01": [], "prom-02": ["env"]})
+    broken["servers"]["prom-01"]["config"] = "refused"
+    publish_to(store, broken)
+    assert field(store, "company")["status"] == "synced"
+    # Once it loads again, its word counts.
+    publish_to(store, extraction({"prom-01": ["env"], "prom-02": ["env"]}))
+    assert field(store, "company")["status"] == "orphan"
+
+
 def test_partial_answer_orphans_nothing(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["company", "rack"]}))
     partial = extraction({"prom-01": ["company", "env"]}, status={"prom-01": "partial"})
