@@ -230,6 +230,8 @@ def settings(host: str, arguments: Arguments) -> Settings:
     if result.get("canonicalizehostname", "no").lower() not in {"no", "none", "false"}:
         raise UnsupportedError("CanonicalizeHostname")
     if final:
+        # Where to connect to is settled by then.
+        result.add("hostname", (host,))
         for path, base in files:
             _apply(result, read_file(path, base), first=False)
     return result
@@ -272,13 +274,13 @@ def _included(line: Line) -> Iterator[str]:
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether one pattern matches and none that begins with an exclamation mark does; letter case does not count."""
+    """Whether one pattern matches and none that begins with an exclamation mark does; letter case counts."""
     found = False
     for pattern in patterns:
         if pattern.startswith("!"):
-            if _glob(pattern[1:].lower()).fullmatch(name.lower()):
+            if _glob(pattern[1:]).fullmatch(name):
                 return False
-        elif _glob(pattern.lower()).fullmatch(name.lower()):
+        elif _glob(pattern).fullmatch(name):
             found = True
     return found
 

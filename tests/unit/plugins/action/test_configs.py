@@ -1,0 +1,73 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions and the lookup say when they cannot begin."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _sweep_call
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def forget(monkeypatch: pytest.MonkeyPatch, asyncssh: Any) -> None:
+    """Have asyncssh be this, and the sweep not imported yet."""
+    for name in list(sys.modules):
+        if "plugin_utils._sweep." in name:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "asyncssh", asyncssh)
+
+
+def test_asyncssh_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget(monkeypatch, None)
+    with pytest.raises(AnsibleError, match=r"asyncssh >= 2\.23\.1.* to reach the servers"):
+        _sweep_call.sweep_modules()
+
+
+def test_asyncssh_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncssh
+
+    monkeypatch.setattr(asyncssh, "__version__", "2.14.0")
+    with pytest.raises(AnsibleError, match=r"asyncssh 2\.14\.0 is too old: 2\.23\.1 or later"):
+        _sweep_call.sweep_modules()
+
+
+def test_nothing_of_asyncssh_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys; sys.modules['asyncssh'] = None\n"
+        "from ansible_collections.skills_eye.prometheus_fleet.plugins.action import configs, configs_info\n"
+        "from ansible_collections.skills_eye.prometheus_fleet.plugins.lookup import configs as lookup\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".venv/collections")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.mark.parametrize("name", ["configs", "configs_info"])
+def test_the_documented_module_does_nothing_by_itself(name: str) -> None:
+    module = f"ansible_collections.skills_eye.prometheus_fleet.plugins.modules.{name}"
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"dest": "/nowhere"} if name == "configs" else {}})
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".venv/collections")}
+    done = subprocess.run(
+        [sys.executable, "-m", module], input=arguments, env=environment, capture_output=True, text=True, check=False
+    )
+    result = json.loads(done.stdout)
+    assert result["failed"] is True
+    assert result["msg"] == f"skills_eye.prometheus_fleet.{name} runs on the controller, as an action plugin"
+
+
+def test_lookup_without_an_inventory() -> None:
+    lookup = lookup_loader.get("skills_eye.prometheus_fleet.configs", loader=None, templar=Templar(loader=None))
+    with pytest.raises(AnsibleError, match="needs an inventory"):
+        lookup.run(["prom-01"], variables={})

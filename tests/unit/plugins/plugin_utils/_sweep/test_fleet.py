@@ -1,0 +1,139 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a sweep as a whole: progress, what counts as failed, and faults of the code itself."""
+
+from __future__ import annotations
+
+import gc
+import signal
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
+    FileResult,
+    Seconds,
+    ServerResult,
+    Service,
+    Status,
+)
+
+OPTIONS = fleet.Options((Service("prometheus", "/etc/prometheus", ("*.yml",)),))
+
+
+class Endpoints:
+    """Raises for each server what it was given."""
+
+    def __init__(self, errors: dict[str, Exception]) -> None:
+        self._errors = errors
+
+    def resolve(self, server: str) -> Endpoint:
+        raise self._errors[server]
+
+
+def test_a_fault_of_the_code_costs_one_server() -> None:
+    errors = {"a": Failure("denied", "not you"), "b": ZeroDivisionError("planted"), "c": Failure("timeout", "late")}
+    results = fleet.sweep(["a", "b", "c", "a"], Endpoints(errors), OPTIONS, Redactor()).servers
+    assert list(results) == ["a", "b", "c"]
+    assert [result.status for result in results.values()] == ["denied", "protocol_error", "timeout"]
+    assert results["a"].error == "a: not you"
+    assert results["b"].error == "b: unexpected ZeroDivisionError: please report it"
+
+
+def test_messages_are_masked() -> None:
+    errors: dict[str, Exception] = {"a": Failure("timeout", "see https://u:planted@h/x")}
+    result = fleet.sweep(["a"], Endpoints(errors), OPTIONS, Redactor()).servers["a"]
+    assert "planted" not in str(result.error)
+    assert "see https://u:" in str(result.error)
+
+
+def test_nobody_to_ask() -> None:
+    assert fleet.sweep([], Endpoints({}), OPTIONS, Redactor()).servers == {}
+
+
+def test_interrupt_goes_through() -> None:
+    class Interrupted(Endpoints):
+        def resolve(self, server: str) -> Endpoint:
+            signal.raise_signal(signal.SIGINT)
+            return super().resolve(server)
+
+    before = gc.get_freeze_count()
+    errors: dict[str, Exception] = {name: Failure("timeout", "late") for name in "abcdefgh"}
+    with pytest.raises(KeyboardInterrupt):
+        fleet.sweep(errors, Interrupted(errors), OPTIONS, Redactor())
+    assert gc.get_freeze_count() == before
+
+
+def result(status: Status, files: int = 0, size: int = 0) -> ServerResult:
+    found = ServerResult(
+        status, None if status in {"ok", "unchanged"} else f"it is {status}", seconds=Seconds(total=0.311)
+    )
+    found.files = [FileResult(f"/f{number}", "s", size) for number in range(files)]
+    return found
+
+
+def test_lines_of_a_small_fleet() -> None:
+    lines: list[str] = []
+    progress = Progress(40, lines.append)
+    progress.add("prom-03", result("ok", 8, 5125))
+    progress.add("prom-04", result("unchanged"))
+    progress.add("prom-05", result("timeout"))
+    progress.add("prom-06", result("partial", 1, 999))
+    progress.add("prom-07", result("ok", 1, 1234))
+    progress.add("prom-08", result("ok", 1, 12_345_678))
+    progress.add("p" * 2000, result("ok"))
+    assert lines[:6] == [
+        "[ 1/40] prom-03 ok 8 files 41 kB 0.31 s",
+        "[ 2/40] prom-04 unchanged 0.31 s",
+        "[ 3/40] prom-05 timeout 0.31 s: it is timeout",
+        "[ 4/40] prom-06 partial 1 files 999 B 0.31 s: it is partial",
+        "[ 5/40] prom-07 ok 1 files 1.2 kB 0.31 s",
+        "[ 6/40] prom-08 ok 1 files 12 MB 0.31 s",
+    ]
+    assert len(lines[6]) < 1000
+
+
+@pytest.mark.parametrize(("total", "count"), [(100, 100), (101, 20), (1000, 20), (10_007, 20)])
+def test_number_of_lines(total: int, count: int) -> None:
+    lines: list[str] = []
+    progress = Progress(total, lines.append)
+    for number in range(total):
+        progress.add(f"prom-{number}", result("denied" if number % 10 == 0 else "ok"))
+    assert len(lines) == count
+    if total > 100:
+        denied = len(range(0, total, 10))
+        assert lines[-1] == f"[{total}/{total}] 100 %: {denied} denied, {total - denied} ok"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "statuses", "failed"),
+    [
+        ("all", ["ok", "timeout"], False),
+        ("all", ["timeout", "denied"], True),
+        ("all", ["partial", "denied"], False),
+        ("all", ["unchanged"], False),
+        ("all", [], False),
+        ("any", ["ok", "unchanged"], False),
+        ("any", ["ok", "partial"], True),
+        ("any", ["ok", "timeout"], True),
+        ("never", ["timeout"], False),
+    ],
+)
+def test_failure(fail_on: str, statuses: list[Status], failed: bool) -> None:
+    servers = {f"s{number}": result(status) for number, status in enumerate(statuses)}
+    message = gather.failure(servers, fail_on)
+    assert (message is not None) is failed
+    if message:
+        bad = sum(status not in {"ok", "unchanged"} for status in statuses)
+        assert message.startswith(f"{bad} of {len(statuses)} servers did not answer whole: ")
+
+
+def test_a_long_failure_is_cut() -> None:
+    message = gather.failure({f"s{number}": result("timeout") for number in range(500)}, "all")
+    assert message is not None
+    assert message.endswith("; and 490 more")
