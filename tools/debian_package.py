@@ -29,7 +29,7 @@ def mirror() -> str:
         for word in (word for line in lines if not line.lstrip().startswith("#") for word in line.split()):
             if word.startswith(("http://", "https://")) and word.rstrip("/").endswith("/debian"):
                 return word.rstrip("/")
-    return "http://deb.debian.org/debian"
+    raise SystemExit("apt's sources name no Debian mirror: add one to /etc/apt/sources.list")
 
 
 def apt_options(state: Path, suite: str) -> list[str]:
