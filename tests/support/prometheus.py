@@ -37,10 +37,14 @@ _FIRST_TARGETS = 30.0
 
 @functools.cache
 def _folder(version: str) -> Path:
+    return packaged("prometheus", _SUITES[version])
+
+
+@functools.cache
+def packaged(package: str, suite: str) -> Path:
+    """Where the programs of a Debian package lie, fetched on first use."""
     tool = PROJECT / "tools" / "debian_package.py"
-    done = subprocess.run(
-        [sys.executable, tool, "prometheus", _SUITES[version]], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, tool, package, suite], check=True, capture_output=True, text=True)
     return Path(done.stdout.strip()) / "usr" / "bin"
 
 

@@ -75,6 +75,7 @@ class Reading:
 def parse(text: str) -> Reading:
     """Read one item of matchers. Raises MatcherError."""
     utf8: tuple[Matcher, ...] | None
+    fault = ""
     try:
         utf8 = _Utf8(text).matchers()
     except MatcherError as error:

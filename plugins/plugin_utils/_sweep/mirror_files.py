@@ -94,10 +94,13 @@ class Tree:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            yield None
-            return
-        with cls(path, descriptor)._held() as tree:
+            descriptor = None
+        tree = None if descriptor is None else cls(path, descriptor)
+        try:
             yield tree
+        finally:
+            if tree is not None:
+                tree.close()
 
     @classmethod
     @contextlib.contextmanager
@@ -116,8 +119,11 @@ class Tree:
         try:
             yield self
         finally:
-            self._close_folder()
-            os.close(self.descriptor)
+            self.close()
+
+    def close(self) -> None:
+        self._close_folder()
+        os.close(self.descriptor)
 
     def folder(self, parts: Location, *, create: bool = False) -> int:
         """A descriptor of the folder, good until the next call. Raises OSError; ELOOP and ENOTDIR name an obstacle."""

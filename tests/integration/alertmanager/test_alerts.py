@@ -23,10 +23,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Shared
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.routes import check_routes
 from tests.support.processes import free_ports, port_is_open, running
+from tests.support.prometheus import packaged
 
 PROJECT = Path(__file__).parents[3]
 PROMETHEUS = shutil.which("prometheus")
-ALERTMANAGER = PROJECT / ".cache" / "debian" / "prometheus-alertmanager-sid" / "usr" / "bin" / "prometheus-alertmanager"
+ALERTMANAGER = packaged("prometheus-alertmanager", "sid") / "prometheus-alertmanager"
 
 CONFIG = """\
 global:

@@ -24,11 +24,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.prometheus import packaged
 
 PROJECT = Path(__file__).parents[3]
 CORPUS = PROJECT / ".." / "shared" / "corpus"
 # 0.33 reads matchers in both ways; Debian bookworm's 0.25 in the classic way alone.
-NEW = PROJECT / ".cache" / "debian" / "prometheus-alertmanager-sid" / "usr" / "bin" / "amtool"
+NEW = packaged("prometheus-alertmanager", "sid") / "amtool"
 OLD = Path(shutil.which("amtool") or "/nonexistent")
 needs_new = pytest.mark.skipif(not NEW.exists(), reason="amtool 0.33 is not here: tools/debian_package.py fetches it")
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.prometheus import packaged
 
 PROJECT = Path(__file__).parents[3]
 CORPUS = PROJECT / ".." / "shared" / "corpus"
-PRIVATE = PROJECT / ".cache" / "debian"
-PROMTOOL = [shutil.which("promtool"), PRIVATE / "prometheus-bullseye" / "usr" / "bin" / "promtool"]
-AMTOOL = [shutil.which("amtool"), PRIVATE / "prometheus-alertmanager-sid" / "usr" / "bin" / "amtool"]
+PROMTOOL = [shutil.which("promtool"), packaged("prometheus", "bullseye") / "promtool"]
+AMTOOL = [shutil.which("amtool"), packaged("prometheus-alertmanager", "sid") / "amtool"]
 OWN_FORM = re.compile(
     r"parse \"?[^\n]*<secret:|invalid userinfo|in URL cannot contain colon|invalid (access|secret) key format"
 )
