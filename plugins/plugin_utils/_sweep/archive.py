@@ -187,6 +187,9 @@ class ArchiveReader:
             if not 0 <= size <= MAX_EXTENSION:
                 raise StreamError("an extended header of absurd size")
             self._member = Member(b"", kind, size, 0, b"", content=True)
+            if size == 0:
+                # It has come whole: a step of no bytes would look like one that waits for more.
+                self._content(b"", 0, 0)
             return
         name = block[:100].partition(b"\0")[0]
         if block[257:263] == b"ustar\0" and block[345]:

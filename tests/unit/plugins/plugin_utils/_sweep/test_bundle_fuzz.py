@@ -10,6 +10,7 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,17 @@ def test_parts_in_any_order(first: list[bytes], second: list[bytes], status: int
     keeps_its_word(bundle)
     at_once = read(stream, limits=LIMITS, piece=len(stream))
     assert (bundle.status, bundle.digest, bundle.files) == (at_once.status, at_once.digest, at_once.files)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_an_empty_extended_header_means_the_same_in_pieces_of_any_size(kind: bytes) -> None:
+    parts = member("./PaxHeaders/a", kind=kind) + archive([(f"{BELOW}a", b"text")])
+    stream = plain(body(parts, archive([])))
+    results = [read(stream, limits=LIMITS, piece=piece) for piece in (len(stream), 1, 100, 512)]
+    assert {result.status for result in results} == {results[1].status}
+    assert all(result.files == results[1].files for result in results)
+    if kind in b"xg":
+        assert [item.data for item in results[0].files] == [b"text"]
 
 
 @given(files, st.data(), chunk)
