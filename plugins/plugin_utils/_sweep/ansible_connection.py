@@ -18,7 +18,7 @@ import select
 import signal
 import threading
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from ansible import constants as C  # noqa: N812
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
@@ -133,6 +133,7 @@ def _child(endpoint: Endpoint, command: str, max_bytes: int, mine: tuple[int, in
         threading.Thread(target=_watch, args=(alive,), daemon=True).start()
         # What goes over the connection holds secrets: nothing of it is for anybody's eyes.
         display = Display()
+        display.set_queue(cast("Any", _Nowhere()))
         display.verbosity = 0
         display.log_verbosity = 0
         C.DEFAULT_DEBUG = False
@@ -141,6 +142,17 @@ def _child(endpoint: Endpoint, command: str, max_bytes: int, mine: tuple[int, in
             data = data[os.write(answering, data) :]
     finally:
         os._exit(0)
+
+
+class _Nowhere:
+    """Takes what is displayed here in place of Ansible's queue, and drops it.
+
+    This process may be ended at any moment. In the middle of a put to Ansible's queue that would leave its lock
+    taken, and ansible-playbook waiting for it for good.
+    """
+
+    def send_display(self, *_arguments: object, **_options: object) -> None:
+        pass
 
 
 def _watch(alive: int) -> None:

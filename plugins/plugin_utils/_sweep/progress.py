@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
@@ -14,6 +17,30 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 EACH_UP_TO: Final = 100
 _STEP: Final = 5
 _MAX_LINE: Final = 900
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until the block is done.
+
+    A worker of Ansible dies at once of a signal. In the middle of a put to Ansible's queue it would leave the queue's
+    lock taken, and ansible-playbook waits for that lock when it ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: waiting.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 class Progress:
@@ -30,13 +57,17 @@ class Progress:
         self._done += 1
         self._counts[result.status] += 1
         if self._total <= EACH_UP_TO:
-            self._say(self._line(server, result)[:_MAX_LINE])
+            self._write(self._line(server, result))
             return
         step = self._done * 100 // (self._total * _STEP)
         if step > self._step:
             self._step = step
             counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
-            self._say(f"{self._head} {step * _STEP} %: {counts}"[:_MAX_LINE])
+            self._write(f"{self._head} {step * _STEP} %: {counts}")
+
+    def _write(self, line: str) -> None:
+        with _uninterrupted():
+            self._say(line[:_MAX_LINE])
 
     @property
     def _head(self) -> str:

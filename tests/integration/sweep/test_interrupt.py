@@ -17,10 +17,32 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.collection import InstalledCollection, installed_collection
 from tests.support.processes import LOOPBACK
 from tests.support.sshd import SshdFleet
 
+__all__ = ["installed_collection"]
+
 BIN = Path(sys.executable).parent
+
+TALKING_CONNECTION = """
+DOCUMENTATION = '''
+name: talking
+short_description: the local connection, with a word to the display
+description: For a test.
+'''
+
+from ansible.plugins.connection.local import Connection as Local
+from ansible.utils.display import Display
+
+
+class Connection(Local):
+    transport = "talking"
+
+    def exec_command(self, *arguments, **options):
+        Display().display("a word from the connection")
+        return super().exec_command(*arguments, **options)
+"""
 
 
 def started_by(mark: str) -> set[int]:
@@ -88,3 +110,22 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     assert not mirror.exists()
     assert [path.name for path in tmp_path.glob("ansible-*")] == []
     assert [path.name for path in tmp_path.glob("tmp*")] == []
+
+
+def test_no_word_of_a_connection_plugin_on_the_way_to_ansible(
+    installed_collection: InstalledCollection, tmp_path: Path
+) -> None:
+    """A process ended while it sends one would keep the lock of the queue that Ansible itself waits for at its end."""
+    (tmp_path / "connection_plugins").mkdir()
+    (tmp_path / "connection_plugins/talking.py").write_text(TALKING_CONNECTION, encoding="utf-8")
+    (tmp_path / "inventory.ini").write_text("here ansible_connection=talking\n", encoding="utf-8")
+    services = [{"service": "prometheus", "directory": str(tmp_path)}]
+    task = {"skills_eye.prometheus_fleet.configs_info": {"services": services}}
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [task]}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+    (tmp_path / "ansible.cfg").touch()
+    output = installed_collection.run(
+        "ansible-playbook", "-vvvvv", "-i", "inventory.ini", "play.yml", cwd=tmp_path, ANSIBLE_CONFIG="ansible.cfg"
+    )
+    assert "here ok" in output
+    assert "a word from the connection" not in output

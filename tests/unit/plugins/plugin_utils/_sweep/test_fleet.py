@@ -77,6 +77,24 @@ def result(status: Status, files: int = 0, size: int = 0) -> ServerResult:
     return found
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_a_line(number: signal.Signals) -> None:
+    events: list[str] = []
+
+    def say(line: str) -> None:
+        signal.raise_signal(number)
+        events.append("line")
+
+    before = signal.signal(number, lambda *_unused: events.append("signal"))
+    try:
+        Progress(1, say).add("prom-01", result("ok"))
+        assert events == ["line", "signal"]
+        signal.raise_signal(number)
+        assert events == ["line", "signal", "signal"]
+    finally:
+        signal.signal(number, before)
+
+
 def test_lines_of_a_small_fleet() -> None:
     lines: list[str] = []
     progress = Progress(40, lines.append)
