@@ -30,10 +30,8 @@ def _uninterrupted() -> Iterator[None]:
         yield
         return
     waiting: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: waiting.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _frame: waiting.append(number)) for number in numbers}
     try:
         yield
     finally:
