@@ -11,6 +11,7 @@ class ModuleDocFragment:
 options: {}
 requirements:
   - asyncssh >= 2.23.1 (on the controller)
+  - bcrypt (on the controller, for private keys that are encrypted in OpenSSH's own format)
   - sh and tar (on the servers; neither Python nor anything else is needed there)
 notes:
   - Connection settings are those of the connection plugin P(ansible.builtin.ssh#connection) and of the become

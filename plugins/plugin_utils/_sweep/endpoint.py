@@ -8,6 +8,7 @@ Variables, keywords, ansible.cfg, the environment and the command line then mean
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -190,7 +191,13 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
 
 
 def _split(text: Any) -> list[str]:
+    return list(_words(str(text or "")))
+
+
+@functools.lru_cache(maxsize=256)
+def _words(text: str) -> tuple[str, ...]:
+    """The words of an argument string, as Ansible splits them."""
     try:
-        return [word.strip() for word in shlex.split(str(text or "")) if word.strip()]
+        return tuple(word.strip() for word in shlex.split(text) if word.strip())
     except ValueError:
         raise UnsupportedError("ssh arguments with an open quote") from None

@@ -22,6 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     remote_command,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.executor import Executor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
     Failure,
     OtherTransportNeeded,
@@ -121,6 +122,7 @@ class _Fleet:
 
     async def run(self) -> None:
         began = time.monotonic()
+        asyncio.get_running_loop().set_default_executor(Executor())
         queue = iter(self._servers)
         workers = min(self._options.max_parallel, len(self._servers))
         try:

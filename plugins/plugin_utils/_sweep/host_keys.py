@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import fcntl
 import hmac
 import os
@@ -116,6 +117,11 @@ def known_name(target: Target) -> str:
     return host if target.port == SSH_PORT else f"[{host}]:{target.port}"
 
 
+def written(key: asyncssh.SSHKey) -> str:
+    """A public key as known_hosts has it: 'TYPE BASE64'."""
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
 def is_exempt(target: Target) -> bool:
     """NoHostAuthenticationForLocalhost."""
     return not target.host_keys_for_localhost and target.host.lower() in _LOCAL
@@ -173,15 +179,19 @@ class Trust:
     offered: str | None = None
 
     def known_hosts(self) -> Any:
-        """For asyncssh's known_hosts: trusted keys, trusted authorities, revoked keys, and no X.509."""
-        keys: dict[str, list[asyncssh.SSHKey]] = {"": [], "cert-authority": [], "revoked": []}
+        """For asyncssh's known_hosts: only what it must refuse. What may be trusted is asked of this object."""
+        revoked = []
         for entry in self.entries:
-            try:
-                keys[entry.marker].append(asyncssh.import_public_key(entry.key))
-            except asyncssh.KeyImportError:
-                # A type that this asyncssh does not know: the server can show another one.
-                continue
-        return keys[""], keys["cert-authority"], keys["revoked"], [], [], [], []
+            if entry.marker == "revoked":
+                # One that this asyncssh cannot read, no server can show either.
+                with contextlib.suppress(asyncssh.KeyImportError):
+                    revoked.append(asyncssh.import_public_key(entry.key))
+        return [], [], revoked, [], [], [], []
+
+    def holds(self, key: asyncssh.SSHKey, marker: str = "") -> bool:
+        """Whether a line with this marker holds the key."""
+        text = written(key)
+        return any(entry.key == text for entry in self.entries if entry.marker == marker)
 
     def changed(self, key: asyncssh.SSHKey) -> Entry | None:
         """The line that holds another key of the same type."""
@@ -193,7 +203,7 @@ class Trust:
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
         """Whether a key that no line holds may be trusted."""
-        self.offered = key.export_public_key().decode().strip()
+        self.offered = written(key)
         if self.strict == "no":
             return True
         return self.strict == "accept-new" and self.changed(key) is None

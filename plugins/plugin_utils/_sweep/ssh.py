@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import random
 import time
 from dataclasses import dataclass, field
@@ -21,14 +20,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Failure,
     OtherTransportNeeded,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import (
-    KnownHosts,
-    Trust,
-    is_exempt,
-)
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing, LoginKeys
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import KnownHosts, is_exempt
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.proxy import Proxy
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_attempt import Attempt
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 # An sshd with its default MaxStartups of 10:30:100 begins to drop logins when ten are under way.
@@ -38,15 +34,6 @@ _FIRST_PAUSE: Final = 0.25
 _CLOSE_SECONDS: Final = 5.0
 # How often a jump connection that broke is made anew.
 _MAX_HOP_LIVES: Final = 3
-_RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
-_HOST_KEYS: Final = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    *_RSA,
-)
-_HOST_CERTIFICATES: Final = tuple(f"{name}-cert-v01@openssh.com" for name in _HOST_KEYS)
 
 
 @dataclass(slots=True)
@@ -73,36 +60,6 @@ class _Hop:
 
     task: asyncio.Task[Login]
     lives: int = 1
-
-
-class _Client(asyncssh.SSHClient):
-    """Tells what the login knew when it failed, and judges keys that known_hosts does not hold."""
-
-    def __init__(self, trust: Trust) -> None:
-        self.trust = trust
-        self.connected = False
-        self.mismatch = False
-        self._connection: asyncssh.SSHClientConnection | None = None
-        self._keys_exchanged = False
-
-    @property
-    def exchanging_keys(self) -> bool:
-        """The server said who it is, but no keys were agreed upon."""
-        if self._connection is None or self._keys_exchanged:
-            return False
-        return bool(self._connection.get_extra_info("server_version"))
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.connected = True
-        self._connection = conn
-
-    def begin_auth(self, username: str) -> None:  # noqa: ARG002
-        self._keys_exchanged = True
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
-        accepted = self.trust.accepts(key)
-        self.mismatch = accepted and self.trust.changed(key) is not None
-        return accepted
 
 
 class Dialer:
@@ -179,40 +136,40 @@ class Dialer:
         raise AssertionError  # pragma: no cover - the last attempt returns or raises
 
     async def _login(self, target: Target, tunnel: asyncssh.SSHClientConnection | None) -> asyncssh.SSHClientConnection:
-        trust = self._known_hosts.trust(target)
-        client = _Client(trust)
-        proxy: Proxy | None = None
+        """One login, within the time. Where there is but one key to offer, it is offered without being asked for."""
+        proxies: list[Proxy] = []
+        attempt = Attempt(target, self._known_hosts.trust(target))
         try:
             async with asyncio.timeout(self._connect_timeout):
-                keys = await self._ring.keys(target)
-                options = _options(target, client, keys)
-                if target.proxy_command:
-                    proxy = await Proxy.start(target.proxy_command)
-                    options["sock"] = proxy.socket
-                connection = await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
-            if proxy:
-                self._proxies[connection], proxy = proxy, None
+                attempt.keys = await self._ring.keys(target)
+                try:
+                    connection = await _open(attempt.start(), tunnel, proxies)
+                except asyncssh.Error:
+                    if not attempt.may_go_slower:
+                        raise
+                    connection = await _open(attempt.start(), tunnel, proxies)
+            if proxies:
+                self._proxies[connection] = proxies.pop()
         except TimeoutError:
-            raise failures.no_answer(target, self._connect_timeout, connected=client.connected) from None
+            connected = attempt.client.connected
+            raise failures.no_answer(target, self._connect_timeout, connected=connected) from None
         except asyncssh.ChannelOpenError as error:
             raise failures.jump(target, error) from None
         except OSError as error:
             raise failures.unreachable(target, error) from None
-        except asyncssh.ConnectionLost as error:
-            if client.exchanging_keys:
+        except asyncssh.Error as error:
+            if isinstance(error, asyncssh.ConnectionLost) and attempt.client.exchanging_keys:
                 # An sshd that finds no algorithm in common hangs up.
                 raise OtherTransportNeeded(f"{target.address} broke off the key exchange") from None
-            raise failures.login(target, error, trust, _tried(target, keys)) from None
-        except asyncssh.Error as error:
-            raise failures.login(target, error, trust, _tried(target, keys)) from None
+            raise failures.login(target, error, attempt.trust, attempt.tried) from None
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
             raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
         finally:
-            if proxy:
+            for proxy in proxies:
                 await proxy.close()
-        if trust.offered and not client.mismatch and not is_exempt(target):
-            await self._remember(target, trust.offered)
+        if attempt.trust.offered and not attempt.client.mismatch and not is_exempt(target):
+            await self._remember(target, attempt.trust.offered)
         return connection
 
     async def _remember(self, target: Target, key: str) -> None:
@@ -237,6 +194,18 @@ class Dialer:
         except OtherTransportNeeded as needed:
             raise OtherTransportNeeded(f"jump host: {needed}") from None
         return login.connection
+
+
+async def _open(
+    attempt: Attempt, tunnel: asyncssh.SSHClientConnection | None, proxies: list[Proxy]
+) -> asyncssh.SSHClientConnection:
+    """Connect and log in; a proxy that was started for it is the last of proxies."""
+    target = attempt.target
+    options = attempt.options()
+    if target.proxy_command:
+        proxies.append(await Proxy.start(target.proxy_command))
+        options["sock"] = proxies[-1].socket
+    return await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
 
 
 def _broken(task: asyncio.Task[Login]) -> bool:
@@ -273,89 +242,3 @@ def _credential(target: Target) -> tuple[Any, ...]:
         target.methods,
         target.credentials,
     )
-
-
-def _tried(target: Target, keys: LoginKeys) -> str:
-    parts = []
-    if "publickey" in target.methods:
-        count = len(keys.pairs)
-        parts.append(f"{count} key" + ("" if count == 1 else "s") if count else "no key")
-    parts += [method for method in target.methods if method != "publickey"]
-    return "; ".join([", ".join(parts) or "nothing", *keys.notes])
-
-
-def _options(target: Target, client: _Client, keys: LoginKeys) -> dict[str, Any]:
-    """Arguments for asyncssh.connect. Nothing is looked up there: no configuration file, key file or agent."""
-    password = target.credentials.password
-    options: dict[str, Any] = {
-        "client_factory": lambda: client,
-        "config": None,
-        "username": target.user,
-        "known_hosts": client.trust.known_hosts(),
-        "server_host_key_algs": _host_key_algorithms(client.trust),
-        "x509_trusted_certs": None,
-        "client_keys": keys.pairs or None,
-        "agent_path": None,
-        "gss_host": None,
-        "preferred_auth": target.methods,
-        # After a key that does not fit, as ssh does, nobody is told the password.
-        "password": (lambda: None if client.mismatch else password) if password else None,
-        "host_key_alias": target.host_key_alias,
-        "family": target.family,
-        # What travels is compressed already.
-        "compression_algs": ["none"],
-        "connect_timeout": None,
-        "login_timeout": 0,
-        "keepalive_interval": 0,
-        **_algorithms(target),
-    }
-    if target.bind_address:
-        options["local_addr"] = (target.bind_address, 0)
-    return options
-
-
-def _host_key_algorithms(trust: Trust) -> list[str]:
-    """Those of known keys first, as ssh does; certificates only where an authority is known."""
-    kinds = [entry.kind for entry in trust.entries if not entry.marker]
-    known = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,)) if name in _HOST_KEYS]
-    certificates = any(entry.marker == "cert-authority" for entry in trust.entries)
-    plain = list(dict.fromkeys((*known, *_HOST_KEYS)))
-    return [*_HOST_CERTIFICATES, *plain] if certificates else plain
-
-
-def _algorithms(target: Target) -> dict[str, Any]:
-    wanted = {
-        "kex_algs": target.kex,
-        "encryption_algs": target.ciphers,
-        "mac_algs": target.macs,
-        "server_host_key_algs": target.host_key_algorithms,
-        "signature_algs": target.signature_algorithms,
-    }
-    return {option: found for option, text in wanted.items() if text and (found := _supported(option, text))}
-
-
-@functools.lru_cache(maxsize=256)
-def _supported(option: str, text: str) -> str | tuple[str, ...]:
-    """The algorithms of an OpenSSH list that asyncssh has. Raises OtherTransportNeeded when there are none."""
-    prefix = text[0] if text[0] in "+-^" else ""
-    names = [name for name in text[len(prefix) :].split(",") if name]
-    if prefix == "-":
-        known = [name for name in names if any(char in name for char in "*?") or _has(option, name)]
-    else:
-        known = [name for name in names if _has(option, name)]
-    if prefix:
-        # asyncssh's own defaults stay.
-        return prefix + ",".join(known) if known else ()
-    if not known:
-        raise OtherTransportNeeded(f"none of the algorithms asked for is known to asyncssh ({option})")
-    return tuple(known)
-
-
-@functools.lru_cache(maxsize=512)
-def _has(option: str, name: str) -> bool:
-    try:
-        arguments: Any = {option: [name], "config": None, "client_keys": None, "agent_path": None, "gss_host": None}
-        asyncssh.SSHClientConnectionOptions(**arguments)
-    except ValueError:
-        return False
-    return True

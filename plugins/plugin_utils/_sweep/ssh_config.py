@@ -140,10 +140,11 @@ def _assignment(text: str) -> tuple[str, tuple[str, ...]]:
     keyword = match[1].lower()
     keyword = _SYNONYMS.get(keyword, keyword)
     value = match[2].strip()
-    return keyword, (value,) if keyword == "proxycommand" else tuple(_split(value))
+    return keyword, (value,) if keyword == "proxycommand" else _split(value)
 
 
-def _split(text: str) -> list[str]:
+@functools.lru_cache(maxsize=1024)
+def _split(text: str) -> tuple[str, ...]:
     """Words with quotes and backslashes as OpenSSH reads them; a # that begins a word ends the line."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
@@ -157,7 +158,7 @@ def _split(text: str) -> list[str]:
             words.append(word)
     except ValueError:
         raise UnsupportedError("a line of the ssh configuration with an open quote") from None
-    return words
+    return tuple(words)
 
 
 @functools.lru_cache(maxsize=64)
@@ -172,7 +173,7 @@ def _read(path: str, base: str, _stamp: tuple[int, int]) -> tuple[Line, ...]:
             raise UnsupportedError(f"a line of {path} that cannot be read")
         keyword = match[1].lower()
         keyword = _SYNONYMS.get(keyword, keyword)
-        words = (match[2],) if keyword == "proxycommand" else tuple(_split(match[2]))
+        words = (match[2],) if keyword == "proxycommand" else _split(match[2])
         lines.append(Line(keyword, words, base))
     return tuple(lines)
 

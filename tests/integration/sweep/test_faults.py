@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import socket
@@ -305,7 +304,7 @@ def test_redaction_can_be_left_out(tmp_path: Path) -> None:
     assert "planted-1" in repr(result)
 
 
-async def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None:
+def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None:
     """Of a sweep with all kinds of faults, no thread, task, descriptor or child stays."""
 
     def left() -> tuple[int, int]:
@@ -321,7 +320,7 @@ async def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None
             hosts["local"] = {"ansible_connection": "local"}
             sweep(inventory, tmp_path, connect_timeout=1.0, timeout=2.0)
 
-    await asyncio.to_thread(once)
+    once()
     before = left()
-    await asyncio.to_thread(once)
+    once()
     assert left() == before

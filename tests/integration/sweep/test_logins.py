@@ -119,7 +119,6 @@ class TestEncryptedKey:
     @pytest.fixture(params=["openssh", "pkcs8"])
     def key(self, server: SshServer, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         if request.param == "openssh":
-            pytest.importorskip("bcrypt", reason="asyncssh decrypts OpenSSH's own format with bcrypt")
             return authorized(server, new_key(tmp_path, passphrase=PASSPHRASE))
         key = authorized(server, new_key(tmp_path, kind="ecdsa"))
         key.write_bytes(asyncssh.read_private_key(str(key)).export_private_key("pkcs8-pem", PASSPHRASE))
@@ -239,6 +238,18 @@ class TestCertificate:
                 fleet, tmp_path, ansible_ssh_private_key_file=f"{key}.pub", more_args=f"-o CertificateFile={moved}"
             )
         assert result.status == "ok", result.error
+
+
+def test_the_key_that_fits_comes_last(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:
+    """Of many servers at once, so that answers come at any moment; refused keys of every kind in front."""
+    wrong = [new_key(tmp_path, kind, kind=kind) for kind in ("ed25519", "rsa", "ecdsa")]
+    inventory = fleet.inventory()
+    arguments = " ".join(f"-i {key}" for key in [*wrong, server.key])
+    host = {**inventory["monitoring"]["hosts"]["prom-01"], "ansible_ssh_extra_args": arguments}
+    del host["ansible_ssh_private_key_file"]
+    inventory["monitoring"]["hosts"] = {f"alias-{number:02}": host for number in range(40)}
+    results = sweep(inventory, tmp_path)
+    assert {(result.status, result.error, result.attempts) for result in results.values()} == {("ok", None, 1)}
 
 
 def test_a_credential_that_was_refused_is_not_tried_again(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:

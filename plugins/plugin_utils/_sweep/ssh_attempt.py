@@ -1,0 +1,245 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One attempt to log in: the options of asyncssh, the judgement of the host key, and the login in fewer round trips.
+
+An SSH client asks for the authentication service, asks which methods there are, asks whether a key would do, and then
+signs: four round trips. Here the request signed with the first key goes out together with the first question, as soon
+as the host key is verified and the connection encrypted. A server that refuses it names its methods, and all else goes
+by the book, on the same connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+from typing import Any, Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import OtherTransportNeeded
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import Trust
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import LoginKeys
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+
+_RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
+_HOST_KEYS: Final = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    *_RSA,
+)
+_HOST_CERTIFICATES: Final = tuple(f"{name}-cert-v01@openssh.com" for name in _HOST_KEYS)
+# One call into OpenSSL for a packet, where chacha20-poly1305 takes many from Python.
+_QUICK_CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+# These methods have no underscore, but no place in asyncssh's documentation either.
+_MAY_ASK_EARLY: Final = all(
+    hasattr(asyncssh.SSHClientConnection, name)
+    for name in ("send_userauth_request", "create_task", "try_next_auth", "auth", "get_server_auth_methods")
+)
+
+
+class Client(asyncssh.SSHClient):
+    """Judges the host key, makes the early request, and tells what was known when a login failed.
+
+    pairs are the keys to offer, in their order; early says whether the first is to be offered unasked.
+    """
+
+    def __init__(self, trust: Trust, pairs: list[asyncssh.SSHKeyPair], *, early: bool) -> None:
+        self.trust = trust
+        self.connected = False
+        self.mismatch = False
+        self.asked_early = False
+        self.answered = False
+        self._pairs = list(pairs)
+        self._early = early
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._keys_exchanged = False
+
+    @property
+    def exchanging_keys(self) -> bool:
+        """The server said who it is, but no keys were agreed upon."""
+        if self._connection is None or self._keys_exchanged:
+            return False
+        return bool(self._connection.get_extra_info("server_version"))
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.connected = True
+        self._connection = conn
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
+        accepted = self.trust.holds(key)
+        if not accepted:
+            accepted = self.trust.accepts(key)
+            self.mismatch = accepted and self.trust.changed(key) is not None
+        return self._trusted(accepted)
+
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
+        return self._trusted(self.trust.holds(key, "cert-authority"))
+
+    def begin_auth(self, username: str) -> None:  # noqa: ARG002
+        self._keys_exchanged = True
+        if self.asked_early:
+            # The question which methods there are is about to be asked: it is answered with the early request.
+            asyncio.get_running_loop().call_soon(self._ask_nothing)
+
+    def public_key_auth_requested(self) -> Any:
+        """The next key, to be offered by the book."""
+        self.answered = True
+        return self._pairs.pop(0) if self._pairs else None
+
+    def _trusted(self, accepted: bool) -> bool:
+        if accepted and self._early and self._pairs:
+            # By the time that this is called, the signature of the host key is verified, or the connection is closed.
+            asyncio.get_running_loop().call_soon(self._ask_early)
+        return accepted
+
+    def _ask_early(self) -> None:
+        connection = self._connection
+        if connection is None or not connection.get_extra_info("send_cipher") or self._keys_exchanged:
+            # Not encrypted, or too late: asyncssh is asking by the book already.
+            return
+        pair = self._pairs[0]
+        if pair.algorithm.startswith(b"ssh-rsa-cert"):
+            # In which form the server takes it must be found out.
+            return
+        self.asked_early = True
+        if pair.algorithm == b"ssh-rsa":
+            # Which signatures the server takes is not known yet: where not this one, the key is offered again.
+            pair = copy.copy(pair)
+            pair.set_sig_algorithm(b"rsa-sha2-256")
+        else:
+            self._pairs.pop(0)
+        connection.create_task(self._signed(connection, pair))
+
+    async def _signed(self, connection: asyncssh.SSHClientConnection, pair: asyncssh.SSHKeyPair) -> None:
+        arguments = (b"\1", _string(pair.algorithm), _string(pair.public_data))
+        try:
+            await connection.send_userauth_request(b"publickey", *arguments, key=pair, trivial=False)
+        except ValueError:
+            # The agent does not sign with it, after all.
+            connection.try_next_auth()
+
+    def _ask_nothing(self) -> None:
+        connection = self._connection
+        # The answer may be there already, and asyncssh at the next method.
+        if connection and connection.auth and connection.get_server_auth_methods() == ["none"]:
+            connection.auth.cancel()
+
+
+class Attempt:
+    """The login at one target: first with the early request, and without where the server does not understand that."""
+
+    def __init__(self, target: Target, trust: Trust) -> None:
+        self.target = target
+        self.trust = trust
+        self.keys = LoginKeys()
+        self.client = Client(trust, [], early=False)
+        self._starts = 0
+
+    def start(self) -> Attempt:
+        """Get ready for one connection."""
+        early = self._starts == 0 and _MAY_ASK_EARLY and self.target.methods[:1] == ("publickey",)
+        early = early and not self.target.signature_algorithms
+        self._starts += 1
+        self.client = Client(self.trust, [copy.copy(pair) for pair in self.keys.pairs], early=early)
+        return self
+
+    @property
+    def may_go_slower(self) -> bool:
+        """After a failure: whether the early request may be what broke the connection."""
+        return self._starts == 1 and self.client.asked_early and not self.client.answered
+
+    @property
+    def tried(self) -> str:
+        """With what, for people."""
+        parts = []
+        if "publickey" in self.target.methods:
+            count = len(self.keys.pairs)
+            parts.append(f"{count} key" + ("" if count == 1 else "s") if count else "no key")
+        parts += [method for method in self.target.methods if method != "publickey"]
+        return "; ".join([", ".join(parts) or "nothing", *self.keys.notes])
+
+    def options(self) -> dict[str, Any]:
+        """Arguments for asyncssh.connect. Nothing is looked up there: no configuration file, key file or agent."""
+        target, client = self.target, self.client
+        password = target.credentials.password
+        options: dict[str, Any] = {
+            "client_factory": lambda: client,
+            "config": None,
+            "username": target.user,
+            "known_hosts": self.trust.known_hosts(),
+            "server_host_key_algs": _host_key_algorithms(self.trust),
+            "x509_trusted_certs": None,
+            # The client is asked for them.
+            "client_keys": None,
+            "agent_path": None,
+            "gss_host": None,
+            "preferred_auth": target.methods,
+            # After a key that does not fit, as ssh does, nobody is told the password.
+            "password": (lambda: None if client.mismatch else password) if password else None,
+            "host_key_alias": target.host_key_alias,
+            "family": target.family,
+            "encryption_algs": _QUICK_CIPHERS,
+            # What travels is compressed already.
+            "compression_algs": ["none"],
+            "connect_timeout": None,
+            "login_timeout": 0,
+            "keepalive_interval": 0,
+            **_algorithms(target),
+        }
+        if target.bind_address:
+            options["local_addr"] = (target.bind_address, 0)
+        return options
+
+
+def _string(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def _host_key_algorithms(trust: Trust) -> list[str]:
+    """Those of known keys first, as ssh does; certificates only where an authority is known."""
+    kinds = [entry.kind for entry in trust.entries if not entry.marker]
+    known = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,)) if name in _HOST_KEYS]
+    certificates = any(entry.marker == "cert-authority" for entry in trust.entries)
+    plain = list(dict.fromkeys((*known, *_HOST_KEYS)))
+    return [*_HOST_CERTIFICATES, *plain] if certificates else plain
+
+
+def _algorithms(target: Target) -> dict[str, Any]:
+    wanted = {
+        "kex_algs": target.kex,
+        "encryption_algs": target.ciphers,
+        "mac_algs": target.macs,
+        "server_host_key_algs": target.host_key_algorithms,
+        "signature_algs": target.signature_algorithms,
+    }
+    return {option: found for option, text in wanted.items() if text and (found := _supported(option, text))}
+
+
+@functools.lru_cache(maxsize=256)
+def _supported(option: str, text: str) -> str | tuple[str, ...]:
+    """The algorithms of an OpenSSH list that asyncssh has. Raises OtherTransportNeeded when there are none."""
+    prefix = text[0] if text[0] in "+-^" else ""
+    names = [name for name in text[len(prefix) :].split(",") if name]
+    if prefix == "-":
+        known = [name for name in names if any(char in name for char in "*?") or _has(option, name)]
+    else:
+        known = [name for name in names if _has(option, name)]
+    if prefix:
+        # asyncssh's own defaults stay.
+        return prefix + ",".join(known) if known else ()
+    if not known:
+        raise OtherTransportNeeded(f"none of the algorithms asked for is known to asyncssh ({option})")
+    return tuple(known)
+
+
+@functools.lru_cache(maxsize=512)
+def _has(option: str, name: str) -> bool:
+    try:
+        arguments: Any = {option: [name], "config": None, "client_keys": None, "agent_path": None, "gss_host": None}
+        asyncssh.SSHClientConnectionOptions(**arguments)
+    except ValueError:
+        return False
+    return True
