@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible.errors import AnsibleError
+from ansible.plugins.cache import BaseFileCacheModule
 from ansible.plugins.loader import cache_loader
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_entry import packed, unpacked
 
 Document = dict[str, Any]
 # An entry of another form is dropped, not misread.
-ENTRY_VERSION = 1
+ENTRY_VERSION = 2
 
 
 class CacheError(Exception):
@@ -96,10 +100,24 @@ class Memory:
         self._kept.pop(key, None)
 
 
+@functools.cache
+def cache_directory(plugin: str, connection: str) -> Path | None:
+    """Where a cache plugin that keeps files keeps them; None for all others. Raises CacheError for an unknown one."""
+    found = cache_loader.get_with_context(plugin, class_only=True).object
+    if found is None:
+        raise CacheError(f"there is no cache plugin {plugin}: see ansible-doc -t cache -l, and set cache_plugin")
+    return Path(os.path.expandvars(connection)).expanduser() if issubclass(found, BaseFileCacheModule) else None
+
+
 class PluginCache:
-    """One of Ansible's cache plugins, by name. connection is its directory or address; files are ours alone (0600)."""
+    """One of Ansible's cache plugins, by name. connection is its directory or address; files are ours alone (0600).
+
+    The plugin is loaded when it is first asked. Raises CacheError where it cannot be.
+    """
 
     name = "cache"
+    # A plugin that keeps nothing outside of the process must outlive the lookup that made it.
+    _in_process: dict[str, Any] = {}  # noqa: RUF012  (shared on purpose)
 
     def __init__(
         self,
@@ -110,59 +128,81 @@ class PluginCache:
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.max_age = max_age
+        self._name = plugin
+        self._connection = connection
+        self._prefix = prefix
         self._warn = warn
-        self._directory = None if "://" in connection else Path(connection).expanduser()
-        if self._directory and not self._directory.exists():
-            with contextlib.suppress(OSError):
-                self._directory.mkdir(mode=0o700, parents=True)
-        # Expiry is by max_age here, so that an old answer is still there when its source fails.
-        try:
-            self._plugin = cache_loader.get(plugin, _uri=connection, _prefix=prefix, _timeout=0)
-        except AnsibleError as error:
-            raise CacheError(f"the cache plugin {plugin} cannot be used: {error}") from error
-        if self._plugin is None:
-            raise CacheError(f"there is no cache plugin {plugin}: see ansible-doc -t cache -l, and set cache_plugin")
 
     def get(self, key: str) -> Kept | None:
         try:
-            entry = self._plugin.get(key)
-        except KeyError:
+            kept = _kept_in(self._plugin.get(key))
+        except CacheError:
+            raise
+        except Exception as error:  # plugins are anybody's, and raise what they like
+            if not (isinstance(error, KeyError) and self._is_absent(key)):
+                self._warn(f"A damaged entry of the local cache was dropped: {_said(error)}")
+                self.drop(key)
             return None
-        except (AnsibleError, OSError) as error:
-            self._drop_damaged(key, str(error))
-            return None
-        kept = _entry_of(entry)
-        if kept is None:
-            self._drop_damaged(key, "it has another form")
         return kept
 
     def put(self, key: str, kept: Kept) -> None:
-        entry = {"version": ENTRY_VERSION, "fetched": kept.fetched, "source": kept.source, "document": kept.document}
+        entry = {"version": ENTRY_VERSION, "fetched": kept.fetched, "source": kept.source}
         try:
-            self._plugin.set(key, entry)
+            self._plugin.set(key, {**entry, "document": packed(kept.document)})
             # File plugins let the group and others read; they may put a version in front of the name.
             for file in self._directory.glob(f"*{key}") if self._directory else ():
                 file.chmod(0o600)
-        except (AnsibleError, OSError) as error:
-            self._warn(f"The answer could not be kept in the local cache: {error}")
+        except CacheError:
+            raise
+        except Exception as error:
+            self._warn(f"The answer could not be kept in the local cache: {_said(error)}")
 
     def drop(self, key: str) -> None:
-        with contextlib.suppress(KeyError, AnsibleError, OSError):
+        with contextlib.suppress(Exception):
             self._plugin.delete(key)
 
-    def _drop_damaged(self, key: str, why: str) -> None:
-        self._warn(f"A damaged entry of the local cache was dropped: {why}")
-        self.drop(key)
+    def _is_absent(self, key: str) -> bool:
+        """Whether a KeyError says what it should say, and not that something in the entry is missing."""
+        try:
+            return not self._plugin.contains(key)
+        except Exception:
+            return False
+
+    @functools.cached_property
+    def _directory(self) -> Path | None:
+        return cache_directory(self._name, self._connection)
+
+    @functools.cached_property
+    def _plugin(self) -> Any:
+        if self._name in self._in_process:
+            return self._in_process[self._name]
+        connection = self._connection
+        if self._directory:
+            connection = str(self._directory)
+            with contextlib.suppress(OSError):
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Expiry is by max_age here, so that an old answer is still there when its source fails.
+        try:
+            plugin = cache_loader.get(self._name, _uri=connection, _prefix=self._prefix, _timeout=0)
+        except Exception as error:
+            raise CacheError(f"the cache plugin {self._name} cannot be used: {_said(error)}") from error
+        if plugin.ansible_name == "ansible.builtin.memory":
+            self._in_process[self._name] = plugin
+        return plugin
 
 
-def _entry_of(entry: object) -> Kept | None:
-    """The entry that put() wrote, or None for anything else."""
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _kept_in(entry: object) -> Kept:
+    """What put() wrote. Raises ValueError for anything else."""
     if not isinstance(entry, dict) or entry.get("version") != ENTRY_VERSION:
-        return None
-    document, fetched, source = entry.get("document"), entry.get("fetched"), entry.get("source")
-    if not isinstance(document, dict) or not isinstance(fetched, (int, float)) or not isinstance(source, str):
-        return None
-    return Kept(document, float(fetched), source)
+        raise ValueError("it has another form")
+    text, fetched, source = entry.get("document"), entry.get("fetched"), entry.get("source")
+    if not isinstance(text, str) or not isinstance(fetched, (int, float)) or not isinstance(source, str):
+        raise ValueError("it has another form")
+    return Kept(unpacked(text), float(fetched), source)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,3 +149,17 @@ def timed(repeat: int, work: object) -> float:
         work()
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
+
+
+def print_reads(what: str, read: Callable[[], str], tier: str, reads: int) -> None:
+    """Read so often and print what it took. read() says which tier answered; another than the one meant ends all."""
+    walls, cpus = [], []
+    for _unused in range(reads):
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        answered = read()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(cpu_seconds() - cpu)
+        if answered != tier:
+            raise SystemExit(f"the answer came from {answered}, not {tier}")
+    wall, cpu = statistics.median(walls) * 1000, statistics.fmean(cpus) * 1000
+    print(f"    {what:<34} {wall:9.3f} ms wall {cpu:9.3f} ms CPU (mean)", flush=True)

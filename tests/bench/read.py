@@ -3,16 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading published fields through each tier: this process's memory, the local cache, a real Consul.
 
+First the tiers alone, then the whole lookup as a template calls it, with its options and its count of the answer.
+
 Usage: python -m tests.bench read [--fields 2000] [--servers 200] [--reads 50]
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import json
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,11 +28,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
     PluginCache,
     Source,
 )
-from tests.bench.measure import cpu_seconds
+from tests.bench.measure import print_reads
 from tests.bench.store import PREFIX, fleet_extraction, publish_once
 from tests.support.consul import consul_agent, consul_version
 
 KEY = "fields"
+PROJECT = Path(__file__).resolve().parents[2]
 MAX_AGE = 3600.0
 
 
@@ -50,31 +54,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         document = store.read_document()
         assert document is not None
         version = ".".join(map(str, consul_version()))
-        print(f"\nRead {options.fields} fields ({len(document.value) / 1024:.0f} KiB), median of {options.reads}")
+        size = len(document.value) / 1024
+        print(f"\nRead {options.fields} fields ({size:.0f} KiB), median of {options.reads}", flush=True)
         source = Source("store", lambda: read_fields(store, datetime.now(UTC)))
-        memory = Memory(MAX_AGE)
-        cache = PluginCache("jsonfile", str(Path(directory) / "cache"), "bench_", MAX_AGE)
-        report(f"store (Consul {version}), no tier", Chain((), (source,)), "store", options.reads)
-        report("local cache (jsonfile)", filled(Chain((cache,), (source,))), "cache", options.reads)
-        report("memory of this process", filled(Chain((memory, cache), (source,))), "memory", options.reads)
+
+        def cache() -> PluginCache:
+            # File plugins keep what they read for as long as they live.
+            return PluginCache("jsonfile", str(Path(directory) / "cache"), "bench_", MAX_AGE)
+
+        report(f"store (Consul {version})", lambda: Chain((), (source,)), "store", options.reads)
+        report("local cache (jsonfile)", lambda: Chain((cache(),), (source,)), "cache", options.reads)
+        report("memory of this process", lambda: Chain((Memory(MAX_AGE), cache()), (source,)), "memory", options.reads)
+        where = {"address": agent.address, "prefix": PREFIX, "cache_connection": str(Path(directory) / "lookup")}
+        given = {**where, "reads": options.reads, "collections": str(PROJECT / ".venv" / "collections")}
+        subprocess.run([sys.executable, "-m", "tests.bench.read_lookup", json.dumps(given)], cwd=PROJECT, check=True)
 
 
-def filled(chain: Chain) -> Chain:
-    chain.answer(KEY)
-    return chain
+def report(what: str, chain: Callable[[], Chain], tier: str, reads: int) -> None:
+    """chain makes a new one, as every lookup has; it is filled before it is measured."""
 
+    def read() -> str:
+        answer = chain().answer(KEY)
+        return "nobody" if answer.stale else answer.tier
 
-def report(what: str, chain: Chain, tier: str, reads: int) -> None:
-    walls, cpus = [], []
-    for _unused in range(reads):
-        wall, cpu = time.perf_counter(), cpu_seconds()
-        answer = chain.answer(KEY)
-        walls.append(time.perf_counter() - wall)
-        cpus.append(cpu_seconds() - cpu)
-        if answer.tier != tier or answer.stale:
-            raise SystemExit(f"the answer came from {answer.tier}, not {tier}")
-    wall, cpu = statistics.median(walls) * 1000, statistics.fmean(cpus) * 1000
-    print(f"    {what:<34} {wall:9.3f} ms wall {cpu:9.3f} ms CPU (mean)")
+    read()
+    print_reads(what, read, tier, reads)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pytest
 from ansible.plugins.loader import cache_loader
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache import (
+    Answer,
     CacheError,
     Chain,
     Document,
@@ -23,8 +24,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
     PluginCache,
     Source,
     SourceError,
+    cache_directory,
     locked,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_entry import packed
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".venv/collections"
 
@@ -74,32 +77,32 @@ def local(tmp_path: Path, warnings: list[str]) -> Callable[[], PluginCache]:
 
 
 def test_a_near_tier_answers_without_asking_the_source(key: str, clock: Clock) -> None:
-    store = Asked({"fields": [1]})
+    store = Asked({"fields": [{"name": "1"}]})
     chain = Chain([Memory(60)], [Source("store", store)], clock=clock)
     first, second = chain.answer(key), chain.answer(key)
     assert (first.tier, second.tier) == ("store", "memory")
-    assert first.document == second.document == {"fields": [1]}
+    assert first.document == second.document == {"fields": [{"name": "1"}]}
     assert store.times == 1
 
 
 def test_an_answer_older_than_max_age_is_asked_for_again(key: str, clock: Clock) -> None:
-    store = Asked({"fields": [1]})
+    store = Asked({"fields": [{"name": "1"}]})
     chain = Chain([Memory(60)], [Source("store", store)], clock=clock)
     chain.answer(key)
     clock.now += 61
-    store.document = {"fields": [2]}
-    assert chain.answer(key).document == {"fields": [2]}
+    store.document = {"fields": [{"name": "2"}]}
+    assert chain.answer(key).document == {"fields": [{"name": "2"}]}
 
 
 def test_the_local_cache_serves_the_next_process_and_fills_its_memory(
     key: str, clock: Clock, local: Callable[[], PluginCache]
 ) -> None:
-    store = Asked({"fields": ["é"]})
+    store = Asked({"fields": [{"name": "é"}]})
     Chain([local()], [Source("store", store)], clock=clock).answer(key)
     clock.now += 10
     chain = Chain([Memory(60), local()], [Source("store", store)], clock=clock)
     answer = chain.answer(key)
-    assert (answer.tier, answer.age, answer.document) == ("cache", 10, {"fields": ["é"]})
+    assert (answer.tier, answer.age, answer.document) == ("cache", 10, {"fields": [{"name": "é"}]})
     assert chain.answer(key).tier == "memory"
     assert store.times == 1
 
@@ -130,8 +133,10 @@ def test_a_file_that_is_no_json_is_dropped_with_a_warning(
     [
         {},
         {"version": 99, "fetched": 1.0, "source": "store", "document": {}},
-        {"version": 1, "fetched": 1.0, "source": "store", "document": 5},
-        {"version": 1, "fetched": "now", "source": "store", "document": {}},
+        {"version": 1, "fetched": 1.0, "source": "store", "document": {}},
+        {"version": 2, "fetched": 1.0, "source": "store", "document": 5},
+        {"version": 2, "fetched": 1.0, "source": "store", "document": "{}"},
+        {"version": 2, "fetched": "now", "source": "store", "document": packed({})},
     ],
 )
 def test_an_entry_of_another_form_is_dropped_with_a_warning(
@@ -147,31 +152,106 @@ def test_an_entry_of_another_form_is_dropped_with_a_warning(
     assert len(warnings) == 1
 
 
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b"5", b'"x"', b'{"__payload__": 5}', b'{"__payload__": "{"}', b"\xff"]
+)
+def test_a_file_of_another_form_is_dropped_with_a_warning(
+    key: str, clock: Clock, local: Callable[[], PluginCache], tmp_path: Path, warnings: list[str], content: bytes
+) -> None:
+    store = Asked({"fields": []})
+    Chain([local()], [Source("store", store)], clock=clock).answer(key)
+    [file] = (tmp_path / "cache").iterdir()
+    file.write_bytes(content)
+    assert Chain([local()], [Source("store", store)], clock=clock).answer(key).tier == "store"
+    assert len(warnings) == 1
+    assert "damaged" in warnings[0]
+    assert Chain([local()], [Source("store", store)], clock=clock).answer(key).tier == "cache"
+    assert len(warnings) == 1
+
+
+def test_an_entry_in_which_a_character_changed_is_dropped_with_a_warning(
+    key: str, clock: Clock, local: Callable[[], PluginCache], tmp_path: Path, warnings: list[str]
+) -> None:
+    document = {"fields": [{"name": f"field_{number}"} for number in range(50)]}
+    store = Asked(document)
+    Chain([local()], [Source("store", store)], clock=clock).answer(key)
+    [file] = (tmp_path / "cache").iterdir()
+    text = file.read_text(encoding="utf-8")
+    middle = text.index("document") + (len(text) - text.index("document")) // 2
+    file.write_text(text[:middle] + ("A" if text[middle] != "A" else "B") + text[middle + 1 :], encoding="utf-8")
+    assert Chain([local()], [Source("store", store)], clock=clock).answer(key).document == document
+    assert store.times == 2
+    assert "damaged" in warnings[0]
+
+
+def test_the_address_of_another_kind_of_cache_is_no_directory(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of redis is HOST:PORT:DB:PASSWORD."""
+    monkeypatch.chdir(tmp_path)
+    tier = PluginCache("ansible.builtin.memory", "localhost:6379:0:fake-password", "fields_", 300)
+    assert tier.get(key) is None
+    assert list(tmp_path.iterdir()) == []
+    assert cache_directory("ansible.builtin.memory", "localhost:6379:0:fake-password") is None
+
+
+def test_the_cache_plugin_memory_holds_what_it_was_given(key: str, clock: Clock) -> None:
+    store = Asked({"fields": [{"name": "1"}]})
+
+    def asked() -> Answer:
+        tier = PluginCache("ansible.builtin.memory", "", "", 300)
+        return Chain([tier], [Source("store", store)], clock=clock).answer(key)
+
+    assert [asked().tier, asked().tier] == ["store", "cache"]
+
+
+def test_a_cache_plugin_is_not_loaded_where_memory_answers(key: str, clock: Clock, tmp_path: Path) -> None:
+    store = Asked({"fields": [{"name": "1"}]})
+    Chain([Memory(60)], [Source("store", store)], clock=clock).answer(key)
+    far = PluginCache("nonsense", str(tmp_path / "cache"), "", 60)
+    assert Chain([Memory(60), far], [Source("store", store)], clock=clock).answer(key).tier == "memory"
+
+
+def test_variables_and_the_home_in_a_directory_are_read_as_the_plugin_reads_them(
+    key: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHE_HERE", str(tmp_path / "here"))
+    tier = PluginCache("ansible.builtin.jsonfile", "$CACHE_HERE/cache", "fields_", 300)
+    Chain([tier], [Source("store", Asked({}))], clock=clock).answer(key)
+    directory = tmp_path / "here" / "cache"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in [directory, *directory.iterdir()]] == [0o700, 0o600]
+
+
 def test_refresh_believes_no_warm_tier(key: str, clock: Clock, local: Callable[[], PluginCache]) -> None:
-    store, servers = Asked({"fields": ["old"]}), Asked({"fields": ["new"]})
+    store, servers = Asked({"fields": [{"name": "old"}]}), Asked({"fields": [{"name": "new"}]})
     chain = Chain([Memory(60), local()], [Source("store", store), Source("sweep", servers)], clock=clock)
-    assert chain.answer(key).document == {"fields": ["old"]}
+    assert chain.answer(key).document == {"fields": [{"name": "old"}]}
     answer = chain.answer(key, refresh=True)
-    assert (answer.tier, answer.document) == ("sweep", {"fields": ["new"]})
-    assert chain.answer(key).document == {"fields": ["new"]}
-    assert Chain([local()], [Source("store", store)], clock=clock).answer(key).document == {"fields": ["new"]}
+    assert (answer.tier, answer.document) == ("sweep", {"fields": [{"name": "new"}]})
+    assert chain.answer(key).document == {"fields": [{"name": "new"}]}
+    assert Chain([local()], [Source("store", store)], clock=clock).answer(key).document == {"fields": [{"name": "new"}]}
     assert (store.times, servers.times) == (1, 1)
 
 
 def test_the_sweep_is_asked_where_the_store_has_nothing(key: str, clock: Clock) -> None:
-    chain = Chain([Memory(60)], [Source("store", Asked(None)), Source("sweep", Asked({"fields": [3]}))], clock=clock)
+    chain = Chain(
+        [Memory(60)], [Source("store", Asked(None)), Source("sweep", Asked({"fields": [{"name": "3"}]}))], clock=clock
+    )
     assert chain.answer(key).tier == "sweep"
 
 
 def test_a_document_that_is_too_old_by_its_own_word_is_passed_over(key: str, clock: Clock) -> None:
-    store = Source("store", Asked({"fields": ["old"]}), age=lambda _document: 500.0, max_age=400)
-    assert Chain([], [store, Source("sweep", Asked({"fields": ["new"]}))], clock=clock).answer(key).tier == "sweep"
+    store = Source("store", Asked({"fields": [{"name": "old"}]}), age=lambda _document: 500.0, max_age=400)
+    assert (
+        Chain([], [store, Source("sweep", Asked({"fields": [{"name": "new"}]}))], clock=clock).answer(key).tier
+        == "sweep"
+    )
     with pytest.raises(CacheError, match="500 s old"):
         Chain([], [store], clock=clock).answer(key)
 
 
 def test_a_stale_answer_is_given_only_within_its_bound_and_says_why(key: str, clock: Clock) -> None:
-    store = Asked({"fields": [1]})
+    store = Asked({"fields": [{"name": "1"}]})
     chain = Chain([Memory(60)], [Source("store", store)], max_stale=600, clock=clock)
     chain.answer(key)
     store.fault = "no leader"
@@ -185,7 +265,7 @@ def test_a_stale_answer_is_given_only_within_its_bound_and_says_why(key: str, cl
 
 
 def test_without_max_stale_a_fault_is_an_error(key: str, clock: Clock) -> None:
-    store = Asked({"fields": [1]})
+    store = Asked({"fields": [{"name": "1"}]})
     chain = Chain([Memory(60)], [Source("store", store)], clock=clock)
     chain.answer(key)
     store.fault = "connection refused"
@@ -195,17 +275,51 @@ def test_without_max_stale_a_fault_is_an_error(key: str, clock: Clock) -> None:
 
 
 def test_a_refresh_that_fails_can_fall_back_on_what_it_dropped(key: str, clock: Clock) -> None:
-    store, servers = Asked({"fields": [1]}), Asked()
+    store, servers = Asked({"fields": [{"name": "1"}]}), Asked()
     chain = Chain([Memory(60)], [Source("store", store), Source("sweep", servers)], max_stale=600, clock=clock)
     chain.answer(key)
     servers.fault = "unreachable"
     answer = chain.answer(key, refresh=True)
-    assert (answer.stale, answer.document, answer.reason) == (True, {"fields": [1]}, "sweep: unreachable")
+    assert (answer.stale, answer.document, answer.reason) == (True, {"fields": [{"name": "1"}]}, "sweep: unreachable")
 
 
 def test_an_unknown_cache_plugin_is_named(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="cache plugin nonsense"):
-        PluginCache("nonsense", str(tmp_path), "", 60)
+        PluginCache("nonsense", str(tmp_path), "", 60).get("key")
+
+
+BROKEN_PLUGIN = """
+DOCUMENTATION = '''
+name: broken
+short_description: A cache whose server went away
+description: As redis without a server, whose errors are no OSError.
+author: nobody
+options: {_uri: {description: none}, _prefix: {description: none}, _timeout: {description: none, type: int}}
+'''
+from ansible.plugins.cache import BaseCacheModule
+
+class Gone(Exception):
+    pass
+
+def gone(*_given):
+    raise Gone("connection refused")
+
+class CacheModule(BaseCacheModule):
+    get = set = keys = contains = delete = flush = gone
+"""
+
+
+def test_a_cache_plugin_that_fails_in_its_own_way_fails_no_lookup(
+    key: str, clock: Clock, tmp_path: Path, warnings: list[str]
+) -> None:
+    (tmp_path / "broken_for_tests.py").write_text(BROKEN_PLUGIN, encoding="utf-8")
+    cache_loader.add_directory(str(tmp_path))
+    store = Asked({"fields": [{"name": "1"}]})
+    tier = PluginCache("broken_for_tests", "somewhere:6379:0", "fields_", 300, warnings.append)
+    chain = Chain([tier], [Source("store", store)], clock=clock)
+    assert chain.answer(key).document == {"fields": [{"name": "1"}]}
+    assert chain.answer(key, refresh=True).tier == "store"
+    assert "connection refused" in warnings[0]
 
 
 ONE_OF_TWO = """
@@ -224,12 +338,12 @@ def sweep():
     deadline = time.monotonic() + 20
     while len(list(work.glob("started-*"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
-    return {"fields": ["swept"]}
+    return {"fields": [{"name": "swept"}]}
 
 (work / f"started-{sys.argv[2]}").touch()
 tier = PluginCache("ansible.builtin.jsonfile", str(work / "cache"), "fields_", 300)
 chain = Chain([tier], [Source("sweep", sweep)], lock_file=work / "lock", lock_timeout=30)
-assert chain.answer("key", refresh=sys.argv[3] == "refresh").document == {"fields": ["swept"]}
+assert chain.answer("key", refresh=sys.argv[3] == "refresh").document == {"fields": [{"name": "swept"}]}
 """
 
 
