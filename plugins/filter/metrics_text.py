@@ -15,11 +15,11 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.utils.display import Display
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _metrics
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_hits import TIERS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED, Status
 
 SEVERITIES = ("error", "warning", "info")
-TIERS = ("memory", "cache", "store", "sweep")
 
 display = Display()
 
@@ -99,9 +99,6 @@ def _severities(name: str, findings: Any) -> dict[str, int] | None:
 
 
 def _hits(cache: Any) -> dict[str, int] | None:
-    cache = plain(cache)
-    if isinstance(cache, list):
-        cache = Counter(str(answer.get("tier")) for answer in cache)
     cache = _mapping("cache", cache)
     if not cache:
         return None

@@ -41,6 +41,16 @@ options:
       - Return one dictionary with the fields and where they came from, instead of the fields.
     type: bool
     default: false
+  wanthits:
+    description:
+      - Ask nobody, and return one dictionary that says how many reads each tier has answered so far, for
+        P(skills_eye.prometheus_fleet.metrics_text#filter).
+      - Every answer is counted when it is given, old ones that O(stale_if_error) allows too, of all stores and of every
+        process that uses the same O(cache_connection).
+      - The counts are kept in a file of the local cache's directory; with a cache plugin that does not keep files, in
+        C(prometheus_fleet/cache) in C(ANSIBLE_HOME). Deleting that file makes counting start anew.
+    type: bool
+    default: false
   tiers:
     description:
       - Who may be asked. They are always asked in this order.
@@ -161,6 +171,7 @@ _raw:
   description:
     - The fields, each with its technical part, its presentation and its state, as the document holds them.
     - With O(attribute), that attribute of each.
+    - With O(wanthits), one dictionary with C(memory), C(cache), C(store) and C(sweep).
     - With O(wantmeta), one dictionary with C(fields), C(tier) (the one that answered), C(age) (seconds since the
       store or the servers gave the answer), C(last_updated) (when the document was written), C(stale), and C(reason)
       (why it is stale, else null).
@@ -204,7 +215,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
     Source,
     SourceError,
     Tier,
+    cache_directory,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_hits import Hits
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep_call import sweep_modules
 
@@ -217,11 +230,14 @@ class LookupModule(LookupBase):
         self._variables = variables or {}
         self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
         self._given = {name: plain(value) for name, value in self.get_options().items()}
+        if self._given["wanthits"]:
+            return [self._hits().read()]
         try:
             self._store = store_from({name: self._given[name] for name in store_spec()})
             answer = self._chain().answer(self._key(), refresh=self._given["force_refresh"])
         except (StoreError, CacheError) as fault:
             raise AnsibleLookupError(f"No fields: {fault}") from fault
+        self._hits().count(answer.tier)
         if answer.stale:
             Display().warning(f"The fields are {answer.age:.0f} s old, from {answer.tier}. {answer.reason}")
         fields = self._chosen(answer.document["fields"], plain(terms))
@@ -260,14 +276,18 @@ class LookupModule(LookupBase):
         )
 
     def _local_cache(self) -> PluginCache:
-        connection = self._given["cache_connection"] or str(_home() / "cache")
+        given = self._given
         return PluginCache(
-            self._given["cache_plugin"],
-            connection if "://" in connection else str(Path(connection).expanduser()),
-            self._given["cache_prefix"],
-            self._given["cache_max_age"],
-            Display().warning,
+            given["cache_plugin"], _connection(given), given["cache_prefix"], given["cache_max_age"], Display().warning
         )
+
+    def _hits(self) -> Hits:
+        """Counted beside the local cache, whether it is asked or not; where it has no directory, in ours."""
+        try:
+            directory = cache_directory(self._given["cache_plugin"], _connection(self._given))
+        except CacheError:  # an answer of another tier is none the worse for it
+            directory = None
+        return Hits(directory or _home() / "cache")
 
     def _from_store(self) -> Document | None:
         """All published fields, in one request."""
@@ -297,11 +317,7 @@ class LookupModule(LookupBase):
             raise SourceError(str(fault)) from fault
 
     def _chosen(self, fields: list[dict[str, Any]], names: list[Any]) -> list[Any]:
-        by_name = {item["name"]: item for item in fields}
-        if missing := [str(name) for name in names if name not in by_name]:
-            known = ", ".join(by_name) or "none"
-            raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
-        chosen = [by_name[name] for name in names] if names else fields
+        chosen = _named(fields, names) if names else fields
         wanted = self._given["where"]
         chosen = [item for item in chosen if all(item.get(key) == value for key, value in wanted.items())]
         attribute = self._given["attribute"]
@@ -318,9 +334,23 @@ class LookupModule(LookupBase):
         }
 
 
+def _named(fields: list[dict[str, Any]], names: list[Any]) -> list[dict[str, Any]]:
+    """The fields of these names, in their order."""
+    by_name = {item["name"]: item for item in fields}
+    if missing := [str(name) for name in names if name not in by_name]:
+        known = ", ".join(by_name) or "none"
+        raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
+    return [by_name[name] for name in names]
+
+
 def _home() -> Path:
     """What this collection keeps on the controller beside its mirrors."""
     return Path(C.ANSIBLE_HOME).expanduser() / "prometheus_fleet"
+
+
+def _connection(given: Mapping[str, Any]) -> str:
+    """What the cache plugin is told of where it keeps its entries."""
+    return given["cache_connection"] or str(_home() / "cache")
 
 
 def _document_age(document: Document) -> float:

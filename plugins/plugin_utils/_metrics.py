@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The metrics of one run, in Prometheus' text format, for node_exporter's textfile collector.
 
-Every metric is a gauge about the last run: a textfile is replaced whole, so nothing in it may count over runs, and a
-server that is gone is gone from it. Carried over from the text before are when a run last succeeded, when each server
-last answered, and what an unchanged server has.
+Every metric is a gauge about the last run but one, the answers of the cache tiers, which are counted elsewhere, over
+all processes. A textfile is replaced whole, so a server that is gone is gone from it. Carried over from the text before
+are when a run last succeeded, when each server last answered, and what an unchanged server has.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 PROMETHEUS_CLIENT_ERROR: str | None = None
 try:
     from prometheus_client import CollectorRegistry, generate_latest
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.metrics_core import Metric
     from prometheus_client.parser import text_string_to_metric_families
 except ImportError:
     PROMETHEUS_CLIENT_ERROR = traceback.format_exc()
 
+Family = TypeVar("Family", "GaugeMetricFamily", "CounterMetricFamily")
 PREFIX = "prometheus_fleet_"
 LAST_SUCCESS = PREFIX + "last_success_timestamp_seconds"
 LAST_SEEN = PREFIX + "server_last_seen_timestamp_seconds"
@@ -90,14 +92,14 @@ def render(run: Run) -> str:
 class _Families:
     """What a registry collects from: families that are made already."""
 
-    def __init__(self, families: list[GaugeMetricFamily]) -> None:
+    def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         return self._families
 
 
-def _families(run: Run) -> list[GaugeMetricFamily]:
+def _families(run: Run) -> list[Metric]:
     families = [*_run_families(run), *_server_families(run), *_count_families(run)]
     return [family for family in families if family.samples]
 
@@ -164,7 +166,7 @@ def _phases(seconds: Mapping[str, Any]) -> dict[str, float]:
     return {"connect": connect, "transfer": transfer, "other": round(rest, 6)}
 
 
-def _count_families(run: Run) -> Iterable[GaugeMetricFamily]:
+def _count_families(run: Run) -> Iterable[Metric]:
     if run.extracted is not None:
         yield _single("extracted_fields", "Fields found in the configurations of the last sweep.", run.extracted)
     if run.problems is not None:
@@ -175,7 +177,7 @@ def _count_families(run: Run) -> Iterable[GaugeMetricFamily]:
     yield _counts("fields", "Fields in the store by status, after the last run.", "status", run.fields)
     yield _counts("drift_findings", "Labels on which servers disagree, by severity.", "severity", run.drift)
     yield _counts("route_findings", "Findings on how Alertmanager uses labels, by severity.", "severity", run.routes)
-    yield _counts("cache_hits", "Reads of fields that each tier answered in the last run.", "tier", run.cache_hits)
+    yield _counter("cache_hits", "Reads of fields that each tier has answered.", "tier", run.cache_hits)
     if run.conflicts is not None:
         text = "Attributes that were changed by hand in the store and that the last sweep contradicts."
         yield _single("publish_conflicts", text, run.conflicts)
@@ -185,7 +187,15 @@ def _count_families(run: Run) -> Iterable[GaugeMetricFamily]:
 
 
 def _counts(name: str, documentation: str, label: str, counts: Mapping[str, int] | None) -> GaugeMetricFamily:
-    family = _family(name, documentation, label)
+    return _filled(_family(name, documentation, label), counts)
+
+
+def _counter(name: str, documentation: str, label: str, counts: Mapping[str, int] | None) -> CounterMetricFamily:
+    """Its name ends in _total in the text."""
+    return _filled(CounterMetricFamily(PREFIX + name, documentation, labels=[label]), counts)
+
+
+def _filled(family: Family, counts: Mapping[str, int] | None) -> Family:
     for value, count in {_label(value): count for value, count in (counts or {}).items()}.items():
         family.add_metric([value], count)
     return family

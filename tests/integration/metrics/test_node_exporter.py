@@ -112,9 +112,9 @@ def test_every_query_of_the_dashboard_has_an_answer(node_exporter: NodeExporter,
         return list(answer["data"]["result"])
 
     def scraped() -> bool:
-        # Before it is ready it answers 503.
+        # Before it is ready it answers 503; an increase needs two scrapes.
         try:
-            return port_is_open(port) and bool(ask("prometheus_fleet_last_run_success"))
+            return port_is_open(port) and bool(ask("increase(prometheus_fleet_cache_hits_total[1d])"))
         except urllib.error.HTTPError:
             return False
 
