@@ -55,8 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     for path, text in tree(index).items():
                         server.write(f"/etc/{path}", text)
                     server.path("/etc/prometheus/rules/node.yml").unlink()
+                    server.authorize(login_key(fleet).with_suffix(".pub").read_text(encoding="utf-8"))
                 for round_trip in numbers(options.round_trip):
                     compare(fleet, work, round_trip, options.rounds, options.without)
+
+
+def login_key(fleet: SshdFleet) -> Path:
+    """One key for all servers, as fleets have it."""
+    return next(iter(fleet)).key
 
 
 def numbers(text: str) -> list[int]:
@@ -106,7 +112,7 @@ def describe(fleet: SshdFleet, work: Path, ports: list[int]) -> list[dict[str, A
             "host": LOOPBACK,
             "port": port,
             "user": server.user,
-            "key": str(server.key),
+            "key": str(login_key(fleet)),
             "known_hosts": str(work / "known_hosts"),
             "directories": DIRECTORIES,
             "files": 8,
@@ -119,6 +125,7 @@ def describe(fleet: SshdFleet, work: Path, ports: list[int]) -> list[dict[str, A
     inventory = fleet.inventory()
     for entry, port in zip(inventory["monitoring"]["hosts"].values(), ports, strict=True):
         entry["ansible_port"] = port
+        entry["ansible_ssh_private_key_file"] = str(login_key(fleet))
     inventory["monitoring"]["vars"] = {
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={work / 'known_hosts'}",
         "directories": DIRECTORIES,
@@ -139,6 +146,11 @@ def contenders(fleet: SshdFleet, servers: list[dict[str, Any]], work: Path) -> l
         Contender(
             "this collection: the sweep",
             [python, str(CONTENDERS / "collection.py"), listing, parallel],
+            python_path,
+        ),
+        Contender(
+            "this collection: the same, secrets not masked",
+            [python, str(CONTENDERS / "collection.py"), listing, parallel, "unmasked"],
             python_path,
         ),
         Contender(

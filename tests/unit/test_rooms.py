@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +81,21 @@ def test_only_the_published_api_of_ansible_is_used() -> None:
         if name.startswith(NOT_PUBLISHED) or name.endswith(".AnsibleTaggedObject")
     ]
     assert wrong == []
+
+
+def test_a_sweep_over_asyncssh_loads_nothing_of_ansible() -> None:
+    """Whoever knows how the servers are reached can sweep them without the time that Ansible takes to start."""
+    code = (
+        "import sys\n"
+        f"import {PLUGINS}plugin_utils._sweep.fleet\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'ansible'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PROJECT / ".venv/collections")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

@@ -1,38 +1,18 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach each server, asked of Ansible itself: its connection and become plugins resolve their own options.
-
-Variables, keywords, ansible.cfg, the environment and the command line then mean what they mean for any task.
-"""
+"""How one server is reached: the words between whoever knows that and the sweep, which needs no Ansible for it."""
 
 from __future__ import annotations
 
-import functools
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ansible import constants as C  # noqa: N812
-from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import become_loader, connection_loader, get_shell_plugin
-
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import (
-    Credentials,
-    Target,
-    UnsupportedError,
-    target,
-)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 ASYNCSSH: Final = "asyncssh"
-_SSH: Final = frozenset({"ssh", "smart", "ansible.builtin.ssh", "ansible.legacy.ssh"})
 
 
 @dataclass(slots=True)
@@ -55,149 +35,3 @@ class Endpoint:
     def place(self) -> str:
         """Where that is, for people."""
         return self.target.route if self.target else self.transport
-
-
-class Resolver:
-    """Resolves the endpoints of one sweep. Not for use by more than one thread."""
-
-    def __init__(self, view: PlayView) -> None:
-        self._view = view
-        self._plugins: dict[str, Any] = {}
-
-    def resolve(self, server: str) -> Endpoint:
-        """The endpoint of one server. Raises Failure when its settings cannot be used."""
-        try:
-            return self._resolve(server)
-        except Failure:
-            raise
-        except (AnsibleError, KeyError, ValueError, TypeError) as error:
-            words = " ".join(str(error).split())[:300]
-            raise Failure(
-                "unreachable", f"its connection settings cannot be used ({words}): correct its inventory variables"
-            ) from None
-
-    def _resolve(self, server: str) -> Endpoint:
-        if not self._view.knows(server):
-            raise Failure("unreachable", f"{server} is not in the inventory: correct hosts, or add it")
-        variables = self._view.variables(server)
-        name = str(variables.get("ansible_connection") or variables.keyword("connection") or C.DEFAULT_TRANSPORT)
-        if name in _SSH:
-            name = "ssh"
-        options = variables.subset(self._option_names(name))
-        keywords = self._keywords(variables)
-
-        def make_connection() -> Any:
-            plugin = self._load(name, server)
-            plugin.set_options(task_keys=keywords, var_options=options)
-            return plugin
-
-        plugin = self._plugins[name]
-        plugin.set_options(task_keys=keywords, var_options=options)
-        settings: Mapping[str, Any] = plugin.get_options()
-        become = self._become(variables, plain(settings.get("remote_user")))
-        endpoint = Endpoint(server, name, float(settings.get("timeout") or C.DEFAULT_TIMEOUT), make_connection)
-        endpoint.become = become
-        if name == "ssh":
-            try:
-                endpoint.target = _target(server, plain(settings))
-            except UnsupportedError as error:
-                endpoint.reason = str(error)
-            else:
-                endpoint.transport = ASYNCSSH
-        else:
-            endpoint.reason = f"connection {name}"
-        return endpoint
-
-    def _load(self, name: str, server: str) -> Any:
-        context = PlayContext(passwords={"conn_pass": self._view.password, "become_pass": self._view.become_password})
-        context.remote_addr = server
-        plugin = connection_loader.get(name, context)
-        if plugin is None:
-            raise Failure("unreachable", f"the connection plugin {name} is not installed")
-        return plugin
-
-    def _option_names(self, name: str) -> list[str]:
-        if name not in self._plugins:
-            self._plugins[name] = self._load(name, "")
-        names: list[str] = C.config.get_plugin_vars("connection", self._plugins[name]._load_name)
-        return names
-
-    def _keywords(self, variables: Any) -> dict[str, Any]:
-        keywords: dict[str, Any] = variables.keywords()
-        if self._view.password:
-            keywords["password"] = self._view.password
-        return keywords
-
-    def _become(self, variables: Any, remote_user: Any) -> Become | None:
-        wanted = variables.get("ansible_become")
-        if not boolean(variables.keyword("become") if wanted is None else wanted, strict=False):
-            return None
-        method = str(
-            variables.get("ansible_become_method") or variables.keyword("become_method") or C.DEFAULT_BECOME_METHOD
-        )
-        plugin = become_loader.get(method)
-        if plugin is None:
-            raise Failure("denied", f"the become plugin {method} is not installed")
-        keywords = variables.keywords()
-        if self._view.become_password:
-            keywords["become_pass"] = self._view.become_password
-        names = C.config.get_plugin_vars("become", plugin._load_name)
-        plugin.set_options(task_keys=keywords, var_options=variables.subset(names))
-        user = plain(plugin.get_option("become_user")) or ""
-        if user and user == remote_user and not C.BECOME_ALLOW_SAME_USER:
-            # As for any task.
-            return None
-        executable = variables.get("ansible_shell_executable") or C.DEFAULT_EXECUTABLE
-        shell = get_shell_plugin(variables.get("ansible_shell_type"), plain(executable))
-        password = plain(plugin.get_option("become_pass"))
-        return Become(method, plugin, shell, str(user or "root"), str(password) if password else None)
-
-
-def _target(server: str, settings: Mapping[str, Any]) -> Target:
-    """What Ansible's ssh plugin would tell ssh, in its order, as a Target."""
-    if str(settings.get("ssh_executable") or "ssh").rpartition("/")[2] != "ssh":
-        raise UnsupportedError("ssh_executable is set")
-    if settings.get("pkcs11_provider"):
-        raise UnsupportedError("pkcs11_provider is set")
-    password = settings.get("password")
-    if settings.get("password_mechanism") == "disable":
-        password = None
-    key = settings.get("private_key")
-    words = _split(settings.get("ssh_args"))
-    if settings.get("host_key_checking") is False:
-        words += ["-o", "StrictHostKeyChecking=no"]
-    if settings.get("port") is not None:
-        words += ["-o", f"Port={settings['port']}"]
-    if key:
-        words += ["-o", "IdentitiesOnly=yes"]
-    elif settings.get("private_key_file"):
-        words += ["-i", str(settings["private_key_file"])]
-    if not password:
-        words += ["-o", "KbdInteractiveAuthentication=no", "-o", "PasswordAuthentication=no"]
-        words += ["-o", "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"]
-    if settings.get("remote_user"):
-        words += ["-l", str(settings["remote_user"])]
-    words += _split(settings.get("ssh_common_args")) + _split(settings.get("ssh_extra_args"))
-    host = str(settings.get("host") or server)
-    return target(
-        host,
-        words,
-        Credentials(
-            str(password) if password else None,
-            str(key) if key else None,
-            str(settings["private_key_passphrase"]) if settings.get("private_key_passphrase") else None,
-        ),
-    )
-
-
-def _split(text: Any) -> list[str]:
-    return list(_words(str(text or "")))
-
-
-@functools.lru_cache(maxsize=256)
-def _words(text: str) -> tuple[str, ...]:
-    """The words of an argument string, as Ansible splits them."""
-    try:
-        return tuple(word.strip() for word in shlex.split(text) if word.strip())
-    except ValueError:
-        raise UnsupportedError("ssh arguments with an open quote") from None

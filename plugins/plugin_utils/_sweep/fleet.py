@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ansible_connection, session
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
     Bundle,
     BundleReader,
@@ -189,6 +189,9 @@ class _Fleet:
         self._take(endpoint.server, reader.finish(status, stderr), result)
 
     async def _over_ansible(self, endpoint: Endpoint, result: ServerResult) -> None:
+        # Nothing else in a sweep needs Ansible, whose start takes longer than many a sweep.
+        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ansible_connection
+
         reader = self._reader(endpoint.server)
         result.attempts = 1
         began = time.monotonic()

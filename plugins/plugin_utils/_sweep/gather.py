@@ -14,10 +14,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import remote_command
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_history import history
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
     ANSWERED,
     WHOLE,

@@ -31,8 +31,15 @@ _HOST_KEYS: Final = (
     *_RSA,
 )
 _HOST_CERTIFICATES: Final = tuple(f"{name}-cert-v01@openssh.com" for name in _HOST_KEYS)
-# One call into OpenSSL for a packet, where chacha20-poly1305 takes many from Python.
-_QUICK_CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+# AES-GCM is one call into OpenSSL for a packet, where chacha20-poly1305 takes many from Python.
+_CIPHERS: Final = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
 # These methods have no underscore, but no place in asyncssh's documentation either.
 _MAY_ASK_EARLY: Final = all(
     hasattr(asyncssh.SSHClientConnection, name)
@@ -181,7 +188,7 @@ class Attempt:
             "password": (lambda: None if client.mismatch else password) if password else None,
             "host_key_alias": target.host_key_alias,
             "family": target.family,
-            "encryption_algs": _QUICK_CIPHERS,
+            "encryption_algs": _ciphers(),
             # What travels is compressed already.
             "compression_algs": ["none"],
             "connect_timeout": None,
@@ -233,6 +240,12 @@ def _supported(option: str, text: str) -> str | tuple[str, ...]:
     if not known:
         raise OtherTransportNeeded(f"none of the algorithms asked for is known to asyncssh ({option})")
     return tuple(known)
+
+
+@functools.lru_cache(maxsize=1)
+def _ciphers() -> tuple[str, ...]:
+    """Spelled out: asyncssh would match a pattern with all that it knows, for each connection."""
+    return tuple(name for name in _CIPHERS if _has("encryption_algs", name))
 
 
 @functools.lru_cache(maxsize=512)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This collection's sweep without ansible-playbook around it: the same endpoints, transport, redaction and result.
 
-Usage: collection.py SERVERS.json MAX_PARALLEL
+Usage: collection.py SERVERS.json MAX_PARALLEL [unmasked]
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Listed:
 def main() -> None:
     servers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     with work():
-        sweep_all(servers, int(sys.argv[2]))
+        sweep_all(servers, int(sys.argv[2]), redact=sys.argv[3:] != ["unmasked"])
 
 
-def sweep_all(servers: list[dict[str, Any]], max_parallel: int) -> None:
+def sweep_all(servers: list[dict[str, Any]], max_parallel: int, *, redact: bool) -> None:
     services = tuple(Service(Path(path).name, path, PATTERNS) for path in servers[0]["directories"])
-    options = Options(services, max_parallel=max_parallel)
+    options = Options(services, max_parallel=max_parallel, redact=redact)
     swept = sweep([server["name"] for server in servers], Listed(servers), options, Redactor())
     for server in servers:
         result = swept.servers[server["name"]]
