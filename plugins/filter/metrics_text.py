@@ -59,7 +59,7 @@ def metrics_text(
         fields=_field_statuses(published),
         drift=_severities("drift", drift),
         routes=_severities("routes", routes),
-        conflicts=len(published["conflicts"] or []) if "conflicts" in published else None,
+        conflicts=_conflicts(published),
         attempts=published.get("attempts"),
         cache_hits=_hits(cache),
         known_servers=frozenset(str(name) for name in plain(known_servers or ())),
@@ -87,6 +87,13 @@ def _field_statuses(published: Mapping[str, Any]) -> dict[str, int] | None:
     if "statuses" not in published:
         return None
     return dict.fromkeys(_metrics.FIELD_STATUSES, 0) | {str(name): int(n) for name, n in published["statuses"].items()}
+
+
+def _conflicts(published: Mapping[str, Any]) -> int | None:
+    """Those that are open: where the sweep's word was taken, nothing is left to settle."""
+    if "conflicts" not in published:
+        return None
+    return sum(not isinstance(item, Mapping) or item.get("kept") != "swept" for item in published["conflicts"] or [])
 
 
 def _severities(name: str, findings: Any) -> dict[str, int] | None:

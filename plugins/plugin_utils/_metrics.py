@@ -179,7 +179,7 @@ def _count_families(run: Run) -> Iterable[Metric]:
     yield _counts("route_findings", "Findings on how Alertmanager uses labels, by severity.", "severity", run.routes)
     yield _counter("cache_hits", "Reads of fields that each tier has answered.", "tier", run.cache_hits)
     if run.conflicts is not None:
-        text = "Attributes that were changed by hand in the store and that the last sweep contradicts."
+        text = "Attributes that were changed by hand, that the last sweep contradicts and that are kept in the store."
         yield _single("publish_conflicts", text, run.conflicts)
     if run.attempts is not None:
         text = "How often the last publish read and planned until its write met no other."

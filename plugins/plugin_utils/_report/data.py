@@ -115,7 +115,7 @@ def _entries(
     if "statuses" not in published:
         return {}
     missing = set(published.get("missing") or [])
-    outdated = {item.get("field") for item in published.get("conflicts") or []}
+    outdated = {item.get("field") for item in published.get("conflicts") or [] if item.get("kept") != "swept"}
     status = {True: "missing", False: "synced"}
     return {
         name: {"status": "outdated" if name in outdated else status[name in missing]}
@@ -236,19 +236,18 @@ def _problems(read: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[
 def _publish_findings(published: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
     if published.get("failed"):
         return [_finding("store", {"severity": "error", "message": f"Not published: {published.get('msg')}"}, numbers)]
-    return [
-        _finding(
-            "store",
-            {
-                "kind": "edited_by_hand",
-                "severity": "warning",
-                "label": item.get("field"),
-                "message": f"{item.get('attribute')} was changed in the store and the servers say otherwise.",
-            },
-            numbers,
-        )
-        for item in published.get("conflicts") or []
-    ]
+    return [_finding("store", _conflict(item), numbers) for item in published.get("conflicts") or []]
+
+
+def _conflict(item: Mapping[str, Any]) -> dict[str, Any]:
+    settled = item.get("kept") == "swept"
+    what = f"{item.get('attribute')} was changed in the store and the servers say otherwise"
+    return {
+        "kind": "edited_by_hand",
+        "severity": "info" if settled else "warning",
+        "label": item.get("field"),
+        "message": f"{what}; this publish replaced it." if settled else f"{what}; what is stored is kept.",
+    }
 
 
 def _published(published: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -92,6 +92,12 @@ def test_the_publish_is_counted() -> None:
     assert value(text, "publish_attempts") == 3
 
 
+def test_a_conflict_that_the_publish_settled_is_none() -> None:
+    conflicts = [{"field": "env", "kept": "stored"}, {"field": "os", "kept": "swept"}]
+    text = metrics_text(sweep(a=server()), published={"statuses": {}, "conflicts": conflicts})
+    assert value(text, "publish_conflicts") == 1
+
+
 def test_cache_hits_are_by_tier() -> None:
     text = metrics_text(sweep(a=server()), cache={"memory": 7, "store": 1})
     assert values(text, "cache_hits_total") == {("memory",): 7, ("cache",): 0, ("store",): 1, ("sweep",): 0}

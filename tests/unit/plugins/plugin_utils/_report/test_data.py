@@ -120,6 +120,18 @@ def test_without_the_store_statuses_follow_from_the_publish() -> None:
     assert "floor" not in statuses
 
 
+def test_a_conflict_that_the_publish_settled_is_said_so_and_nothing_is_outdated() -> None:
+    arguments = samples.small_fleet()
+    del arguments["stored"]
+    for conflict in arguments["published"]["conflicts"]:
+        conflict["kept"] = "swept"
+    data = build(arguments)
+    assert {field["name"]: field["status"] for field in data["fields"]}["tier"] == "synced"
+    [finding] = [item for item in data["findings"] if item["source"] == "store"]
+    assert (finding["severity"], finding["label"]) == ("info", "tier")
+    assert "replaced" in finding["message"]
+
+
 def test_of_a_refused_configuration_nothing_is_known() -> None:
     arguments = samples.small_fleet()
     arguments["extracted"]["servers"]["prom-gru-02"]["config"] = "refused"

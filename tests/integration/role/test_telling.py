@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run tells people: the page knows the store, no warning is false, and summaries are plain lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.role.site import COLLECTION, Site
+from tests.support.processes import free_port
+
+
+def without_owner(site: Site) -> None:
+    """Take the label owner from all servers."""
+    for server in site.fleet:
+        path = server.path("/etc/prometheus/prometheus.yml")
+        path.write_text(path.read_text(encoding="utf-8").replace("target_label: owner", "target_label: __tmp"))
+
+
+def shown(page: Path) -> dict[str, dict[str, Any]]:
+    """The fields that a page shows, by name, from the data that it carries."""
+    text = page.read_text(encoding="utf-8")
+    found = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+    assert found
+    return {item["name"]: item for item in json.loads(found[1])["fields"]}
+
+
+def edit_by_hand(site: Site, name: str, **attributes: Any) -> None:
+    """As somebody with Consul's UI would."""
+    document = site.document()
+    for item in document["fields"]:
+        if item["name"] == name:
+            item.update(attributes)
+    site.consul.put(f"{site.prefix}/fields", json.dumps(document))
+
+
+def test_the_page_shows_orphans_and_when_fields_were_first_seen(site: Site) -> None:
+    page = site.folder / "report.html"
+    assert site.publish(publish_report=str(page)).status == 0
+    stored = site.fields()
+    fields = shown(page)
+    assert {name: item["first_seen"] for name, item in fields.items()} == {
+        name: item["first_seen"] for name, item in stored.items()
+    }
+    without_owner(site)
+    assert site.publish(publish_report=str(page)).status == 0
+    owner = shown(page)["owner"]
+    assert owner["status"] == "orphan"
+    assert owner["orphaned_since"] == site.fields()["owner"]["orphaned_since"]
+    assert owner["ways"] == []
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_check_mode_with_a_page_and_metrics_does_not_fail_and_writes_neither(site: Site, published: bool) -> None:
+    if published:
+        assert site.publish().status == 0
+    page, metrics = site.folder / "report.html", site.folder / "fleet.prom"
+    run = site.publish("--check", publish_report=str(page), publish_metrics_textfile=str(metrics))
+    assert run.status == 0, run.output
+    assert "WARNING" not in run.output
+    assert not page.exists()
+    assert not metrics.exists()
+
+
+def test_a_run_that_cannot_publish_still_writes_the_page(site: Site) -> None:
+    page = site.folder / "report.html"
+    inventory = site.inventory({name.name: {"ansible_port": free_port()} for name in site.fleet})
+    run = site.publish(inventory=inventory, publish_report=str(page), publish_connect_timeout=2)
+    assert run.status != 0
+    assert page.is_file()
+
+
+def test_a_conflict_is_warned_of_once_and_only_where_the_stored_value_is_kept(site: Site) -> None:
+    assert site.publish().status == 0
+    edit_by_hand(site, "company", source_label="__meta_by_hand")
+    warning = "The source_label of the field company was changed by hand"
+    run = site.publish()
+    assert run.status == 0, run.output
+    assert " ".join(run.output.split()).count(warning) == 1
+    for settled in ("store", "sweep"):
+        run = site.publish(publish_on_conflict=settled)
+        assert run.status == 0, run.output
+        assert warning not in " ".join(run.output.split())
+    assert site.fields()["company"]["source_label"] == "__meta_consul_service_metadata_company"
+
+
+def test_a_rollback_tells_what_it_did_in_plain_lines(site: Site) -> None:
+    assert site.publish().status == 0
+    without_owner(site)
+    assert site.publish().status == 0
+    total = len(site.fields())
+    run = site.play(f"{COLLECTION}.rollback")
+    assert run.status == 0, run.output
+    lines = [line.strip().strip('",') for line in run.task("Summary").splitlines()]
+    assert f"Fields: {total}, {total - 1} synced, 1 orphan" in lines
+    assert "{" not in "".join(lines[2:])
+    assert any(re.fullmatch(r"Went back to \d{8}T\d{6}\.\d{6}Z", line) for line in lines)
