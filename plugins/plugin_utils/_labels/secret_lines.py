@@ -51,6 +51,9 @@ _CONSTANT = re.compile(
     rf"\breplacement[\"']?[ \t]{{0,8}}:[ \t]{{0,8}}(?![\"']?{MASK.pattern})([^\s$,}}]{{1,400}})(?=[\s,}}]|$)"
 )
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
+# A comment behind a value, and what is said in it.
+_BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*(\S.*)")
+_ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 _MAX_OPEN = 200
 
 
@@ -108,7 +111,13 @@ class LineReader:
             found.append(constant.span(1))
         if "\\n" in line and not self._quoted:
             found.extend(_of_escaped_lines(line))
-        return merged([*found, *self._entry(line, 0, commented=False)])
+        found = merged([*found, *self._entry(line, 0, commented=False)])
+        if comment := _BESIDE.search(line):
+            if found:
+                found.extend(said_beside(line, found[-1][1]))
+            start = comment.start()
+            found.extend((start + a, start + b) for a, b in LineReader(trusted=True).secrets(line[start:]))
+        return merged(found)
 
     def _commented(self, line: str, comment: re.Match[str]) -> list[Span]:
         key_lines = self._private_key(line)
@@ -197,7 +206,8 @@ class LineReader:
         properties = _PROPERTIES.match(line, value)
         value = properties.end() if properties else value
         if value >= len(line.rstrip()) or _NOTHING.match(line, value):
-            return []
+            is_block = masks(place.kind) and self._open[-1].whole
+            return said_beside(line, value) if is_block and not self._trusted else []
         if masks(place.kind) and not (place.keys and line[value] in "{["):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
@@ -206,7 +216,9 @@ class LineReader:
         return merged([*found, *pairs(line)]) if place is TEXT or place is ANY else found
 
     def _mask_value(self, line: str, value: int, place: Place) -> list[Span]:
-        if _MASKED.match(line, value) or _EMPTY.match(line, value):
+        if _MASKED.match(line, value):
+            return [] if self._trusted else said_beside(line, value)
+        if _EMPTY.match(line, value):
             return []
         if place.kind is Kind.EXPANDED and re.fullmatch(r"[\"']?\$\{?\w+\}?[\"']?", line[value:].strip()):
             return []
@@ -225,6 +237,14 @@ class LineReader:
         if flow and not self._flow:
             self._flow = flow
         return found
+
+
+def said_beside(line: str, start: int) -> list[Span]:
+    """All that a comment behind this position says: beside a secret, prose tells of it. Masks alone say nothing."""
+    match = _BESIDE.search(line, start)
+    if not match or _ONLY_MASKS.fullmatch(match.group(1)):
+        return []
+    return [(match.start(1), len(line.rstrip()))]
 
 
 def _scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:

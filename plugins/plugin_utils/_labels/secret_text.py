@@ -11,15 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     parameter_names_a_secret,
 )
 
+try:
+    import re2
+except ImportError:
+    re2 = None
+
 # Start and end of a secret in the string that was asked about.
 Span = tuple[int, int]
 
 MASK = re.compile(r"<secret:[0-9a-f]{4,64}>")
+
+# What ends a line in YAML.
+BREAKS = "\r\n\x85\u2028\u2029"
+_LINE = re.compile(rf"[^{BREAKS}]*(?:\r\n|[{BREAKS}]|\Z)")
 
 # What may follow a quote that ends a string; a quote before anything else is taken as part of the string.
 _QUOTE = r"'(?![\s,\]}:]|$)"
@@ -36,33 +46,45 @@ _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 
 _END = r"[^\s\"'<>`\\,|)\]}]"
-_TOKENS = re.compile(
-    "|".join(
+# Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
+# looks back to what must or must not precede it: that is what `re` finds fast in a long text.
+_TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (word, re.compile(pattern))
+    for word, pattern in (
+        ("hooks.", rf"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/({_END}{{3,400}})"),
+        ("/webhooks/", rf"discord(?:app)?\.com/api/(?:v\d{{1,2}}/)?webhooks/({_END}{{3,400}})"),
         (
-            rf"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/({_END}{{3,400}})",
-            rf"discord(?:app)?\.com/api/(?:v\d{{1,2}}/)?webhooks/({_END}{{3,400}})",
-            rf"(?:webhook|outlook)\.office(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
-            rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})",
-            r"events\.pagerduty\.com/integration/(\w{16,64})",
-            r"/with/key/([\w-]{8,80})",
-            r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])",
-            r"\b(xox[a-z](?:\.xox[a-z])?-[\w-]{8,200}|xapp-[\w-]{8,200})",
-            r"\b(gh[pousr]_\w{20,100}|github_pat_\w{20,120}|glpat-[\w-]{16,100}|glsa_\w{20,100})",
-            r"\b(hv[sbr]\.[\w-]{20,400})",
-            r"\b((?:AKIA|ASIA)[0-9A-Z]{16})\b",
-            r"\b(eyJ[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})",
-            r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})",
-            r"\b(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}(?=\S{0,400}\d)([\w.~+/-]{16,4000}={0,2})",
-        )
+            "/webhook",
+            rf"\.office(?<=(?:webhook|outlook)\.office)(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
+        ),
+        ("hooks.", rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})"),
+        ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
+        ("/with/key/", r"/with/key/([\w-]{8,80})"),
+        ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
+        ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
+        ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
+        ("github_pat_", r"(github_pat_(?<!\wgithub_pat_)\w{20,120})"),
+        ("glpat-", r"(glpat-(?<!\wglpat-)[\w-]{16,100})"),
+        ("glsa_", r"(glsa_(?<!\wglsa_)\w{20,100})"),
+        ("hv", r"(hv(?<!\whv)[sbr]\.[\w-]{20,400})"),
+        ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
+        ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
+        ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
+        ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
+        *(
+            (
+                rest,
+                rf"{rest}(?<=[{signs}]{rest})(?<!\w.{rest})[ \t]{{1,8}}(?=\S{{0,400}}\d)([\w.~+/-]{{16,4000}}={{0,2}})",
+            )
+            for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
+        ),
     )
 )
-# One of these stands in whatever _TOKENS finds, but for the tokens of Telegram's bots.
-_TOKEN_HINTS = (
-    "hooks.", "/webhooks/", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_",
-    "ghs_", "ghr_", "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "AKIA", "ASIA", "eyJ", "$2", "earer ",
-    "earer\t", "EARER ", "EARER\t", "asic ", "asic\t", "ASIC ", "ASIC\t",
-)  # fmt: skip
-_BOT_TOKEN = re.compile(r"\d{8}:[\w-]{35}")
+# The tokens of Telegram's bots have no fixed word.
+_BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])")
+_BOT_SIGN = re.compile(r":(?<=\d{8}:)[\w-]{35}")
+# What stands in the middle of whatever _QUERY finds.
+_ASSIGNED = re.compile(r"=(?<=[\w.~%\[\]-]=)[^\s&#\"<>`]")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(.{1,20000}?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
 )
@@ -76,18 +98,82 @@ _PAIR = re.compile(
 )
 
 
+# ---- quick answers about whole files ----
+
+# One of these stands in whatever _TOKENS finds; no case counts.
+_WORDS = (
+    "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
+    "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
+    "asic\t", "private key-----",
+)  # fmt: skip
+# A quoted string may be written with escapes.
+_ESCAPES = re.compile(r"\\[xuU/]")
+
+
+class Words:
+    """Words to look for in whole files, whatever their case; with RE2 that takes one pass for all of them."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """Take the words, which are in lower case."""
+        self._words = sorted(set(words))
+        self._fast: Any = None
+        if re2 is not None:
+            options = re2.Options()
+            options.case_sensitive = False
+            options.log_errors = False
+            self._fast = re2.compile("|".join(map(re.escape, self._words)), options)
+
+    def any_in(self, text: str) -> bool:
+        """Whether one of them stands in the text."""
+        if self._fast is not None:
+            return self._fast.search(text.encode("utf-8", "surrogatepass")) is not None
+        low = text.lower()
+        return any(word in low for word in self._words)
+
+
+_TOKEN_WORDS = Words(_WORDS)
+
+
+class Signs:
+    """Tells texts that no secret can stand in: quick, for the many files that have none."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Take words of which one stands in each key that leads to secrets, in lower case."""
+        self._words = Words([*names, *_WORDS])
+
+    def any_in(self, text: str) -> bool:
+        """Whether a secret may stand in the text."""
+        return self._words.any_in(text) or _has_address(text) or _BOT_SIGN.search(text) is not None
+
+
 def may_hold(text: str) -> bool:
     """Whether any string of the text can show a secret by its shape; quick, for whole files."""
+    if _has_address(text):
+        return True
+    has_words = _TOKEN_WORDS.any_in(text)
+    return (has_words and ("PRIVATE KEY-----" in text or any(_tokens(text)))) or _BOT_SIGN.search(text) is not None
+
+
+def _has_address(text: str) -> bool:
+    """Whether there may be a URL with a password or a parameter, or a string whose escapes may hide one."""
     return (
         ("://" in text and "@" in text)
-        or _QUERY.search(text) is not None
-        or (_hints_at_token(text) and _TOKENS.search(text) is not None)
-        or "PRIVATE KEY-----" in text
+        or (_ASSIGNED.search(text) is not None and _QUERY.search(text) is not None)
+        or _ESCAPES.search(text) is not None
     )
 
 
-def _hints_at_token(text: str) -> bool:
-    return any(hint in text for hint in _TOKEN_HINTS) or _BOT_TOKEN.search(text) is not None
+def _tokens(text: str) -> Iterator[Span]:
+    for word, pattern in _TOKENS:
+        if word in text:
+            for match in pattern.finditer(text):
+                yield match.span(1)
+    if _BOT_SIGN.search(text):
+        for match in _BOT_TOKEN.finditer(text):
+            yield match.span(1)
+
+
+# ---- one string ----
 
 
 def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line: bool = False) -> list[Span]:
@@ -101,8 +187,8 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_user_info(value, pattern=pattern, in_line=in_line))
     if "=" in value:
         found.extend(_parameters(value, address=address))
-    if len(value) > 20 and _hints_at_token(value):
-        found.extend(match.span(match.lastindex or 0) for match in _TOKENS.finditer(value))
+    if len(value) > 20:
+        found.extend(_tokens(value))
     if "PRIVATE KEY-----" in value:
         found.extend(match.span(1) for match in _PRIVATE_KEY.finditer(value))
     return merged((start, end) for start, end in found if not _is_masked(value[start:end])) if found else found
@@ -169,6 +255,11 @@ def pairs(line: str) -> list[Span]:
             found.append((start, end))
         position = max(end, start)
     return found
+
+
+def lines(text: str, start: int, end: int) -> list[tuple[int, str]]:
+    """The lines between two positions, each with where it begins and with its line break."""
+    return [(match.start(), match.group()) for match in _LINE.finditer(text, start, end) if match.group()]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

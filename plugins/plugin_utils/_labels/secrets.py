@@ -18,13 +18,17 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
+    LineReader,
+    said_beside,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     MASK,
     Elsewhere,
+    Signs,
     may_hold,
     merged,
     pairs,
@@ -33,6 +37,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     shaped,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import (
+    MAX_CHARACTERS,
+    Cuts,
     Edit,
     Tree,
     UnreadableError,
@@ -43,8 +49,7 @@ _HINTS = (
     "pass", "pwd", "secret", "token", "credential", "key", "auth", "header", "communit", "webhook", "slack",
     "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
 )  # fmt: skip
-# A quoted key may be written with escapes.
-_ESCAPES = re.compile(r"\\[xuU]")
+_SIGNS = Signs(_HINTS)
 # Unreadable lines are handled in pieces of this size at most.
 _MAX_CHARACTERS = 64 * 1024 * 1024
 _MAX_ROUNDS = 4
@@ -103,37 +108,39 @@ class Redactor:
 
     def mask(self, secret: str) -> str:
         """The mask of a secret."""
-        digest = hmac.new(self._salt, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-        return f"<secret:{digest[:4]}>"
+        digest = hmac.digest(self._salt, secret.encode("utf-8", "surrogatepass"), "sha256")
+        return f"<secret:{digest[:2].hex()}>"
 
     def _redact(self, text: str) -> Redacted:
         if len(text) > _MAX_CHARACTERS:
             return self._mask_all(text)
-        low = text.lower()
-        look_inside = may_hold(text)
-        if not look_inside and not any(hint in low for hint in _HINTS) and not _ESCAPES.search(text):
+        if not _SIGNS.any_in(text):
             return Redacted(text, 0)
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        first = text.removeprefix(mark)
-        current, count = first, 0
-        # A text from which secrets were cut is read again: the result must be at rest, and what did not parse may now.
+        current, count = text.removeprefix(mark), 0
+        look_inside = may_hold(current)
+        # A text from which secrets were cut is read again, unless the cuts are such that it must be at rest: no secret
+        # may come to light in the result, and what did not parse may parse now.
         for _unused in range(_MAX_ROUNDS):
-            edits = self._edits(current, look_inside if current is first else may_hold(current))
+            edits, at_rest = self._cuts(current, look_inside)
             changed = self._apply(current, edits)
             count += sum(1 for edit in edits if edit.secret is not None)
             if changed == current:
                 return Redacted(mark + current, count)
+            looked_inside, look_inside = look_inside, may_hold(changed)
+            if at_rest and looked_inside >= look_inside and len(changed) <= MAX_CHARACTERS:
+                return Redacted(mark + changed, count)
             current = changed
         return self._mask_all(text)
 
-    def _edits(self, text: str, look_inside: bool) -> list[Edit]:
+    def _cuts(self, text: str, look_inside: bool) -> Cuts:
         try:
             tree = Tree(text)
         except UnreadableError:
-            return _line_edits(text)
+            return Cuts(_line_edits(text), at_rest=False)
         if not tree.is_structured:
-            return _line_edits(text)
-        return tree.edits(look_inside=look_inside)
+            return Cuts(_line_edits(text), at_rest=False)
+        return tree.cuts(look_inside=look_inside)
 
     def _apply(self, text: str, edits: Iterable[Edit]) -> str:
         pieces: list[str] = []
@@ -175,6 +182,9 @@ def _line_edits(text: str) -> list[Edit]:
     pattern = repeated(known, Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
-        for start, end in merged([*spans, *repetitions(pattern, line)]):
+        again = repetitions(pattern, line)
+        if again and not line.lstrip().startswith("#"):
+            again.extend(said_beside(line, again[-1][1]))
+        for start, end in merged([*spans, *again]):
             edits.append(Edit(begin + start, begin + end, line[start:end].strip("\"' ,")))
     return edits

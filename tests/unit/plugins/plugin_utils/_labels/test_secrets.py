@@ -28,7 +28,7 @@ def anonymous(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("a:\n  password: abc # why\nb: 1\n", "a:\n  password: M # why\nb: 1\n", id="plain"),
+        pytest.param("a:\n  password: abc\nb: 1 # why\n", "a:\n  password: M\nb: 1 # why\n", id="plain"),
         pytest.param("password:   'it''s'\n", "password:   'M'\n", id="single quotes"),
         pytest.param('password: "a\\tb"\n', 'password: "M"\n', id="double quotes"),
         pytest.param("{password: abc, user: b}\n", '{password: "M", user: b}\n', id="flow style is quoted"),
@@ -118,11 +118,47 @@ def test_the_same_key_is_secret_in_one_place_and_not_in_another(path: str, secre
         "x: &v Topsecret77\ny: &v other\nx2: *v\nscrape_configs: [{bearer_token: Topsecret77}]\n",
         "? &v Topsecret77\n: 1\n? b\n: {password: *v}\n",
         "x: &l {a: Topsecret77, password: *l}\n",
+        "k: &k password\nx: {*k : Topsecret77}\n",
+        "x: &Topsecret7 Topsecret77Topsecret77\npassword: Topsecret77Topsecret77\ny: *Topsecret7\n",
     ],
 )
 def test_aliases_and_merge_keys_lead_to_the_value_at_the_anchor(text: str) -> None:
     assert "Topsecret77" not in redact(text)
     assert redact(text).count("*") == text.count("*")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "? [a]\n: b\npassword: Topsecret77\n",
+        "? {a: b}\n: {c: d}\npassword: Topsecret77\n",
+        "x: {[a, b]: c, password: Topsecret77}\n",
+        "x: [{{a: b}: [c], password: Topsecret77}]\n",
+        "k: &k [a]\n? *k\n: b\npassword: Topsecret77\n",
+    ],
+)
+def test_a_key_that_is_no_scalar_shifts_nothing(text: str) -> None:
+    assert anonymous(text) in {text.replace("Topsecret77", "M"), text.replace("Topsecret77", '"M"')}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"url": "https:\\/\\/u:Topsecret77@h.example"}\n', '{"url": "https:\\/\\/u:M@h.example"}\n'),
+        ('x: "https\\x3a//u:Topsecret77@h.example"\n', 'x: "https\\x3a//u:M@h.example"\n'),
+        ('x: "/a\\u003ftoken=Topsecret77"\n', 'x: "/a\\u003ftoken=M"\n'),
+    ],
+)
+def test_escapes_hide_no_secret(text: str, expected: str) -> None:
+    assert anonymous(text) == expected
+
+
+@pytest.mark.parametrize(
+    "inside", ["- {token: Topsecret77}", '{"token": "Topsecret77", "b": 1}', "[{token: Topsecret77}]"]
+)
+def test_braces_in_a_string_are_read(inside: str) -> None:
+    text = f"config: |\n  {inside}\n"
+    assert re.sub('"?M"?', "M", anonymous(text)) == re.sub('"?Topsecret77"?', "M", text)
 
 
 def test_secrets_are_told_apart_and_recognised() -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secret_text, secrets
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import Cuts
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 
 FIRST, SECOND = Redactor(b"one"), Redactor(b"two")
@@ -128,3 +131,113 @@ def test_a_planted_secret_is_gone_from_broken_yaml(document: tuple[Any, list[str
     shown = FIRST.redact("\n".join(lines)).text
     for secret in secrets:
         assert secret not in shown
+
+
+class Thorough(Redactor):
+    """Reads every result again, whatever is known of the cuts."""
+
+    at_rest = 0
+
+    def _cuts(self, text: str, look_inside: bool) -> Cuts:
+        cuts = super()._cuts(text, look_inside)
+        self.at_rest += cuts.at_rest and bool(cuts.edits)
+        return cuts._replace(at_rest=False)
+
+
+# Sound YAML with all that may stand around a secret: comments, blocks, anchors, tags, flow style.
+NAMES = st.sampled_from(["password", "token", "url", "x", "webhook_configs", "headers", "target_label", "replacement"])
+PROPERTIES = st.sampled_from(["", "", "", "", "&a ", "&b ", "!!str ", "!!int ", "! ", "&c !!str "])
+CALM = ["PLANTED", "'PLANTED'", '"PLANTED"', "&a PLANTED", "! PLANTED", "abc", "'#abc'", "h#PLANTED", "~", "*a"]
+CALM += ["__param_key", "'$1'", "'<secret:0a1b>'"]
+WILD = [*CALM, "-PLANTED", "https://u:PLANTED@h/?token=PLANTED", '"\\x41PLANTED"', "'a PLANTED\n   PLANTED'", "*b"]
+WILD += ["&b !!int PLANTED", "!!str PLANTED", "&c # note\n   PLANTED"]
+CALM_COMMENTS = ["", "", " # note", " # was OLD-99887766", " #", " # <secret:0a1b>"]
+WILD_COMMENTS = [*CALM_COMMENTS, " # token: Cm-55443322", " # https://u:Cm-55443322@h/"]
+
+
+def flows(scalars: list[str]) -> st.SearchStrategy[str]:
+    """Values in flow style."""
+    return st.recursive(
+        st.sampled_from(scalars),
+        lambda below: (
+            st.lists(st.tuples(NAMES, below), max_size=3).map(
+                lambda pairs: "{" + ", ".join(f"{name}: {value}" for name, value in pairs) + "}"
+            )
+            | st.lists(below, max_size=3).map(lambda items: "[" + ", ".join(items) + "]")
+        ),
+        max_leaves=6,
+    )
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> str:
+    """A mapping in block style, as lines at the margin; every second one is calm, so that one look should do."""
+    calm = draw(st.booleans())
+    scalars = st.sampled_from(CALM if calm else WILD)
+    comments = st.sampled_from(CALM_COMMENTS if calm else WILD_COMMENTS)
+    kinds = ["value", "value", "flow", "below", "map", "list", "comment", *([] if calm else ["block", "odd"])]
+
+    def lines(depth: int) -> list[str]:
+        found: list[str] = []
+        for _unused in range(draw(st.integers(1, 4))):
+            name, comment, kind = draw(NAMES), draw(comments), draw(st.sampled_from(kinds))
+            if kind == "value":
+                found.append(f"{name}: {draw(scalars)}{comment}")
+            elif kind == "flow":
+                found.append(f"{name}: {draw(flows(CALM if calm else WILD))}{comment}")
+            elif kind == "block":
+                found += [f"{name}: {draw(PROPERTIES)}|{comment}", "  PLANTED", "  token: PLANTED"]
+            elif kind == "below":
+                found += [f"{name}:{comment}", f"  {draw(scalars)}{draw(comments)}"]
+            elif kind == "comment":
+                found.append("#" + ("  note" if calm else draw(st.sampled_from([f" {name}: Cm-55", "  - url: Cm-55"]))))
+            elif kind == "odd":
+                found += [f"? {draw(flows(WILD))}{comment}", f": {draw(flows(WILD))}"]
+            elif depth < 3:
+                below = lines(depth + 1)
+                sign = "- " if kind == "list" else "  "
+                found += [f"{name}:{comment}", sign + below[0], *(f"  {line}" for line in below[1:])]
+        return found or ["x: 1"]
+
+    return "\n".join(lines(0))
+
+
+@given(configs())
+@settings(RELAXED, max_examples=600)
+def test_no_second_look_finds_more(text: str) -> None:
+    """A result that is taken for one at rest is what reading it again and again would give."""
+    planted = re.sub("PLANTED", "Pl4nted-77-fake", text) + "\n"
+    result = Redactor(b"one").redact(planted)
+    thorough = Thorough(b"one")
+    assert thorough.redact(planted) == result
+    assert SECOND.redact(result.text).text == result.text
+    event(f"at rest: {bool(thorough.at_rest)}")
+    for line in result.text.split("\n"):
+        # In these places of these configs nothing may be shown.
+        assert not re.search(r"^[ -]*(?:password|token): *(?:[&!]\w* *)*[-'\"\\x41h#]*Pl4nted", line), line
+        assert not re.search(r"u:Pl4nted|token=Pl4nted|u:Cm-|<secret:(?!0a1b)....>.*#.*OLD", line), line
+
+
+def test_the_planted_configs_come_to_rest_at_once() -> None:
+    thorough = Thorough(b"one")
+    text = "global:\n  smtp_auth_password: 'a b'  # why\nreceivers:\n# url: b\n- webhook_configs: [{url: &a a}]\n"
+    assert thorough.redact(text).text == Redactor(b"one").redact(text).text
+    assert thorough.at_rest == 1
+
+
+@given(TEXTS)
+@RELAXED
+def test_words_are_found_alike_with_and_without_re2(text: str) -> None:
+    words = ["secret", "pass", "key-----", "token", "$2", "earer\t"]
+    fast, slow = secret_text.Words(words), secret_text.Words(words)
+    slow._fast = None
+    assert fast.any_in(text) == slow.any_in(text)
+
+
+def test_redaction_without_re2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_text, "re2", None)
+    signs = secret_text.Signs(["password"])
+    monkeypatch.setattr(secrets, "_SIGNS", signs)
+    assert signs._words._fast is None
+    assert "abc" not in Redactor(b"one").redact("PassWord: abc\n").text
+    assert Redactor(b"one").redact("a: 1\n").count == 0
