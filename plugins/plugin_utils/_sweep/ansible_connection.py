@@ -182,7 +182,8 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
         return "failure", failure.status, f"over the connection plugin {endpoint.transport}: {failure.message}"
     except Exception as error:
         return ("failure", *_explain(endpoint, error))
-    return "output", int(status), bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]
+    # With the words of become, a plugin may have taken the line break that begins the stream.
+    return "output", int(status), b"\n" + bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]
 
 
 def _explain(endpoint: Endpoint, error: Exception) -> tuple[Status, str]:

@@ -64,6 +64,17 @@ def test_local_as_another_user(tmp_path: Path, tree: list[dict[str, Any]]) -> No
     assert result.status in {"ok", "denied"}, result.error
 
 
+@pytest.mark.needs_root
+def test_local_whose_become_answers_all_at_once(tmp_path: Path, tree: list[dict[str, Any]]) -> None:
+    """Ansible takes the blanks behind the words of become away, where it reads what follows along with them."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nsudo "$@" >"$0.output"\ncat "$0.output"\n', encoding="utf-8")
+    sudo.chmod(0o755)
+    variables = {"ansible_connection": "local", "ansible_become": True, "ansible_become_exe": str(sudo)}
+    result = sweep({"all": {"hosts": {"here": variables}}}, tmp_path, services=tree)["here"]
+    assert (result.status, result.error) == ("ok", None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
