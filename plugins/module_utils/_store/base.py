@@ -112,9 +112,12 @@ class Snapshot:
         return self.entries.get(DOCUMENT_KEY)
 
     def under(self, folder: str) -> Iterator[tuple[str, Entry]]:
-        """(name, entry) of each key directly in a folder such as SERVERS, sorted by name; deeper keys are not ours."""
+        """(name, entry) of each key directly in a folder such as SERVERS, sorted by name; deeper keys are not ours.
+
+        Nor is the folder itself, which Consul's page writes as a key without a name.
+        """
         for key in sorted(self.entries):
-            if key.startswith(folder) and "/" not in key[len(folder) :]:
+            if key.startswith(folder) and key != folder and "/" not in key[len(folder) :]:
                 yield name_of(key[len(folder) :]), self.entries[key]
 
     def version(self, key: str) -> Hashable:

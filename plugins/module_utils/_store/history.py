@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
@@ -20,15 +20,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     history_key,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import entry_name, parse
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import entry_name, moment_of, parse
 
 # Marks what was not a document of ours and was saved before its place was taken. It is never pruned.
 ADOPTED = "-adopted-"
 
 
 def entries(snapshot: Snapshot) -> dict[str, Entry]:
-    """The earlier versions by name, the oldest first; what was adopted is not among them."""
-    return {name: entry for name, entry in snapshot.under(HISTORY) if ADOPTED not in name}
+    """The earlier versions by name, the oldest first; what was adopted, or put there by others, is not among them."""
+    return {name: entry for name, entry in snapshot.under(HISTORY) if moment_of(name)}
 
 
 def listed(snapshot: Snapshot) -> list[dict[str, Any]]:
@@ -43,23 +43,26 @@ def listed(snapshot: Snapshot) -> list[dict[str, Any]]:
                 "source": document.get("source"),
                 "fields": len(document["fields"]) if isinstance(document.get("fields"), list) else None,
                 "size": len(entry.value),
-                "restorable": ADOPTED not in name,
+                "restorable": moment_of(name) is not None,
             }
         )
     return rows[::-1]
 
 
 def saved(snapshot: Snapshot, value: bytes, last_updated: object, now: datetime) -> list[Put]:
-    """The write that keeps a version of the document under the time it was written; none if it is kept already."""
-    base = entry_name(parse(last_updated) or now)
-    name = base
-    number = 1
-    while (entry := snapshot.entries.get(history_key(name))) is not None:
+    """The write that keeps a version of the document under the time it was written; none if it is kept already.
+
+    It is named after all that is there, also where an earlier one was written by a clock that was ahead: what was
+    written last must be found last, and pruned last.
+    """
+    known = entries(snapshot)
+    moment = parse(last_updated) or now
+    if known:
+        newest, entry = list(known.items())[-1]
         if entry.value == value:
             return []
-        number += 1
-        name = f"{base}-{number}"
-    return [Put(history_key(name), value, ABSENT)]
+        moment = max(moment, (moment_of(newest) or moment) + timedelta(microseconds=1))
+    return [Put(history_key(entry_name(moment)), value, ABSENT)]
 
 
 def adopted(key: str, value: bytes, now: datetime) -> Put:
@@ -70,18 +73,25 @@ def adopted(key: str, value: bytes, now: datetime) -> Put:
 def pruned(snapshot: Snapshot, added: Collection[Put], keep: int) -> list[Delete]:
     """The deletions that leave the newest entries, those just added among them."""
     known = {history_key(name): entry.version for name, entry in entries(snapshot).items()}
-    order = sorted({*known, *(put.key for put in added if ADOPTED not in put.key)})
+    order = sorted({*known, *(put.key for put in added)})
     return [Delete(key, known[key]) for key in order[: max(0, len(order) - keep)] if key in known]
 
 
 def found(snapshot: Snapshot, wanted: str | None) -> tuple[str, Entry]:
-    """The entry to go back to: the one that is named, or the last. Raises StoreError, naming what there is."""
+    """The entry to go back to: the one that is named, or the last that is not the present version.
+
+    The present version is there too where a run was ended after it had saved it. Raises StoreError, naming what there
+    is.
+    """
     known = entries(snapshot)
-    if not known:
-        raise StoreError("There is no earlier version to go back to: the history is empty.")
-    name = next(reversed(known)) if wanted is None else wanted
+    present = snapshot.document
+    earlier = [name for name, entry in known.items() if present is None or entry.value != present.value]
+    if not earlier and wanted is None:
+        what = "holds the present one only" if known else "is empty"
+        raise StoreError(f"There is no earlier version to go back to: the history {what}.")
+    name = earlier[-1] if wanted is None else wanted
     if name not in known:
-        names = ", ".join(reversed(known))
+        names = ", ".join(reversed(known)) or "none"
         raise StoreError(f"There is no entry {name} in the history that can be restored. There are: {names}.")
     return name, known[name]
 

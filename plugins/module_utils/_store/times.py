@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 # How far two machines' clocks may be apart before the stamp of one is not believed on the other.
 CLOCKS_APART = timedelta(hours=1)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+ENTRY_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _DURATION = re.compile(r"([0-9]+)\s*([smhdw]?)")
 
 
@@ -40,7 +41,16 @@ def next_after(previous: object, now: datetime) -> datetime:
 
 def entry_name(moment: datetime) -> str:
     """20260131T081500.000000Z: sorts by time and fits in a key and a file name."""
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return moment.astimezone(UTC).strftime(ENTRY_FORMAT)
+
+
+def moment_of(name: str) -> datetime | None:
+    """The moment that names an entry; None for what is not the name of one."""
+    try:
+        moment = datetime.strptime(name, ENTRY_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return moment if entry_name(moment) == name else None
 
 
 def age_seconds(text: object, now: datetime) -> float | None:

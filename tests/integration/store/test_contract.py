@@ -395,10 +395,17 @@ def test_part_of_a_store_is_not_taken_for_the_whole(store: Store) -> None:
 
 def test_keys_that_are_not_ours_stay(consul_store: ConsulStore) -> None:
     store = consul_store
-    foreign = {"other": b"1", "servers/a/b": b"2", "history/x/y": b"3"}
+    foreign = {"other": b"1", "servers/a/b": b"2", "history/x/y": b"3", "history/000-notes": b"4"}
+    # Consul's own page makes a folder by a key that ends in a slash.
+    foreign |= {"": b"", "servers/": b"", "history/": b"", "history/folder/": b""}
     for key, value in foreign.items():
         store.commit(Commit(first=[Put(key, value, ABSENT)]))
-    publish_to(store, extraction({"prom-01": ["company"]}), manner={"adopt": True})
+    for names in (["company"], ["company", "env"], ["company"]):
+        publish_to(store, extraction({"prom-01": names}), manner={"history_keep": 1})
+    assert list(view(store)["servers"]) == ["prom-01"]
+    publish_to(store, extraction({"prom-01": ["env"]}), manner={"adopt": True})
+    roll_back(store, history_keep=1)
+    assert [row["entry"] for row in view(store)["history"] if not row["restorable"]] == ["000-notes"]
     entries = store.read().entries
     assert {key: entries[key].value for key in foreign} == foreign
 
@@ -442,6 +449,16 @@ def test_rollback_restores_presentation_and_technical_part(store: Store) -> None
     publish_to(store, extraction({"prom-02": []}), now=LATER)
     assert (field(store, "os")["regex"], field(store, "os")["status"]) == ("new", "synced")
     assert field(store, "os")["display_name"] == "System"
+
+
+def test_history_is_in_order_whatever_the_clocks_say(store: Store) -> None:
+    """A controller a day ahead publishes first, and then one whose clock is right."""
+    ahead = NOW + timedelta(days=1)
+    for moment, names in ((ahead, ["a"]), (ahead, ["b"]), (NOW, ["c"]), (NOW, ["d"])):
+        publish_to(store, extraction({"prom-01": names}), now=moment, manner={"history_keep": 2}, orphans="remove")
+    assert [row["fields"] for row in view(store)["history"]] == [3, 2]
+    roll_back(store, now=NOW)
+    assert [item["name"] for item in view(store)["fields"]] == ["a", "b", "c"]
 
 
 def test_rollback_without_history_says_so(store: Store) -> None:

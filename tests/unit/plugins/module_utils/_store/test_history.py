@@ -21,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 NOW = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
 STAMP = "2026-01-30T00:00:00+00:00"
 NAME = "20260130T000000.000000Z"
+DAYS = [f"2026010{day}T000000.000000Z" for day in range(1, 5)]
 
 
 def snapshot(**entries: bytes) -> Snapshot:
@@ -35,8 +36,37 @@ def test_version_is_saved_under_the_time_it_was_written() -> None:
 def test_version_is_saved_once_and_never_over_another() -> None:
     assert history.saved(snapshot(**{NAME: b"x"}), b"x", STAMP, NOW) == []
     [put] = history.saved(snapshot(**{NAME: b"other"}), b"x", STAMP, NOW)
-    assert put.key == f"history/{NAME}-2"
-    assert history.saved(snapshot(**{NAME: b"other", f"{NAME}-2": b"x"}), b"x", STAMP, NOW) == []
+    assert put.key == "history/20260130T000000.000001Z"
+    assert history.saved(snapshot(**{NAME: b"other", "20260130T000000.000001Z": b"x"}), b"x", STAMP, NOW) == []
+
+
+def test_version_is_saved_last_even_if_another_clock_was_ahead() -> None:
+    ahead = "20260201T120000.000000Z"
+    [put] = history.saved(snapshot(**{ahead: b"other"}), b"x", STAMP, NOW)
+    assert put.key == "history/20260201T120000.000001Z"
+
+
+def test_what_others_put_there_is_neither_pruned_nor_restored() -> None:
+    names = ("000-notes", "README", "99999999T999999.999999Z", "20260130T000000Z")
+    stored = snapshot(**{NAME: b"1"}, **dict.fromkeys(names, b"mine"))
+    assert list(history.entries(stored)) == [NAME]
+    assert [delete.key for delete in history.pruned(stored, [], 0)] == [f"history/{NAME}"]
+    assert history.found(stored, None)[0] == NAME
+    assert [row["entry"] for row in history.listed(stored) if row["restorable"]] == [NAME]
+
+
+def test_folder_that_is_a_key_is_no_entry() -> None:
+    stored = Snapshot({"history/": Entry(b"", 1), "servers/": Entry(b"", 2)})
+    assert list(stored.under("history/")) == list(stored.under("servers/")) == []
+
+
+def test_present_version_is_not_an_earlier_one() -> None:
+    """A run that was ended after it had saved the version, and before it wrote another one."""
+    present = {"fields": Entry(b"2", 9)}
+    kept = snapshot(**dict(zip(DAYS[:2], (b"1", b"2"), strict=True)))
+    assert history.found(Snapshot({**kept.entries, **present}), None)[0] == DAYS[0]
+    with pytest.raises(StoreError, match="holds the present one only"):
+        history.found(Snapshot({f"history/{NAME}": Entry(b"2", 1), **present}), None)
 
 
 def test_what_was_adopted_is_listed_but_never_pruned_or_restored() -> None:
@@ -52,18 +82,17 @@ def test_what_was_adopted_is_listed_but_never_pruned_or_restored() -> None:
         history.found(stored, "20260131T081500.000000Z-adopted-servers-a%2Fb")
 
 
-@pytest.mark.parametrize(
-    ("keep", "left"), [(0, []), (1, ["d"]), (2, ["c", "d"]), (4, ["a", "b", "c", "d"]), (9, list("abcd"))]
-)
-def test_newest_are_kept_the_new_one_among_them(keep: int, left: list[str]) -> None:
-    stored = snapshot(a=b"1", b=b"2", c=b"3")
-    added = [Put("history/d", b"4", ABSENT)]
-    gone = {delete.key.removeprefix("history/") for delete in history.pruned(stored, added if keep else [], keep)}
-    assert [name for name in "abcd" if name not in gone and (keep or name != "d")] == left
+@pytest.mark.parametrize(("keep", "left"), [(0, 0), (1, 1), (2, 2), (4, 4), (9, 4)])
+def test_newest_are_kept_the_new_one_among_them(keep: int, left: int) -> None:
+    stored = snapshot(**dict(zip(DAYS[:3], (b"1", b"2", b"3"), strict=True)))
+    added = [Put(f"history/{DAYS[3]}", b"4", ABSENT)] if keep else []
+    gone = {delete.key.removeprefix("history/") for delete in history.pruned(stored, added, keep)}
+    assert [name for name in DAYS[: 3 + len(added)] if name not in gone] == DAYS[4 - left : 4]
 
 
 def test_last_version_is_found_where_none_is_named() -> None:
-    assert history.found(snapshot(a=b"1", b=b"2"), None)[0] == "b"
-    assert history.found(snapshot(a=b"1", b=b"2"), "a")[1].value == b"1"
+    stored = snapshot(**dict(zip(DAYS[:2], (b"1", b"2"), strict=True)))
+    assert history.found(stored, None)[0] == DAYS[1]
+    assert history.found(stored, DAYS[0])[1].value == b"1"
     with pytest.raises(StoreError, match="the history is empty"):
         history.found(Snapshot(), None)
