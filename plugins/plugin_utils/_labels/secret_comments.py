@@ -25,13 +25,14 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     merged,
     repeated,
     repetitions,
+    seen_again,
 )
 
 _TO_BREAK = re.compile(rf"[^{BREAKS}]*")
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")
 _GAP = re.compile(rf"(?:\s|#[^{BREAKS}]*)*")
 # What of a comment is said, without its signs and the blanks around it.
-_SAID = re.compile(r"#++!?+\s*(.*\S)", re.DOTALL)
+_SAID = re.compile(r"#++!?+\s*+(.*\S)", re.DOTALL)
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 
 
@@ -62,11 +63,16 @@ def comments(text: str, scalars: list[Item]) -> list[Comment]:
     found: list[Comment] = []
     starts = [item.start for item in scalars]
     at, last = text.find("#"), 0
+    # The scalar that is judged, and where its content begins: many comments may stand between its anchor and that.
+    judged, content = -1, 0
     while at >= 0:
         number = bisect_right(starts, at) - 1
-        if number >= 0 and at < scalars[number].end and at >= _content(text, scalars[number]):
-            at = text.find("#", scalars[number].end)
-            continue
+        if number >= 0 and at < scalars[number].end:
+            if number != judged:
+                judged, content = number, _content(text, scalars[number])
+            if at >= content:
+                at = text.find("#", scalars[number].end)
+                continue
         line = max([text.rfind(sign, last, at) for sign in BREAKS]) + 1
         match = _TO_BREAK.match(text, at)
         last = match.end() if match else len(text)
@@ -109,7 +115,7 @@ class CommentReader:
             return [], True
         text = self._text
         said = "\n".join([text[comment.start : comment.end] for comment in self.comments])
-        pattern = repeated([value for value in known if value in said], Elsewhere.COMMENT)
+        pattern = repeated(seen_again(known, said), Elsewhere.COMMENT)
         ends = [end for _start, end in masked]
         found: list[Span] = []
         only_whole = True

@@ -52,7 +52,7 @@ _CONSTANT = re.compile(
 )
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 # A comment behind a value, and what is said in it.
-_BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*(\S.*)")
+_BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 _MAX_OPEN = 200
 

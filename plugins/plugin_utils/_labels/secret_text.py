@@ -299,6 +299,21 @@ def is_telling(value: str, where: Elsewhere) -> bool:
     return (digit and letter) or (len(value) >= 8 and (sign or mixed)) or len(value) >= 16
 
 
+_HEAD = 6
+_FEW = 200
+
+
+def seen_again(values: Iterable[str], text: str) -> list[str]:
+    """Those of the secrets that are long enough to be told from a common word and stand in the text."""
+    found = {value for value in values if len(value) >= _HEAD}
+    if len(found) > _FEW:
+        # One pass over the text rather than one for each of thousands of secrets.
+        heads = {value[:_HEAD] for value in found}
+        heads.intersection_update([text[at : at + _HEAD] for at in range(len(text) - _HEAD + 1)])
+        found = {value for value in found if value[:_HEAD] in heads}
+    return [value for value in found if value in text]
+
+
 def repeated(values: Iterable[str], where: Elsewhere) -> re.Pattern[str] | None:
     """A pattern that finds these secrets, and masks, so that a mask is never searched for secrets."""
     telling = sorted({value for value in values if is_telling(value, where)}, key=len, reverse=True)[:500]

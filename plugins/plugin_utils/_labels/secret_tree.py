@@ -29,6 +29,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     merged,
     repeated,
     repetitions,
+    seen_again,
     shaped,
 )
 
@@ -119,7 +120,7 @@ class Tree:
         rest = [index for index, item in enumerate(items) if item[0] == "s" and item[1] and index not in secret]
         elsewhere = "\0".join([items[index][1] for index in rest])
         # Few secrets stand twice; a pattern for each of the others would cost more than all the rest.
-        again = [value for value in set(known) if value in elsewhere]
+        again = seen_again(known, elsewhere)
         in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         if not look_inside and not in_values:
             if "\n" not in elsewhere:

@@ -189,6 +189,14 @@ def test_a_secret_that_was_found_is_masked_where_it_is_repeated() -> None:
     assert "# the login was bob / <secret:" in shown
 
 
+def test_one_of_thousands_of_secrets_is_known_again() -> None:
+    text = "".join(f"- {{name: n{number}, token: Ab{number:05}-{number * 7919:x}}}\n" for number in range(3000))
+    text += "# it was Ab02999-16a61d9 once\n- {name: was Ab02998-16a42ea once}\n- {name: Ab02997-}\n"
+    assert "Ab02999-16a61d9" in text.split("#")[0]
+    assert "Ab02998-16a42ea" in text.split("#")[0]
+    assert re.findall(r"Ab.*", redact(text)) == ["Ab02997-}"]
+
+
 def test_a_common_word_as_a_password_does_not_cost_the_word_elsewhere() -> None:
     text = "# prometheus of site one\nscrape_configs:\n- job_name: prometheus\n  basic_auth: {password: prometheus}\n"
     assert anonymous(text) == text.replace("password: prometheus", 'password: "M"')
@@ -274,6 +282,10 @@ def test_a_private_key_in_a_block_of_certificates() -> None:
         pytest.param("password: Topsecret77\n" + '"' * 50_001 + "\n", id="quotes"),
         pytest.param("password: Topsecret77\n" + "- {a: 'x', b: [1, 2]}\n" * 30_000, id="many nodes"),
         pytest.param("password: Topsecret77\n" + "\\n" * 30_000 + "\t{", id="escaped lines"),
+        pytest.param("password: Topsecret77\nx: &a\n" + "#\n" * 100_000 + "  text\n", id="comments behind an anchor"),
+        pytest.param("password: Topsecret77\n" + "# a\n" * 50_000, id="many comments"),
+        pytest.param("password: Topsecret77 #" + " " * 300_000 + "\n", id="a long empty comment"),
+        pytest.param("password: Topsecret77 " + "# " * 100_000 + "\n\t{", id="many signs"),
         pytest.param("password: Topsecret77\n-----BEGIN PRIVATE KEY-----" * 500 + "\n\t{", id="keys never ended"),
     ],
 )
