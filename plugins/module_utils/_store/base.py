@@ -53,7 +53,11 @@ class StoreDeniedError(StoreError):
 
 
 class StoreForeignError(StoreError):
-    """What lies there is not ours, or is of a version that this one does not know."""
+    """What lies there is not ours."""
+
+
+class StoreNewerError(StoreForeignError):
+    """It is ours, of a version that this one does not know. It is never taken over: what is new in it would be lost."""
 
 
 class StoreRequirementError(StoreError):

@@ -55,7 +55,7 @@ class DirectoryStore:
         return {"store": "directory", "path": str(self.path)}
 
     def place(self, key: str) -> str:
-        return str(self._file(key))
+        return str(self.path / key if key.endswith("/") else self._file(key)).rstrip("/")
 
     def read(self) -> Snapshot:
         self.requests += 1

@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     VALUE_LIMIT,
     StoreForeignError,
+    StoreNewerError,
     StoreTooLargeError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
@@ -53,6 +54,11 @@ _ADVICE = (
 )
 
 
+def encoded(text: str) -> bytes:
+    """JSON as bytes. Half a pair of surrogates, as front ends leave it when they cut a text, is kept as an escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def compact(value: Any) -> str:
     """JSON without a space too many: what Consul holds, and what sizes are measured on for either store."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
@@ -60,8 +66,8 @@ def compact(value: Any) -> str:
 
 def dumped(value: Any, *, pretty: bool) -> tuple[bytes, int]:
     """JSON with sorted keys, and its compact size. pretty: an attribute on each line, so that git shows changes."""
-    text = compact(value).encode()
-    return ((_lines(value, 4, "") + "\n").encode() if pretty else text), len(text)
+    text = encoded(compact(value))
+    return (encoded(_lines(value, 4, "") + "\n") if pretty else text), len(text)
 
 
 def _lines(value: Any, levels: int, indent: str) -> str:
@@ -99,7 +105,7 @@ def document_from(data: dict[str, Any], place: str) -> Document:
     if not isinstance(version, str) or not version_numbers(version) or not isinstance(items, list):
         raise StoreForeignError(f"{place} holds JSON that is not a document of fields. {_ADVICE}")
     if is_newer(version):
-        raise StoreForeignError(
+        raise StoreNewerError(
             f"{place} was written in version {version} of the document; this release knows {VERSION}. "
             "Nothing was written: update the collection here."
         )
@@ -166,7 +172,7 @@ def written(document: Document, detail: str, place: str) -> dict[str, Any]:
 
 
 def size_of(data: Any) -> int:
-    return len(compact(data).encode())
+    return len(encoded(compact(data)))
 
 
 def _least_size(document: Document, form: str) -> int:

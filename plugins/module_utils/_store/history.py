@@ -20,7 +20,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     history_key,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import entry_name, moment_of, parse
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import (
+    entry_name,
+    moment_of,
+    parse,
+)
 
 # Marks what was not a document of ours and was saved before its place was taken. It is never pruned.
 ADOPTED = "-adopted-"

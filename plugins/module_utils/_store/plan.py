@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreDeniedError,
     StoreError,
     StoreForeignError,
+    StoreNewerError,
     history_key,
     server_key,
 )
@@ -100,23 +101,23 @@ class Plan:
 def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any = None) -> State:
     """Read every document of a store. adopt_at: the time, where what is not ours may be saved and replaced.
 
-    Raises StoreForeignError for what is not ours or is newer.
+    Raises StoreForeignError for what is not ours, and StoreNewerError always.
     """
     state = State(snapshot)
     entry = snapshot.document
     if entry is not None:
         try:
             state.document = decoded(entry.value, place(DOCUMENT_KEY))
-        except StoreForeignError:
-            if adopt_at is None:
+        except StoreForeignError as foreign:
+            if adopt_at is None or isinstance(foreign, StoreNewerError):
                 raise
             state.saves.append(history.adopted(DOCUMENT_KEY, entry.value, adopt_at))
     for name, reading in snapshot.under(SERVERS):
         key = server_key(name)
         try:
             state.readings[name] = reading_from(name, reading.value, place(key))
-        except StoreForeignError:
-            if adopt_at is None:
+        except StoreForeignError as foreign:
+            if adopt_at is None or isinstance(foreign, StoreNewerError):
                 raise
             state.saves.append(history.adopted(key, reading.value, adopt_at))
             state.drops.append(Delete(key, reading.version))
@@ -130,7 +131,7 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     before = {**state.readings, **taken_over}
     if both := sorted(sweep.readings.keys() & set(rules.forget)):
         raise StoreError(f"{_names(both)}: in forget_servers, but answered in this very sweep. Take it out of one.")
-    _all_visible(state.document, before, rules, manner)
+    _all_visible(state.document, {*before, *sweep.whole}, rules, manner)
     readings, changed = merge_readings(before, sweep, rules)
     changed = sorted({*changed, *(name for name in taken_over if name in readings)})
     fields, report = merge_fields(state.document, before, readings, sweep, rules)
@@ -210,14 +211,18 @@ def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: 
     return plan
 
 
-def _all_visible(document: Document, readings: Mapping[str, Reading], rules: Rules, manner: Manner) -> None:
-    """Refuse to work on a part of the store: a token that may read only some keys is told nothing of the others."""
-    hidden = [name for name in document.server_names if name not in readings and name not in rules.forget]
+def _all_visible(document: Document, known: Collection[str], rules: Rules, manner: Manner) -> None:
+    """Refuse to work on a part of the store: a token that may read only some keys is told nothing of the others.
+
+    known: the servers with a reading, and those whose word is whole and takes the place of whatever it was.
+    """
+    hidden = [name for name in document.server_names if name not in known and name not in rules.forget]
     if hidden and not document.older:
         raise StoreDeniedError(
             f"{manner.place(DOCUMENT_KEY)} names servers whose readings cannot be seen under "
             f"{manner.place(SERVERS)}: {_names(hidden)}. Nothing was written. Either the token may not read every key "
-            "there, or the readings were deleted by hand: then name these servers in forget_servers."
+            "there, or the readings were deleted by hand: then publish a sweep in which these servers answer, or name "
+            "them in forget_servers."
         )
 
 

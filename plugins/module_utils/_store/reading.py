@@ -17,6 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     VALUE_LIMIT,
     StoreError,
     StoreForeignError,
+    StoreNewerError,
     StoreTooLargeError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
@@ -111,7 +112,7 @@ def reading_from(server: str, value: bytes, place: str) -> Reading:
             "adopt to true: it is then saved to the history first."
         )
     if is_newer(str(data.get("version"))):
-        raise StoreForeignError(
+        raise StoreNewerError(
             f"{place} was written in version {data['version']}; this release knows {VERSION}. "
             "Nothing was written: update the collection here."
         )
@@ -158,6 +159,8 @@ def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> 
     """
     sweep = Sweep()
     for server, entry in servers.items():
+        if not server:
+            raise StoreError("servers holds a server without a name: pass what extract_fields returned, unchanged.")
         if not isinstance(entry, Mapping):
             raise StoreError(f"servers.{server} is not a dictionary: pass what extract_fields returned, unchanged.")
         reading = _reading(server, entry, seen)

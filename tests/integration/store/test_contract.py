@@ -376,8 +376,9 @@ def test_foreign_reading_is_refused_and_adopted_only_after_saving(store: Store) 
 def test_newer_document_is_refused(store: Store) -> None:
     value = b'{"version": "2.2.0", "fields": []}'
     store.commit(Commit(document=Put(DOCUMENT_KEY, value, ABSENT)))
-    with pytest.raises(StoreForeignError, match="update the collection"):
-        publish_to(store, extraction({"prom-01": ["company"]}))
+    for adopt in (False, True):
+        with pytest.raises(StoreForeignError, match="update the collection"):
+            publish_to(store, extraction({"prom-01": ["company"]}), manner={"adopt": adopt})
     assert {key: entry.value for key, entry in store.read().entries.items()} == {DOCUMENT_KEY: value}
 
 
@@ -391,6 +392,48 @@ def test_part_of_a_store_is_not_taken_for_the_whole(store: Store) -> None:
     assert store.read().entries == before
     publish_to(store, extraction({"prom-01": []}), forget=["prom-02"])
     assert list(view(store)["servers"]) == ["prom-01"]
+
+
+def test_newer_reading_is_refused(store: Store) -> None:
+    value = b'{"version": "2.2.0", "server": "prom-01", "fields": {}, "new": 1}'
+    store.commit(Commit(first=[Put(server_key("prom-01"), value, ABSENT)]))
+    for adopt in (False, True):
+        with pytest.raises(StoreForeignError, match="update the collection"):
+            publish_to(store, extraction({"prom-02": ["company"]}), manner={"adopt": adopt})
+    assert [entry.value for entry in store.read().entries.values()] == [value]
+
+
+def test_server_without_a_name_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match="a server without a name"):
+        publish_to(store, extraction({"": ["company"]}))
+    assert store.read().entries == {}
+
+
+def test_reading_that_was_deleted_by_hand_comes_with_the_next_answer(store: Store) -> None:
+    fleet = extraction({"prom-01": ["company"], "prom-02": ["rack"]})
+    publish_to(store, fleet, now=NOW)
+    set_by_hand(store, "rack", display_name="Rack")
+    store.commit(Commit(last=[Delete(server_key("prom-02"), store.read().version(server_key("prom-02")))]))
+    some = extraction({"prom-02": []}, status={"prom-02": "partial"})
+    with pytest.raises(StoreDeniedError, match=r"prom-02.*a sweep in which these servers answer"):
+        publish_to(store, some, now=LATER)
+    publish_to(store, fleet, now=LATER)
+    assert list(view(store)["servers"]) == ["prom-01", "prom-02"]
+    assert (field(store, "rack")["status"], field(store, "rack")["display_name"]) == ("synced", "Rack")
+    assert not publish_to(store, fleet, now=LATER).changed
+
+
+def test_half_a_character_set_by_hand_is_kept(store: Store) -> None:
+    """JavaScript cuts an emoji in two, and writes it as an escape."""
+    publish_to(store, extraction({"prom-01": ["company"]}), now=NOW)
+    set_by_hand(store, "company", display_name="half \ud83d", description="whole \U0001f600 \\ud83d")
+    publish_to(store, extraction({"prom-01": ["company", "env"]}), now=LATER)
+    kept = field(store, "company")
+    assert (kept["display_name"], kept["description"]) == ("half \ud83d", "whole \U0001f600 \\ud83d")
+    entry = store.read_document()
+    assert entry is not None
+    assert b"half \\ud83d" in entry.value
+    assert "whole \U0001f600".encode() in entry.value
 
 
 def test_keys_that_are_not_ours_stay(consul_store: ConsulStore) -> None:
