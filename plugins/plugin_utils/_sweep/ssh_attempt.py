@@ -23,6 +23,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
+# An RSA key's signatures, in the order in which ssh prefers them.
+_RSA_SIGNATURES: Final = (b"rsa-sha2-512", b"rsa-sha2-256", b"ssh-rsa")
 _HOST_KEYS: Final = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -59,8 +61,9 @@ class Client(asyncssh.SSHClient):
         self.mismatch = False
         self.asked_early = False
         self.answered = False
-        self._pairs = list(pairs)
+        self._pairs = [_as_ssh_signs(pair) for pair in pairs]
         self._early = early
+        self._asked: asyncssh.SSHKeyPair | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._keys_exchanged = False
 
@@ -94,7 +97,21 @@ class Client(asyncssh.SSHClient):
     def public_key_auth_requested(self) -> Any:
         """The next key, to be offered by the book."""
         self.answered = True
+        if self._asked and self._asked.algorithm == b"ssh-rsa":
+            # Some servers take another signature than the one they got. Last: a server takes few keys in one login.
+            self._asked.sig_algorithms = _RSA_SIGNATURES[1:]
+            self._pairs.append(self._asked)
+        self._asked = None
         return self._pairs.pop(0) if self._pairs else None
+
+    def told(self, password: str) -> str | None:
+        """The password, when the server wants one. Where it asked for no key before, the early one was not judged."""
+        self.answered = True
+        if self._asked:
+            self._pairs.insert(0, self._asked)
+        self._asked = None
+        # After a host key that does not fit, as ssh does, nobody is told the password.
+        return None if self.mismatch else password
 
     def _trusted(self, accepted: bool) -> bool:
         if accepted and self._early and self._pairs:
@@ -107,17 +124,15 @@ class Client(asyncssh.SSHClient):
         if connection is None or not connection.get_extra_info("send_cipher") or self._keys_exchanged:
             # Not encrypted, or too late: asyncssh is asking by the book already.
             return
-        pair = self._pairs[0]
-        if pair.algorithm.startswith(b"ssh-rsa-cert"):
+        if self._pairs[0].algorithm.startswith(b"ssh-rsa-cert"):
             # In which form the server takes it must be found out.
             return
         self.asked_early = True
+        self._asked = self._pairs.pop(0)
+        pair = copy.copy(self._asked)
         if pair.algorithm == b"ssh-rsa":
-            # Which signatures the server takes is not known yet: where not this one, the key is offered again.
-            pair = copy.copy(pair)
-            pair.set_sig_algorithm(b"rsa-sha2-256")
-        else:
-            self._pairs.pop(0)
+            # Which signatures the server takes is not known yet.
+            pair.set_sig_algorithm(_RSA_SIGNATURES[0])
         connection.create_task(self._signed(connection, pair))
 
     async def _signed(self, connection: asyncssh.SSHClientConnection, pair: asyncssh.SSHKeyPair) -> None:
@@ -184,8 +199,7 @@ class Attempt:
             "agent_path": None,
             "gss_host": None,
             "preferred_auth": target.methods,
-            # After a key that does not fit, as ssh does, nobody is told the password.
-            "password": (lambda: None if client.mismatch else password) if password else None,
+            "password": functools.partial(client.told, password) if password else None,
             "host_key_alias": target.host_key_alias,
             "family": target.family,
             "encryption_algs": _ciphers(),
@@ -199,6 +213,13 @@ class Attempt:
         if target.bind_address:
             options["local_addr"] = (target.bind_address, 0)
         return options
+
+
+def _as_ssh_signs(pair: asyncssh.SSHKeyPair) -> asyncssh.SSHKeyPair:
+    """The pair, which is this login's own, with ssh's preference: some servers say that they take what they refuse."""
+    if pair.algorithm.startswith(b"ssh-rsa"):
+        pair.sig_algorithms = _RSA_SIGNATURES
+    return pair
 
 
 def _string(data: bytes) -> bytes:

@@ -268,3 +268,78 @@ def test_inline_private_key(fleet: SshdFleet, server: SshServer, tmp_path: Path)
     pytest.importorskip("ansible._internal._ssh", reason="ansible_private_key came with ansible-core 2.19")
     text = server.key.read_text(encoding="utf-8")
     assert login(fleet, tmp_path, NO_KEY, ansible_private_key=text).status == "ok"
+
+
+def new_keys(directory: Path, *kinds: str) -> list[Path]:
+    return [new_key(directory, f"key{number}", kind=kind) for number, kind in enumerate(kinds)]
+
+
+def offered(*keys: Path) -> dict[str, Any]:
+    """What to change so that these keys are offered, in this order."""
+    return {"drop": NO_KEY, "ansible_ssh_extra_args": " ".join(f"-i {key}" for key in keys)}
+
+
+@pytest.mark.parametrize("kinds", [("rsa", "ed25519"), ("rsa", "rsa"), ("ed25519", "rsa")])
+def test_no_try_is_wasted_where_a_server_takes_few(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    with SshdFleet(tmp_path, 1, sshd_config="MaxAuthTries 3") as fleet:
+        result = login(fleet, tmp_path, **offered(*new_keys(tmp_path, *kinds), fleet["prom-01"].key))
+    assert (result.status, result.error) == ("ok", None)
+
+
+@pytest.mark.parametrize("algorithm", ["rsa-sha2-512", "rsa-sha2-256"])
+@pytest.mark.parametrize("first", [True, False])
+def test_servers_that_take_one_kind_of_rsa_signature(tmp_path: Path, algorithm: str, first: bool) -> None:
+    """sshd may say that it takes both kinds, whatever it is told to take; ssh itself tries the first only."""
+    with SshdFleet(tmp_path, 1, sshd_config=f"PubkeyAcceptedAlgorithms {algorithm}") as fleet:
+        right, wrong = new_keys(tmp_path, "rsa", "ed25519")
+        authorized(fleet["prom-01"], right)
+        if algorithm == "rsa-sha2-512" or first:
+            result = login(fleet, tmp_path, **offered(*([right, wrong] if first else [wrong, right])))
+            assert (result.status, result.error) == ("ok", None)
+
+
+def test_an_old_server_where_the_older_signature_is_allowed(tmp_path: Path) -> None:
+    with SshdFleet(tmp_path, 1, sshd_config="PubkeyAcceptedAlgorithms ssh-rsa") as fleet:
+        key = authorized(fleet["prom-01"], new_key(tmp_path, kind="rsa"))
+        result = login(fleet, tmp_path, **offered(key), more_args="-o PubkeyAcceptedAlgorithms=ssh-rsa")
+    assert (result.status, result.error) == ("ok", None)
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    "order",
+    [
+        "publickey,password",
+        "publickey,keyboard-interactive",
+        "password,publickey",
+        "keyboard-interactive,publickey",
+        "publickey,publickey,password",
+    ],
+)
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_more_than_one_proof(tmp_path: Path, order: str, kind: str) -> None:
+    settings = f"AuthenticationMethods {order}"
+    with SshdFleet(tmp_path, 1, password=True, keyboard_interactive=True, sshd_config=settings) as fleet:
+        keys = [authorized(fleet["prom-01"], key) for key in new_keys(tmp_path, kind, "ecdsa")]
+        password = machine.USERS[0].password
+        result = login(fleet, tmp_path, **offered(*keys), ansible_password=password)
+        assert (result.status, result.error) == ("ok", None)
+        assert login(fleet, tmp_path, **offered(*keys)).status == "auth_failed"
+
+
+def test_no_login_goes_to_a_server_whose_key_changed(tmp_path: Path) -> None:
+    """Not a byte of a request, signed or not: the server's own log has none."""
+    with SshdFleet(tmp_path, 1) as fleet:
+        server = fleet["prom-01"]
+        settings = server.directory / "sshd_config"
+        settings.write_text(settings.read_text().replace("LogLevel VERBOSE", "LogLevel DEBUG3"))
+        fleet.restart_server("prom-01")
+        assert login(fleet, tmp_path).status == "ok"
+        assert "userauth-request" in server.log_text()
+        server.new_host_key()
+        fleet.restart_server("prom-01")
+        assert login(fleet, tmp_path).status == "host_key_rejected"
+        fleet.stop_server("prom-01")
+        log = server.log_text()
+    assert "SSH2_MSG_KEXINIT sent" in log
+    assert "userauth-request" not in log
