@@ -132,6 +132,27 @@ def jump(target: Target, error: asyncssh.ChannelOpenError) -> Failure:
     return Failure("unreachable", f"{hop} cannot connect to {target.address} ({reason}): {hint}")
 
 
+def broken_jump(target: Target) -> Failure:
+    """The jump host stood, and was gone before the login behind it was done."""
+    hop = target.jump.address if target.jump else "the jump host"
+    return Failure(
+        "unreachable",
+        f"the connection to the jump host {hop} broke during the login at {target.address}: see that its sshd, and"
+        " what lies between, keeps connections open",
+        again=True,
+    )
+
+
+def broken(received: int) -> Failure:
+    """The connection was lost after the login, and received bytes of the command's output."""
+    return Failure(
+        "protocol_error",
+        f"the connection broke after {received} bytes of the command's output: see what ends connections there or on"
+        " the way, and run the sweep again",
+        again=True,
+    )
+
+
 def _reason(error: Exception) -> str:
     """The library's words, in one short line."""
     text = getattr(error, "reason", None) or str(error) or type(error).__name__

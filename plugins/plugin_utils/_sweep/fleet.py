@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
     FileResult,
     Limits,
-    Seconds,
     ServerResult,
     Service,
 )
@@ -82,13 +82,20 @@ def sweep(
     """
     # What is there already is none of the sweep's: looking through it again and again would cost more than the logins.
     gc.freeze()
+    logging.getLogger("asyncio").addFilter(_worth_saying)
     fleet = _Fleet(servers, endpoints, options, redactor, known_digests=known_digests or {}, say=say)
     try:
         # Not the results: asyncio writes out what its main task returned, in an error message that nobody sees.
         asyncio.run(fleet.run())
     finally:
+        logging.getLogger("asyncio").removeFilter(_worth_saying)
         gc.unfreeze()
     return fleet.sweep()
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """A connection that breaks is in the results; asyncio would print a line for each write that came too late."""
+    return not str(record.msg).startswith("socket.send() raised")
 
 
 class _Fleet:
@@ -174,18 +181,25 @@ class _Fleet:
     async def _over_asyncssh(self, endpoint: Endpoint, target: Target, result: ServerResult) -> None:
         options = self._options
         dialer = self._dialer(options.connect_timeout or endpoint.connect_timeout)
-        reader = self._reader(endpoint.server)
-        login = await dialer.connect(target)
-        result.attempts = login.attempts
-        result.seconds = Seconds(connect=login.seconds)
-        began = time.monotonic()
-        try:
-            status, stderr = await session.run(
-                login.connection, self._command(endpoint.server), reader.feed, endpoint.become, options.timeout
-            )
-        finally:
-            result.seconds.transfer = time.monotonic() - began
-            dialer.release(login.connection)
+        over = time.monotonic() + options.timeout
+        for last in (False, True):
+            reader = self._reader(endpoint.server)
+            login = await dialer.connect(target)
+            result.attempts += login.attempts
+            result.seconds.connect = login.seconds
+            began = time.monotonic()
+            try:
+                status, stderr = await session.run(
+                    login.connection, self._command(endpoint.server), reader.feed, endpoint.become, options.timeout
+                )
+                break
+            except Failure as failure:
+                # A connection that broke may hold the next time; what breaks it twice is not asked for again.
+                if last or not failure.again or time.monotonic() > over:
+                    raise
+            finally:
+                result.seconds.transfer += time.monotonic() - began
+                dialer.release(login.connection)
         self._take(endpoint.server, reader.finish(status, stderr), result)
 
     async def _over_ansible(self, endpoint: Endpoint, result: ServerResult) -> None:

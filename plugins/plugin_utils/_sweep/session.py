@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become, Dialogue
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
@@ -32,6 +33,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         self.stderr = b""
         self.exit_status: int | None = None
         self.received = 0
+        self.lost = False
         self._sink = sink
         self._dialogue = dialogue
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
@@ -67,8 +69,9 @@ class _Session(asyncssh.SSHClientSession[bytes]):
     def exit_status_received(self, status: int) -> None:
         self.exit_status = status
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         # What came before counts: whether it is whole is the sink's to say.
+        self.lost = exc is not None and not self.done.done()
         self._finish()
 
     def _finish(self) -> None:
@@ -86,7 +89,7 @@ async def run(
     """Run command until sink(bytes) says it has enough, or the command ends.
 
     Returns the exit status, where it came in time, and the end of standard error. Raises Failure: timeout, denied (what
-    become said), protocol_error (the server runs no command).
+    become said), protocol_error (the server runs no command, or the connection broke).
     """
     call = _Call(connection, sink, become.dialogue(command) if become else None)
     try:
@@ -104,11 +107,15 @@ async def run(
             " with, or raise timeout",
         ) from None
     except asyncssh.ChannelOpenError as error:
+        if connection.is_closed():
+            raise failures.broken(call.received) from None
         raise Failure("protocol_error", f"the server runs no command ({error.reason or error.code})") from None
-    except asyncssh.ConnectionLost:
-        raise Failure("protocol_error", "the connection broke before the command could run", again=True) from None
+    except (asyncssh.ConnectionLost, OSError):
+        raise failures.broken(call.received) from None
     except asyncssh.Error as error:
         raise Failure("protocol_error", f"the command could not be run ({error})") from None
+    if call.lost:
+        raise failures.broken(call.received)
     if call.dialogue:
         call.dialogue.check(call.stderr)
     return call.exit_status, call.stderr
@@ -130,6 +137,11 @@ class _Call:
     @property
     def received(self) -> int:
         return self._session.received
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection broke before the sink had enough."""
+        return self._session.lost
 
     @property
     def stderr(self) -> bytes:

@@ -120,6 +120,8 @@ class Dialer:
                 started = time.monotonic()
                 began = began or started
                 try:
+                    if tunnel and tunnel.is_closed():
+                        tunnel = await self._tunnel(target)
                     connection = await self._login(target, tunnel)
                 except Failure as failure:
                     if failure.status == "auth_failed":
@@ -153,11 +155,13 @@ class Dialer:
         except TimeoutError:
             connected = attempt.client.connected
             raise failures.no_answer(target, self._connect_timeout, connected=connected) from None
-        except asyncssh.ChannelOpenError as error:
-            raise failures.jump(target, error) from None
-        except OSError as error:
-            raise failures.unreachable(target, error) from None
-        except asyncssh.Error as error:
+        except (OSError, asyncssh.Error) as error:
+            if tunnel and tunnel.is_closed():
+                raise failures.broken_jump(target) from None
+            if isinstance(error, asyncssh.ChannelOpenError):
+                raise failures.jump(target, error) from None
+            if isinstance(error, OSError):
+                raise failures.unreachable(target, error) from None
             if isinstance(error, asyncssh.ConnectionLost) and attempt.client.exchanging_keys:
                 # An sshd that finds no algorithm in common hangs up.
                 raise OtherTransportNeeded(f"{target.address} broke off the key exchange") from None
