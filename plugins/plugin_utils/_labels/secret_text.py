@@ -301,16 +301,27 @@ def is_telling(value: str, where: Elsewhere) -> bool:
 
 _HEAD = 6
 _FEW = 200
+# Secrets times characters: some seconds of work.
+_MOST = 400_000_000
+
+
+class TooMuchError(Exception):
+    """So many secrets that look alike that finding each of them again would hold up everybody else."""
 
 
 def seen_again(values: Iterable[str], text: str) -> list[str]:
-    """Those of the secrets that are long enough to be told from a common word and stand in the text."""
+    """Those of the secrets that are long enough to be told from a common word and stand in the text.
+
+    Raises TooMuchError.
+    """
     found = {value for value in values if len(value) >= _HEAD}
     if len(found) > _FEW:
         # One pass over the text rather than one for each of thousands of secrets.
         heads = {value[:_HEAD] for value in found}
         heads.intersection_update([text[at : at + _HEAD] for at in range(len(text) - _HEAD + 1)])
         found = {value for value in found if value[:_HEAD] in heads}
+        if len(found) * len(text) > _MOST:
+            raise TooMuchError
     return [value for value in found if value in text]
 
 
