@@ -20,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     INTERNAL,
     Groups,
     base_labels,
+    final_labels,
     laid_under,
     laid_under_state,
     target_fault,
@@ -216,12 +217,11 @@ class JobExplainer:
             if dropped:
                 story.dropped = f"{self.file}:{rule.line}: {rule_text(rule)}"
                 return story
-        fault = target_fault(labels)
+        fault = target_fault(labels, self.dialect)
         if fault is not None:
             story.dropped = fault.removeprefix("has ")
             return story
-        if self.label == "instance" and "instance" not in labels:
-            labels["instance"] = labels["__address__"]
+        labels = {**labels, **final_labels(labels, self.dialect)}
         story.result = _shown(labels.get(self.label, ""))
         story.presence = "always" if labels.get(self.label) else "never"
         return story

@@ -54,6 +54,7 @@ MAX_SERVER_TARGETS: Final = 200_000
 
 _OPEN: Final = frozenset({"file_sd", "http_sd"})
 INTERNAL: Final = "__"
+_DEFAULT_PORTS: Final = {"": ":80", "http": ":80", "https": ":443"}
 _NEVER: Final = r"[^\x00-\x{10FFFF}]"
 
 
@@ -262,7 +263,7 @@ class Job:
         self._follow(done, track)
         if done.dropped_by is not None:
             return
-        fault = target_fault(done.labels)
+        fault = target_fault(done.labels, self.dialect)
         if fault is not None:
             self._faults.append(Fault(line if groups.kind == "static" else self.section.line, fault, "warning"))
             return
@@ -376,10 +377,21 @@ def final_labels(labels: Mapping[str, str], dialect: Dialect = PROMETHEUS_3) -> 
     found = {name: value for name, value in labels.items() if is_public(name)}
     if "instance" not in found:
         address = labels["__address__"]
-        if dialect.instance_port and not re.search(r":\d*$", address):
-            address += {"http": ":80", "https": ":443"}.get(labels.get("__scheme__", ""), "")
-        found["instance"] = address
+        port = _DEFAULT_PORTS.get(labels.get("__scheme__", ""), "") if dialect.instance_port else ""
+        found["instance"] = address + port if port and _lacks_port(address) else address
     return found
+
+
+def _lacks_port(address: str) -> bool:
+    """Whether an address is one that a port can be added to, as Go splits addresses."""
+    return not _splits(address) and _splits(f"{address}:1")
+
+
+def _splits(address: str) -> bool:
+    host, colon, port = address.rpartition(":")
+    if host.startswith("["):
+        return host.endswith("]") and not re.search(r"[\[\]]", host[1:-1] + port)
+    return bool(colon) and not re.search(r"[:\[\]]", host) and not re.search(r"[\[\]]", port)
 
 
 @lru_cache(maxsize=16_384)
@@ -433,13 +445,15 @@ def _reads_address(rule: Rule, dialect: Dialect) -> bool:
     return compares or "__address__" in rule.source_labels
 
 
-def target_fault(labels: Mapping[str, str]) -> str | None:
+def target_fault(labels: Mapping[str, str], dialect: Dialect = PROMETHEUS_3) -> str | None:
     """Why Prometheus would not take a target after relabelling."""
     address = labels.get("__address__", "")
     if not address:
         return "has a target that has no address after relabelling"
     if "/" in address:
         return "has a target whose address after relabelling is not a host name or address"
+    if dialect.instance_port and labels.get("__scheme__", "") not in _DEFAULT_PORTS and _lacks_port(address):
+        return "has a target without a port whose scheme after relabelling is neither http nor https"
     interval, timeout = (milliseconds(labels.get(f"__scrape_{name}__", "")) for name in ("interval", "timeout"))
     if not interval or not timeout or timeout > interval:
         return "has a target whose scrape interval or timeout after relabelling is not valid"

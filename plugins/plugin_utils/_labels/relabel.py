@@ -282,7 +282,7 @@ def _apply(index: int, rule: Rule, state: Run, dialect: Dialect) -> bool:
             _set(state, index, rule.target_label, uppercase(value), rule.source_labels)
         case "labelmap":
             pattern = rule.pattern(dialect)
-            for name, copied in list(labels.items()):
+            for name, copied in sorted(labels.items()):  # where two come to one name, the last stays
                 if (found := pattern.match(name)) is not None and len(labels) < MAX_LABELS:
                     _set(state, index, expanded(pattern, found, rule.replacement), copied, (name,))
         case "labeldrop" | "labelkeep":

@@ -8,7 +8,9 @@ Each is what stands below job_name. since: the first version that knows all of i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 VERSIONS = ("2.24", "2.42", "3.5")
 
@@ -233,3 +235,13 @@ relabel_configs:
 """,
     ),
 ]
+
+
+def _more() -> list[Case]:
+    text = (Path(__file__).parent / "more_jobs.txt").read_text(encoding="utf-8")
+    found = re.findall(r"^# (\S+) (\S+)\n- job_name: (\S+)\n((?:(?!# \d).*\n)*)", text, re.MULTILINE)
+    return [Case(name, re.sub(r"^  ", "", body, flags=re.MULTILINE), since, until) for since, until, name, body in found]
+
+
+# Rules that build on each other, forms of YAML, odd addresses and templates.
+CASES += _more()

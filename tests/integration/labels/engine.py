@@ -45,7 +45,7 @@ def target_labels(given: JobInput, own: Mapping[str, str], chosen: Options) -> d
     """The labels of one target whose own labels are known; None where it is dropped."""
     labels = laid_under(own, base_labels(given.section, given.settings))
     done = run(rules_of(given.section, "relabel_configs"), labels, chosen.dialect)
-    if done.dropped_by is not None or target_fault(done.labels) is not None:
+    if done.dropped_by is not None or target_fault(done.labels, chosen.dialect) is not None:
         return None
     return final_labels(done.labels, chosen.dialect)
 

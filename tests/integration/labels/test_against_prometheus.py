@@ -20,7 +20,7 @@ SETTINGS = "global: {scrape_interval: 1h, scrape_timeout: 10s}\n"
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_action_and_trap(version: str, tmp_path: Path) -> None:
     cases = [case for case in CASES if case.runs_on(version)]
-    assert len(cases) >= 30
+    assert len(cases) >= 130
     config = SETTINGS + "scrape_configs:\n" + "".join(case.text for case in cases)
     ours = engine.labels(engine.server(config), version)
     with prometheus(tmp_path, version, config) as server:
