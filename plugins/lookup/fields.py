@@ -122,7 +122,11 @@ options:
     type: float
     default: 120.0
   hosts:
-    description: The servers that the tier V(sweep) asks, as the inventory has them. Without it, all hosts of the play.
+    description:
+      - The servers that the tier V(sweep) asks, as the inventory has them. Without it, all hosts of the play that are
+        in the inventory, so a play on an implicit C(localhost) must name them.
+      - If the store can be read, the answer holds what it knows of all other servers too. If not, it speaks for the
+        servers that were asked, and is not given to those who would ask others.
     type: list
     elements: str
   sweep_options:
@@ -185,6 +189,7 @@ _raw:
       display_name: Company
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -205,6 +210,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._asked import play_hosts, speaks_for
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache import (
     Answer,
     CacheError,
@@ -223,6 +229,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 
 # Options that change how the store is asked, but not what it says.
 NOT_IN_KEY: Final = frozenset({"token", "token_file", "timeout", "consistency", "client_cert", "client_key", "ca_cert"})
+
+SERVERS_SHOWN: Final = 5
 
 
 class LookupModule(LookupBase):
@@ -273,6 +281,7 @@ class LookupModule(LookupBase):
             # Without a cache that processes share, waiting for each other gains nothing.
             lock_file=_home() / "locks" / self._key() if "cache" in given["tiers"] else None,
             lock_timeout=given["lock_timeout"],
+            suits=functools.partial(speaks_for, self._servers() if "sweep" in given["tiers"] else ()),
         )
 
     def _local_cache(self) -> PluginCache:
@@ -307,14 +316,25 @@ class LookupModule(LookupBase):
 
             if "hostvars" not in self._variables:
                 raise SourceError("there is no inventory")
-            servers = live.play_hosts(self._variables, self._given["hosts"])
+            servers = self._servers()
+            if not servers:
+                raise SourceError("the play targets no server of the inventory: name those to ask with hosts")
             view = play_view.of_lookup(self._variables, self._templar)
             swept = gather.inline(servers, view, live.sweep_options(self._given["sweep_options"]), None)
             if swept.get("failed"):
                 raise SourceError(swept["msg"])
-            return live.live_fields(swept, _content_of(self._store), self._store, datetime.now(UTC))
+            snapshot = _content_of(self._store)
+            if silent := live.not_read(swept):
+                lost = "their last word is used" if snapshot.document else "what only they make is missing"
+                Display().warning(
+                    f"{len(silent)} of {len(servers)} servers could not be read, so {lost}: {_listed(silent)}."
+                )
+            return live.live_fields(swept, snapshot, self._store, datetime.now(UTC))
         except (AnsibleError, ValueError, StoreError) as fault:
             raise SourceError(str(fault)) from fault
+
+    def _servers(self) -> list[str]:
+        return play_hosts(self._variables, self._given["hosts"])
 
     def _chosen(self, fields: list[dict[str, Any]], names: list[Any]) -> list[Any]:
         chosen = _named(fields, names) if names else fields
@@ -341,6 +361,12 @@ def _named(fields: list[dict[str, Any]], names: list[Any]) -> list[dict[str, Any
         known = ", ".join(by_name) or "none"
         raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
     return [by_name[name] for name in names]
+
+
+def _listed(servers: Mapping[str, str]) -> str:
+    """Servers with their statuses, the first few of them."""
+    shown = [f"{name} ({status})" for name, status in list(servers.items())[:SERVERS_SHOWN]]
+    return ", ".join(shown) + (f" and {len(servers) - SERVERS_SHOWN} more" if len(servers) > SERVERS_SHOWN else "")
 
 
 def _home() -> Path:

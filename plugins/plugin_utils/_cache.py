@@ -236,6 +236,7 @@ class Chain:
     """Tiers from near to far, then sources in the order in which they are asked.
 
     max_stale: how old an answer may be, in seconds, that is given when every source fails; None gives none.
+    suits: whether a document from a tier answers this question at all; called with it and whether this is a refresh.
     lock_file: held while sources are asked, so that processes which find the tiers empty at once ask once.
     """
 
@@ -245,6 +246,7 @@ class Chain:
     lock_file: Path | None = None
     lock_timeout: float = 60.0
     clock: Callable[[], float] = time.time
+    suits: Callable[[Document, bool], bool] = lambda _document, _refresh: True
 
     def answer(self, key: str, *, refresh: bool = False) -> Answer:
         """The nearest answer that is young enough. Raises CacheError.
@@ -260,13 +262,18 @@ class Chain:
             return found
         with locked(self.lock_file, self.lock_timeout) if self.lock_file else contextlib.nullcontext(True):
             # Somebody else may have asked while we waited for the lock.
-            found = self._from_tiers(key, since=started if refresh else None)
+            found = self._from_tiers(key, refreshed_since=started if refresh else None)
             return found or self._from_sources(key, self.sources[-1:] if refresh else self.sources, fallback)
 
-    def _from_tiers(self, key: str, since: float | None = None) -> Answer | None:
+    def _from_tiers(self, key: str, refreshed_since: float | None = None) -> Answer | None:
+        """The nearest young answer; with refreshed_since, one that the last source gave since then."""
+        refresh = refreshed_since is not None
+        last_source = self.sources[-1].name if self.sources else None
         for position, tier in enumerate(self.tiers):
             kept = tier.get(key)
-            if kept is None or (since is not None and kept.fetched < since):
+            if kept is None or not self.suits(kept.document, refresh):
+                continue
+            if refreshed_since is not None and not (kept.fetched >= refreshed_since and kept.source == last_source):
                 continue
             age = self.clock() - kept.fetched
             if 0 <= age <= tier.max_age:
@@ -298,7 +305,10 @@ class Chain:
             for tier in self.tiers:
                 tier.put(key, kept)
             return Answer(document, source.name, age)
-        reason = "; ".join(reasons) or "no source may be asked"
+        reason = (
+            "; ".join(reasons)
+            or "nothing young enough is in the tiers that may be asked, and neither store nor sweep is among them"
+        )
         if fallback is not None and self.max_stale is not None:
             last, held_by = fallback
             age = self.clock() - last.fetched
@@ -311,5 +321,9 @@ class Chain:
         """The youngest answer that any tier holds, however old; read before a refresh drops it."""
         if self.max_stale is None:
             return None
-        held = [(kept, tier.name) for tier in self.tiers if (kept := tier.get(key))]
+        held = [
+            (kept, tier.name)
+            for tier in self.tiers
+            if (kept := tier.get(key)) is not None and self.suits(kept.document, False)
+        ]
         return max(held, key=lambda pair: pair[0].fetched, default=None)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,20 +38,22 @@ def sweep_options(given: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+def not_read(swept: Mapping[str, Any]) -> dict[str, str]:
+    """The servers that did not answer whole, with their statuses."""
+    hosts = sorted((swept.get("hosts") or {}).items())
+    return {name: str(host["status"]) for name, host in hosts if host["status"] not in {"ok", "unchanged"}}
+
+
 def live_fields(swept: Mapping[str, Any], snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any]:
-    """{fields, last_updated, ...} as fields_info shows them, from a sweep result; nothing is written.
+    """{fields, last_updated, ..., asked, whole}: as fields_info shows them, from a sweep result; nothing is written.
 
     snapshot is the store's content: its presentation is kept, and servers that were not asked keep their last word.
-    Raises LiveFieldsError, StoreError.
+    asked: the servers of the sweep. whole: whether the store told of the others. Raises LiveFieldsError, StoreError.
     """
     if RE2_IMPORT_ERROR is not None:
         raise LiveFieldsError(missing_required_lib("google-re2"))
     found = extract(servers_of(swept), options_of())
     sweep = sweep_from(found["fields"], found["servers"], stamp(now.replace(microsecond=0)))
     plan = plan_publish(snapshot, sweep, Rules(now=now), Manner(place=store.place))
-    return document_view(plan.document, now)
-
-
-def play_hosts(variables: Mapping[str, Any], named: Sequence[str] | None) -> list[str]:
-    """The servers to ask: those named, else the play's."""
-    return list(named if named is not None else variables.get("ansible_play_hosts_all") or [])
+    whole = snapshot.document is not None
+    return {**document_view(plan.document, now), "asked": sorted(swept.get("hosts") or {}), "whole": whole}

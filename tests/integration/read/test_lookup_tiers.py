@@ -80,7 +80,7 @@ class Player:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def ask(self, *expressions: str, **variables: Any) -> list[Any]:
+    def ask(self, *expressions: str, hosts: str = "monitoring", **variables: Any) -> list[Any]:
         """The value of each expression, each in a task of its own."""
         out = self.directory / "answers.json"
         tasks: list[dict[str, Any]] = [
@@ -91,20 +91,24 @@ class Player:
         copy = {"content": "{{ [" + collected + "] | to_json }}", "dest": str(out)}
         local = {"ansible_python_interpreter": sys.executable}
         tasks.append({"ansible.builtin.copy": copy, "delegate_to": "localhost", "vars": local})
-        done = self._play(*tasks, variables=variables)
+        done = self._play(*tasks, hosts=hosts, variables=variables)
         assert done.returncode == 0, done.stdout + done.stderr
         answers: list[Any] = json.loads(out.read_text(encoding="utf-8"))
         return answers
 
-    def fails(self, expression: str) -> str:
-        done = self._play({"ansible.builtin.set_fact": {"answer": "{{ " + expression + " }}"}})
+    def fails(self, expression: str, hosts: str = "monitoring") -> str:
+        done = self.play(expression, hosts)
         assert done.returncode != 0, done.stdout
         return " ".join((done.stdout + done.stderr).split())
 
+    def play(self, expression: str, hosts: str = "monitoring") -> subprocess.CompletedProcess[str]:
+        """One task that evaluates the expression."""
+        return self._play({"ansible.builtin.set_fact": {"answer": "{{ " + expression + " }}"}}, hosts=hosts)
+
     def _play(
-        self, *tasks: Mapping[str, Any], variables: Mapping[str, Any] | None = None
+        self, *tasks: Mapping[str, Any], hosts: str = "monitoring", variables: Mapping[str, Any] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        play = {"hosts": "monitoring", "gather_facts": False, "vars": dict(variables or {}), "tasks": list(tasks)}
+        play = {"hosts": hosts, "gather_facts": False, "vars": dict(variables or {}), "tasks": list(tasks)}
         path = self.directory / "play.yml"
         path.write_text(yaml.safe_dump([play]), encoding="utf-8")
         return subprocess.run(

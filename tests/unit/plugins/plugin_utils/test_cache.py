@@ -20,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
     CacheError,
     Chain,
     Document,
+    Kept,
     Memory,
     PluginCache,
     Source,
@@ -231,6 +232,57 @@ def test_refresh_believes_no_warm_tier(key: str, clock: Clock, local: Callable[[
     assert chain.answer(key).document == {"fields": [{"name": "new"}]}
     assert Chain([local()], [Source("store", store)], clock=clock).answer(key).document == {"fields": [{"name": "new"}]}
     assert (store.times, servers.times) == (1, 1)
+
+
+class Filled:
+    """A tier that another process has just filled from the store, whatever is dropped here."""
+
+    name = "cache"
+    max_age = 60.0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def get(self, _key: str) -> Kept | None:
+        return Kept({"fields": [{"name": "old"}]}, self._clock.now, "store")
+
+    def put(self, key: str, kept: Kept) -> None:
+        pass
+
+    def drop(self, key: str) -> None:
+        pass
+
+
+def test_a_refresh_takes_no_answer_that_another_process_had_of_the_store(key: str, clock: Clock) -> None:
+    servers = Asked({"fields": [{"name": "new"}]})
+    chain = Chain([Filled(clock)], [Source("store", Asked({})), Source("sweep", servers)], clock=clock)
+    assert chain.answer(key, refresh=True).document == {"fields": [{"name": "new"}]}
+
+
+def test_an_answer_that_does_not_suit_is_not_taken_from_a_tier(key: str, clock: Clock) -> None:
+    sweep = Asked({"fields": [], "asked": ["a"]})
+    chain = Chain([Memory(60)], [Source("sweep", sweep)], clock=clock)
+    chain.answer(key)
+    wanted = Chain(
+        [Memory(60)],
+        [Source("sweep", Asked({"fields": [], "asked": ["a", "b"]}))],
+        max_stale=600,
+        clock=clock,
+        suits=lambda document, _refresh: "b" in document["asked"],
+    )
+    assert wanted.answer(key).tier == "sweep"
+    assert wanted.answer(key).tier == "memory"
+    assert chain.answer(key).tier == "memory"
+
+
+def test_an_answer_that_does_not_suit_is_no_stale_one_either(key: str, clock: Clock) -> None:
+    chain = Chain([Memory(60)], [Source("sweep", Asked({"fields": []}))], clock=clock)
+    chain.answer(key)
+    down = Asked()
+    down.fault = "unreachable"
+    other = Chain([Memory(60)], [Source("sweep", down)], max_stale=600, clock=clock, suits=lambda *_: False)
+    with pytest.raises(CacheError, match="unreachable"):
+        other.answer(key)
 
 
 def test_the_sweep_is_asked_where_the_store_has_nothing(key: str, clock: Clock) -> None:
