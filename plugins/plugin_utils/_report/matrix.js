@@ -8,9 +8,10 @@
 const ROW_HEIGHT = 40;
 const CELL_WIDTH = { least: 8, crowded: 4, most: 32, named: 15 };
 const CROWD = 200;
+const NAME_HEIGHT = 12;
 const HEAD_HEIGHT = { least: 56, most: 168 };
 const CELL_HEIGHT = [3, 14, 24, 14];
-const PRINT = { width: 420, row: 28 };
+const PRINT = { width: 420, row: 28, scale: 2 };
 
 const STATES = [
   ["all", "all fields", () => true],
@@ -206,25 +207,30 @@ class Matrix {
     const last = Math.min(this.columns.length, Math.ceil((scrolled + sight) / width));
     const gap = width >= 8 ? 2 : width >= 5 ? 1 : 0;
     const middle = (row - 1) / 2;
-    for (let index = first; index < last; index += 1) {
-      const cell = field.cells[this.columns[index].number];
+    const cellAt = (index) => field.cells[this.columns[index].number];
+    if (this.hovered >= first && this.hovered < last) this.#band(pen, this.hovered * width - scrolled, width, colours, 0.18);
+    for (let index = first, end; index < last; index = end) {
+      const cell = cellAt(index);
+      end = index + 1;
+      // Without gaps, equal neighbours are one bar: the edges of cells narrower than a pixel would shine through.
+      while (gap === 0 && end < last && cellAt(end) === cell) end += 1;
       const left = index * width - scrolled;
+      const span = (end - index) * width - gap;
       const height = CELL_HEIGHT[cell];
       const top = Math.round(middle - height / 2);
-      if (index === this.hovered) this.#band(pen, left, width, colours, 0.18);
       pen.fillStyle = colours.cells[cell];
       if (cell === CELL.unknown) {
-        pen.fillRect(left, top, width - gap, 1.5);
-        pen.fillRect(left, top + height - 1.5, width - gap, 1.5);
+        pen.fillRect(left, top, span, 1.5);
+        pen.fillRect(left, top + height - 1.5, span, 1.5);
         pen.globalAlpha = 0.2;
       }
-      pen.fillRect(left, top, width - gap, height);
+      pen.fillRect(left, top, span, height);
       pen.globalAlpha = 1;
-      if (current && index === this.cursor) {
-        pen.strokeStyle = colours.mark;
-        pen.lineWidth = 2;
-        pen.strokeRect(left - 1, 3, Math.max(4, width - gap + 2), ROW_HEIGHT - 7);
-      }
+    }
+    if (current && this.cursor >= first && this.cursor < last) {
+      pen.strokeStyle = colours.mark;
+      pen.lineWidth = 2;
+      pen.strokeRect(this.cursor * width - scrolled - 1, 3, Math.max(4, width - gap + 2), ROW_HEIGHT - 7);
     }
   }
 
@@ -238,7 +244,7 @@ class Matrix {
   // Names stand upright where cells are wide enough, else one name in so many as fit.
   #paintHead(layout, colours) {
     const height = this.headHeight;
-    const pen = this.#pen(this.headCanvas, layout.sight, height);
+    const pen = this.#pen(this.headCanvas, layout.sight, height, layout.scale);
     this.headCanvas.style.left = `${layout.pinned}px`;
     const { width, scrolled, sight } = layout;
     const step = Math.max(1, Math.ceil(CELL_WIDTH.named / width));
@@ -246,11 +252,12 @@ class Matrix {
     pen.textBaseline = "middle";
     const first = Math.max(0, Math.floor(scrolled / width / step) * step - step);
     const last = Math.min(this.columns.length, Math.ceil((scrolled + sight) / width));
-    for (let index = first; index < last; index += step) {
+    for (let index = first, free = 0; index < last; index += step) {
       const centre = index * width - scrolled + (step > 1 ? width / 2 : (width - 2) / 2);
       // A name that would be cut by the edge is left out, but for the very first.
       const middle = index === 0 ? Math.max(8, centre) : centre;
-      if (middle < 7 || middle > sight - 5) continue;
+      if (middle < Math.max(7, free) || middle > sight - 7) continue;
+      free = middle + NAME_HEIGHT;
       pen.save();
       pen.translate(middle, height - 6);
       pen.rotate(-Math.PI / 2);
@@ -339,17 +346,22 @@ class Matrix {
     this.printing = on;
     this.table.everything = on;
     this.table.draw();
+    this.paperHead?.remove();
+    this.headCanvas.hidden = on;
     if (!on) {
       this.paint();
       return;
     }
     this.table.table.style.width = "100%";
-    const layout = { width: Math.min(CELL_WIDTH.most, PRINT.width / Math.max(1, this.columns.length)), scrolled: 0, sight: PRINT.width, pinned: 0, row: PRINT.row };
+    const layout = { width: Math.min(CELL_WIDTH.most, PRINT.width / Math.max(1, this.columns.length)), scrolled: 0, sight: PRINT.width, pinned: 0, row: PRINT.row, scale: PRINT.scale };
     const colours = this.#colours();
     this.#paintHead(layout, colours);
+    // The head of a table is repeated on every page, but not what is on a canvas in it.
+    this.paperHead = el("img", { src: this.headCanvas.toDataURL(), width: PRINT.width, height: this.headHeight, alt: "" });
+    this.headCanvas.after(this.paperHead);
     for (const row of this.table.shown.values()) {
       const canvas = row.lastElementChild.firstElementChild;
-      this.#paintStrip(this.#pen(canvas, PRINT.width, PRINT.row - 1, 2), canvas.field, layout, colours, false);
+      this.#paintStrip(this.#pen(canvas, PRINT.width, PRINT.row - 1, PRINT.scale), canvas.field, layout, colours, false);
     }
   }
 }
