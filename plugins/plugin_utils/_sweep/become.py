@@ -81,6 +81,9 @@ class Dialogue:
         if plugin.check_incorrect_password(self._heard):
             raise self._become.refused()
         if plugin.check_missing_password(self._heard):
+            if self._become.password and self.wants_terminal:
+                # It says so where it found no terminal to ask on. It ends by itself.
+                return b""
             raise self._become.missing()
         if self._expects and not self._answered and plugin.check_password_prompt(self._heard):
             self._answered = True
@@ -115,4 +118,4 @@ class Dialogue:
     @property
     def wants_terminal(self) -> bool:
         """Whether it said that it would have worked on a terminal."""
-        return not self.tty and not self.succeeded and b"tty" in self._heard
+        return not self.tty and not self.succeeded and any(word in self._heard for word in (b"tty", b"terminal"))

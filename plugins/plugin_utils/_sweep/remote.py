@@ -38,8 +38,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|cksum:[0-9]{1,10}-[0-9]{1,20}")
 
 # The script is joined to one line: csh takes no newline in quotes. It holds no single quote (the outer quotes), no
-# exclamation mark (csh history), and no backslash before a quote or a backslash (fish). IFS is empty, so that an
-# unquoted variable is matched against names but never split.
+# exclamation mark (csh history), and no backslash before a quote or a backslash (fish). Every variable is sent in
+# braces: `sudo -i` quotes all but letters, digits and the dollar sign for one more shell, which so fills in nothing.
+# IFS is empty, so that an unquoted variable is matched against names but never split.
 _SCRIPT = r"""
 LC_ALL=C; export LC_ALL; unset CDPATH TAR_OPTIONS TAR_WRITER_OPTIONS GZIP; IFS=;
 if [ -t 1 ]; then stty -opost -echo <&1 2>/dev/null; fi;
@@ -215,7 +216,7 @@ def _command(services: tuple[Service, ...], max_files: int, compress: bool) -> t
     arguments = " ".join(_argument(word, decode) for service in services for word in _service_words(service))
     settings = {"known": "$1", "most": max_files, "asked": fingerprint(services), "mode": "gz" if compress else "plain"}
     setup = " ".join([f"{name}={value};" for name, value in settings.items()] + decode)
-    words = _words(f"{setup} sweep() {{ body {arguments}; }}; {_one_line(_SCRIPT)}")
+    words = _words(_braced(f"{setup} sweep() {{ body {arguments}; }}; {_one_line(_SCRIPT)}"))
     joined = "".join(f"${{{number}}}" for number in range(2, len(words) + 2))
     return f"sh -c 'eval \"{joined}\"' sh '", "' " + " ".join(f"'{word}'" for word in words)
 
@@ -279,6 +280,11 @@ def _argument(text: str, decode: list[str]) -> str:
 def _one_line(script: str) -> str:
     lines = (line.strip() for line in script.splitlines())
     return " ".join(line for line in lines if line and not line.startswith("#"))
+
+
+def _braced(script: str) -> str:
+    """The script with ${name} for $name."""
+    return re.sub(r"\$(\w+|\$)", r"${\1}", script)
 
 
 def _words(script: str) -> list[str]:

@@ -175,3 +175,21 @@ def test_nothing_waits_when_the_prompt_never_comes(fleet: SshdFleet, tmp_path: P
     result = become(fleet, tmp_path, OPS, 2.0, ansible_become_exe="sleep 60; sudo", ansible_become_password="x")
     assert result.status == "denied"
     assert "neither ran the command nor asked for a password" in str(result.error)
+
+
+@pytest.mark.parametrize("user", [OPS, DEPLOY])
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash", "/usr/bin/fish", "/bin/csh"])
+def test_the_login_shell_of_the_other_user(tmp_path: Path, user: machine.User, shell: str) -> None:
+    """`sudo -i` passes the command through one more shell, and quotes all of it but the variables."""
+    if not Path(shell).exists():
+        pytest.skip(f"{shell} is not installed")
+    with SshdFleet(tmp_path, 1, shell=shell, password=True) as fleet:
+        fleet["prom-01"].write(SECRET, "a: 1\n", 0o600)
+        odd = fleet["prom-01"].write("/etc/prometheus/o'd d $HOME.yml", "a: 1\n", 0o600)
+        services = [{"service": "prometheus", "directory": "/etc/prometheus", "patterns": ["*.yml", "o'd d $H*"]}]
+        become = {"ansible_become": True, "ansible_become_flags": "-i", "ansible_become_password": user.password}
+        inventory = fleet.inventory(**become)
+        inventory["monitoring"]["hosts"]["prom-01"]["ansible_user"] = user.name
+        result = sweep(inventory, tmp_path, services=services)["prom-01"]
+    assert (result.status, result.error) == ("ok", None)
+    assert {SECRET, f"/etc/prometheus/{odd.name}"} <= {item.path for item in result.files}
