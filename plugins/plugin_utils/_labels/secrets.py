@@ -34,6 +34,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     pairs,
     repeated,
     repetitions,
+    seen_again,
     shaped,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import (
@@ -50,8 +51,8 @@ _HINTS = (
     "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
 )  # fmt: skip
 _SIGNS = Signs(_HINTS)
-# Unreadable lines are handled in pieces of this size at most.
-_MAX_CHARACTERS = 64 * 1024 * 1024
+# Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
+_MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
 _PARAMETERS = re.compile(r"__param_(\w{1,80})")
@@ -112,10 +113,10 @@ class Redactor:
         return f"<secret:{digest[:2].hex()}>"
 
     def _redact(self, text: str) -> Redacted:
-        if len(text) > _MAX_CHARACTERS:
-            return self._mask_all(text)
         if not _SIGNS.any_in(text):
             return Redacted(text, 0)
+        if len(text) > _MAX_CHARACTERS:
+            return self._mask_all(text)
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         current, count = text.removeprefix(mark), 0
         look_inside = may_hold(current)
@@ -172,14 +173,16 @@ def _line_edits(text: str) -> list[Edit]:
     reader = LineReader(wary="__param_" in text and any(map(parameter_names_a_secret, _PARAMETERS.findall(text))))
     lines: list[tuple[int, str, list[tuple[int, int]]]] = []
     known: list[str] = []
+    rest: list[str] = []
     position = 0
     for number, part in enumerate(_BREAKS.split(text)):
         if number % 2 == 0 and part:
             spans = merged(reader.secrets(part))
             lines.append((position, part, spans))
+            rest.extend(_outside(part, spans))
             known.extend(part[start:end].strip("\"' ,") for start, end in spans)
         position += len(part)
-    pattern = repeated(known, Elsewhere.COMMENT)
+    pattern = repeated(seen_again(known, "\0".join(rest)), Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
         again = repetitions(pattern, line)
@@ -188,3 +191,9 @@ def _line_edits(text: str) -> list[Edit]:
         for start, end in merged([*spans, *again]):
             edits.append(Edit(begin + start, begin + end, line[start:end].strip("\"' ,")))
     return edits
+
+
+def _outside(line: str, spans: list[tuple[int, int]]) -> list[str]:
+    """What of a line the spans leave."""
+    edges = [0, *(edge for span in spans for edge in span), len(line)]
+    return [line[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -306,10 +306,11 @@ def test_a_text_of_several_megabytes() -> None:
     assert shown.count("env: prod") == 80_000
 
 
-def test_thousands_of_secrets_that_look_alike_cost_the_text() -> None:
+@pytest.mark.parametrize("begin", ["a:\n", "a:\n\t{\n"], ids=["sound", "broken"])
+def test_thousands_of_secrets_that_look_alike_cost_the_text(begin: str) -> None:
     """Each would have to be looked for in all of the text: a hostile server must not hold up the others so."""
     pair = "  - password: alike-{0:09}\n    said: alike-{0:09} and alike-{1:09}\n"
-    text = "a:\n" + "".join(pair.format(number, number + 5) for number in range(8000))
+    text = begin + "".join(pair.format(number, number + 5) for number in range(8000))
     result = Redactor().redact(text)
     assert "alike" not in result.text
     assert result.count == len(result.text.splitlines()) == len(text.splitlines())
