@@ -69,7 +69,8 @@ class RawFile:
 class Bundle:
     """What one server sent. status is ok, partial, unchanged, no_such_directory, denied, too_large or protocol_error.
 
-    digest is the known digest for the next sweep; None unless all files came whole. wire_bytes counts what travelled.
+    digest is the known digest for the next sweep; None unless files came, and all of them whole. wire_bytes counts
+    what travelled. empty are the directories that exist, but have no file that was asked for.
     """
 
     status: Status
@@ -77,6 +78,7 @@ class Bundle:
     digest: str | None = None
     files: list[RawFile] = field(default_factory=list)
     wire_bytes: int = 0
+    empty: list[str] = field(default_factory=list)
 
 
 class Asked:
@@ -125,8 +127,7 @@ class Body:
         self._reader = ArchiveReader(self._record, self._member, self._content)
         self._answers = False
         self._service = -1
-        self._missing = 0
-        self._last_missing = -1
+        self._missing: list[int] = []
         self._count = 0
         self._bytes = 0
         self._expanded = 0
@@ -163,18 +164,29 @@ class Body:
             error = self._blame(stderr)
         broken = sum(item.error is not None for item in files)
         if broken == 0 and error is None:
-            if self._missing == len(self._asked.names):
+            if len(self._missing) == len(self._asked.names):
                 looked = ", ".join(self._asked.directories)
                 message = f"none of the directories exist: {looked}: set the services to what this host has"
                 return Bundle("no_such_directory", message, wire_bytes=wire_bytes)
-            digest = f"{self._kind}:{self._hash.hexdigest()}" if self._hash else None
-            return Bundle("ok", None, digest, files, wire_bytes)
+            digest = f"{self._kind}:{self._hash.hexdigest()}" if self._hash and files else None
+            return Bundle("ok", None, digest, files, wire_bytes, self._empty())
+        if not any(item.error is None for item in files) and error is not None and not broken:
+            # Not a file came: tar did not run at all.
+            return Bundle("protocol_error", f"{error}; see that tar is installed there", wire_bytes=wire_bytes)
         first = next((item for item in files if item.error), None)
         if broken and first is not None:
             rest = f" (and {broken - 1} more)" if broken > 1 else ""
             error = f"{_printable(first.path)}: {first.error}{rest}"
         status: Status = "denied" if self._denied and broken == len(files) else "partial"
         return Bundle(status, error, None, files, wire_bytes)
+
+    def _empty(self) -> list[str]:
+        return [
+            directory
+            for index, directory in enumerate(self._asked.directories)
+            if index not in self._missing
+            and not any(path.startswith(directory.rstrip("/") + "/") for path in self._files)
+        ]
 
     def _record(self, letter: bytes, text: bytes) -> bool:
         """Take a record of remote.py; True at the end of the body."""
@@ -189,9 +201,8 @@ class Body:
             self._service += 1
             if self._service == len(self._asked.names):
                 raise StreamError("a record of unknown form")
-        elif letter == b"d" and self._service > self._last_missing:
-            self._last_missing = self._service
-            self._missing += 1
+        elif letter == b"d" and self._service >= 0 and self._service not in self._missing[-1:]:
+            self._missing.append(self._service)
         elif letter == b"x" and self._service >= 0:
             self._skipped(text)
         elif letter == b"m" and self._last_error is not None:
@@ -233,7 +244,10 @@ class Body:
         if not member.content:
             item.error = ERRORS["special"]
         elif member.size > self._limits.max_file_bytes:
-            item.error = f"it is larger than {self._limits.max_file_bytes} bytes: narrow the patterns or raise the cap"
+            most = self._limits.max_file_bytes
+            item.error = (
+                f"it is larger than {most} bytes, the most that one file may have: leave it out of the patterns"
+            )
         if item.error:
             self._add(item)
             return False

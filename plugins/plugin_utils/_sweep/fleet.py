@@ -234,6 +234,7 @@ class _Fleet:
         result.status = bundle.status
         result.error = f"{server}: {bundle.error}" if bundle.error else None
         result.digest = bundle.digest
+        result.empty = bundle.empty
         result.files = [self._file(item) for item in bundle.files]
         if result.status == "ok" and any(item.error for item in result.files):
             result.status = "partial"

@@ -116,6 +116,9 @@ def _result(swept: fleet.Sweep, fail_on: str, *, contents: bool) -> dict[str, An
         hosts[server] = result.as_dict()
     message = failure(swept.servers, fail_on)
     plain: dict[str, Any] = {"hosts": hosts, "summary": summary(swept.servers, swept.seconds)}
+    warnings = hints(swept.servers)
+    if warnings:
+        plain["warnings"] = warnings
     return {**plain, "failed": True, "msg": message} if message else plain
 
 
@@ -130,6 +133,19 @@ def failure(servers: Mapping[str, ServerResult], fail_on: str) -> str | None:
     )
     more = f"; and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""
     return f"{len(bad)} of {len(servers)} servers did not answer whole: {named}{more}"
+
+
+def hints(servers: Mapping[str, ServerResult]) -> list[str]:
+    """What is no fault of a server, but probably not what somebody meant: directories without a file to be read."""
+    empty: dict[str, list[str]] = {}
+    for server, result in servers.items():
+        for directory in result.empty:
+            empty.setdefault(directory, []).append(server)
+    return [
+        f"{directory} has no file that matches the patterns on {', '.join(names[:_MAX_NAMED])}"
+        + (f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else "")
+        for directory, names in empty.items()
+    ]
 
 
 def _policy() -> str:

@@ -16,7 +16,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 
 EACH_UP_TO: Final = 100
 _STEP: Final = 5
-_MAX_LINE: Final = 900
+_MAX_LINE: Final = 900  # bytes
 
 
 @contextmanager
@@ -65,7 +65,7 @@ class Progress:
 
     def _write(self, line: str) -> None:
         with _uninterrupted():
-            self._say(line[:_MAX_LINE])
+            self._say(line.encode("utf-8", "replace")[:_MAX_LINE].decode("utf-8", "ignore"))
 
     @property
     def _head(self) -> str:
@@ -80,6 +80,8 @@ class Progress:
         line += f" {result.seconds.total:.2f} s"
         if result.error:
             line += f": {' '.join(result.error.split())}"
+        elif result.empty:
+            line += f": no file of {', '.join(result.empty)} matches the patterns"
         return line
 
 

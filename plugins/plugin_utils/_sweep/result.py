@@ -73,7 +73,10 @@ class Seconds:
 
 @dataclass(slots=True)
 class ServerResult:
-    """What one server gave. digest names the exact set of files, for the next incremental sweep."""
+    """What one server gave. digest names the exact set of files, for the next incremental sweep.
+
+    empty are its directories without any file that was asked for; it is for people, and no part of the contract.
+    """
 
     status: Status
     error: str | None = None
@@ -83,6 +86,7 @@ class ServerResult:
     attempts: int = 0
     seconds: Seconds = field(default_factory=Seconds)
     files: list[FileResult] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data by the contract; written out because dataclasses.asdict copies every content."""

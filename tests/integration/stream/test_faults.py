@@ -293,7 +293,7 @@ def test_no_tar(tmp_path: Path) -> None:
     host.write("etc/prometheus/a.yml")
     (host.path / "tar").unlink()
     bundle = host.sweep()
-    assert bundle.status == "partial"
+    assert bundle.status == "protocol_error"
     assert bundle.error is not None
     assert "tar: not found" in bundle.error
 

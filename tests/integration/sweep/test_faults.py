@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import gather
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.support.processes import LOOPBACK, free_port
 from tests.support.sshd import SshdFleet
@@ -205,6 +206,36 @@ def test_one_directory_of_two_is_enough(fleet: SshdFleet, tmp_path: Path) -> Non
     ]
     result = sweep(fleet.inventory(), tmp_path, services=services)["prom-01"]
     assert (result.status, result.error) == ("ok", None)
+
+
+def test_a_directory_without_a_file_that_was_asked_for(tmp_path: Path) -> None:
+    """No fault, but somebody should hear of it; and it is asked again, so that they hear of it again."""
+    with SshdFleet(tmp_path, 2, tree={"prometheus/prometheus.conf": "a: 1\n"}) as fleet:
+        fleet["prom-02"].write("/etc/prometheus/prometheus.yml", "a: 1\n")
+        lines: list[str] = []
+        results = sweep(fleet.inventory(), tmp_path, say=lines.append)
+    assert {(result.status, result.error) for result in results.values()} == {("ok", None)}
+    assert results["prom-01"].digest is None
+    said = {line.split()[1]: line for line in lines}
+    assert "no file of /etc/prometheus, /etc/alertmanager matches the patterns" in said["prom-01"]
+    assert "no file of /etc/alertmanager matches the patterns" in said["prom-02"]
+    assert gather.hints(results) == [
+        "/etc/prometheus has no file that matches the patterns on prom-01",
+        "/etc/alertmanager has no file that matches the patterns on prom-01, prom-02",
+    ]
+
+
+def test_without_tar(tmp_path: Path) -> None:
+    with SshdFleet(tmp_path, 1) as fleet:
+        tools = fleet["prom-01"].path("/home/tools")
+        tools.mkdir()
+        for name in ("sh", "cat"):
+            (tools / name).symlink_to("/bin/" + name)
+        fleet.restart_server("prom-01", "SetEnv PATH=/home/tools")
+        result = sweep(fleet.inventory(), tmp_path)["prom-01"]
+    assert result.status == "protocol_error"
+    assert "tar: not found" in str(result.error)
+    assert "see that tar is installed" in str(result.error)
 
 
 def test_too_many_files_and_bytes(fleet: SshdFleet, tmp_path: Path) -> None:

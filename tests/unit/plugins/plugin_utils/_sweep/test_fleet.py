@@ -105,6 +105,7 @@ def test_lines_of_a_small_fleet() -> None:
     progress.add("prom-07", result("ok", 1, 1234))
     progress.add("prom-08", result("ok", 1, 12_345_678))
     progress.add("p" * 2000, result("ok"))
+    progress.add("\u30b5" * 600, result("ok"))
     assert lines[:6] == [
         "[ 1/40] prom-03 ok 8 files 41 kB 0.31 s",
         "[ 2/40] prom-04 unchanged 0.31 s",
@@ -113,7 +114,7 @@ def test_lines_of_a_small_fleet() -> None:
         "[ 5/40] prom-07 ok 1 files 1.2 kB 0.31 s",
         "[ 6/40] prom-08 ok 1 files 12 MB 0.31 s",
     ]
-    assert len(lines[6]) < 1000
+    assert all(len(line.encode()) < 1000 for line in lines)
 
 
 @pytest.mark.parametrize(("total", "count"), [(100, 100), (101, 20), (1000, 20), (10_007, 20)])
