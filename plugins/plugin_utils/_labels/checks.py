@@ -23,8 +23,9 @@ _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?
 _UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
 _MILLISECONDS: Final = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 _MAX_MILLISECONDS: Final = (2**63 - 1) // 1_000_000
-_SIZE = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i?B?|B))+|0", re.ASCII)
+_SIZE = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i?B|B))+|0", re.ASCII)
 _RULE_PATH = re.compile(r"[^*]*(?:\*[^/]*)?")
+_GLOB = re.compile(r"(?:[^\[\\]|\\.|\[\^?(?:[^\]\\-]|\\.)(?:-?(?:[^\]\\-]|\\.))*\])*", re.DOTALL)
 _TARGET_PATH = re.compile(r"[^*]*(?:\*[^/]*)?\.(?:json|yml|yaml|JSON|YML|YAML)")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _USER = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
@@ -96,7 +97,9 @@ def _bad_escape(text: str) -> bool:
 
 
 def check_rule_path(text: str) -> str | None:
-    return None if _RULE_PATH.fullmatch(text) else "has a path with * before its last part"
+    if not _RULE_PATH.fullmatch(text):
+        return "has a path with * before its last part"
+    return None if _GLOB.fullmatch(text) else "has a path with a [ that is not closed"
 
 
 def check_target_path(text: str) -> str | None:

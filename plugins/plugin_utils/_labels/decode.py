@@ -63,6 +63,9 @@ class Report:
     def add(self, line: int, message: str) -> None:
         self.faults.append(Fault(line, message))
 
+    def warn(self, line: int, message: str) -> None:
+        self.faults.append(Fault(line, message, "warning"))
+
 
 class Kind(Protocol):
     """A type. read returns the value, or BAD after reporting why there is none; into is what a merge has put there."""
@@ -76,6 +79,7 @@ Check = Callable[[str], str | None]
 
 _TRUE: Final = frozenset({"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})
 _FALSE: Final = frozenset({"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})
+_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INTEGER: Final = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]*|[1-9][0-9]*)")
 _TAG: Final = "tag:yaml.org,2002:"
@@ -114,6 +118,8 @@ def _fits_tag(scalar: Scalar, report: Report) -> bool:
     fits = True
     if kind == "bool":
         fits = scalar.value in _TRUE or scalar.value in _FALSE
+    elif kind == "binary":
+        fits = _BASE64.fullmatch(re.sub(r"[\r\n]", "", scalar.value)) is not None
     elif kind in ("int", "float"):
         value = number(scalar.value)
         fits = value is not None and (kind == "float" or isinstance(value, int))
@@ -202,11 +208,16 @@ class Number:
         if self.least is not None and value < self.least:
             report.add(scalar.line, f"must be a number from {self.least} on")
             return BAD
+        if self.whole and not -(2**63) <= value <= 2**64:
+            report.add(scalar.line, "must be a number that fits into 64 bits")
+            return BAD
         return int(value) if self.whole else float(value)
 
 
 def number(text: str) -> int | float | None:
     """The number that a plain scalar means, None where it is none: decimal, 0x, 0o, 0b, leading 0 for octal, float."""
+    if text.startswith("_"):
+        return None
     spelled = text.replace("_", "")
     if found := _INTEGER.fullmatch(spelled):
         digits = found[2].lower()

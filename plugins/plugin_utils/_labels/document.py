@@ -10,6 +10,7 @@ exhaust the process; a document that would grow too much for a reader that follo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,6 +27,8 @@ except ImportError:  # PyYAML without libyaml: the same events, slower
 MAX_CHARACTERS: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 128
 MAX_NODES: Final = 2_000_000
+# How often a text is read again because of an escape that Prometheus' reader has and libyaml has not.
+_MAX_ESCAPES: Final = 100
 
 # The share of a document that may come from aliases, as Prometheus' YAML reader allows it: 99 % of a small document,
 # 10 % of one that expands to four million nodes.
@@ -150,25 +153,42 @@ class Document:
     broken: bool = False
 
 
-def parse(text: str) -> Document:
+def parse(text: str, *, is_json: bool = False) -> Document:
     """Read the first YAML document of text. Never raises for what the text holds: faults say what is wrong.
 
-    Duplicate keys are faults of their own and leave the document readable; so is a further document.
+    Duplicate keys are faults of their own and leave the document readable; so is a further document. is_json: a reader
+    of JSON takes the text, so escapes that YAML does not have are right.
     """
     if len(text) > MAX_CHARACTERS:
         return _refused(0, f"is larger than {MAX_CHARACTERS} characters")
+    for _again in range(_MAX_ESCAPES):
+        try:
+            return _parse(text, "" if is_json or "\\/" not in text else text)
+        except _RefusedError as error:
+            return _refused(error.line, error.message)
+        except (yaml.YAMLError, UnicodeError) as error:
+            at = _escaped_quote(text, error)
+            if at is None:
+                return _refused(*_described(error))
+            text = text[:at] + text[at + 1 :]
+    return _refused(0, "has too many quotes that are escaped without need")
+
+
+def _parse(text: str, slashes: str) -> Document:
+    parser = _Parser(text)
     try:
-        parser = _Parser(text)
-    except (yaml.YAMLError, UnicodeError) as error:
-        return _refused(*_described(error))
-    try:
-        return _Builder(parser).document()
-    except _RefusedError as error:
-        return _refused(error.line, error.message)
-    except (yaml.YAMLError, UnicodeError) as error:
-        return _refused(*_described(error))
+        return _Builder(parser, slashes).document()
     finally:
         parser.dispose()
+
+
+def _escaped_quote(text: str, error: Exception) -> int | None:
+    """Where the backslash is of "\\'" in double quotes: the reader of Prometheus takes it, libyaml does not."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark is None or error.problem != "found unknown escape character":  # type: ignore[attr-defined]
+        return None
+    at: int | None = next((at for at in (mark.index, mark.index - 1) if text[at : at + 2] == "\\'"), None)
+    return at
 
 
 class Documents:
@@ -177,12 +197,12 @@ class Documents:
     def __init__(self) -> None:
         self._known: dict[object, Document] = {}
 
-    def of(self, file: ConfigFile) -> Document:
+    def of(self, file: ConfigFile, *, is_json: bool = False) -> Document:
         """The document of a file whose content is text."""
-        key = file.key
+        key = (file.key, is_json)
         document = self._known.get(key)
         if document is None:
-            document = self._known[key] = parse(file.content or "")
+            document = self._known[key] = parse(file.content or "", is_json=is_json)
         return document
 
 
@@ -213,8 +233,10 @@ def _line(event: Any) -> int:
 
 
 class _Builder:
-    def __init__(self, parser: Any) -> None:
+    def __init__(self, parser: Any, slashes: str) -> None:
+        """slashes: the text, where it may hold escaped slashes; else empty."""
         self._next = parser.get_event
+        self._slashes = slashes
         self._anchors: dict[str, Node] = {}
         self._open: list[Sequence | Mapping] = []
         self.nodes = 0
@@ -225,6 +247,8 @@ class _Builder:
         event = self._next()
         if not isinstance(event, yaml.DocumentStartEvent):
             return Document()
+        if event.version not in (None, (1, 1)):
+            raise _RefusedError(_line(event), "is YAML of a version that Prometheus does not read (it reads 1.1)")
         root = self._tree()
         self._check_aliases(root.size)
         self._next()  # the end of the document
@@ -245,6 +269,8 @@ class _Builder:
             node: Node
             if kind is scalar_event:
                 node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark, event.end_mark)
+                if self._slashes and event.style == '"':
+                    self._check_slashes(event)
                 if event.anchor is not None:
                     self._anchors[event.anchor] = node
                 self.nodes += 1
@@ -272,6 +298,12 @@ class _Builder:
             else:
                 parent.pairs.append((key, node))
                 keys[-1] = None
+
+    def _check_slashes(self, event: Any) -> None:
+        """Refuse an escaped slash: JSON and YAML 1.2 have it, and libyaml, but not the reader of Prometheus."""
+        source = self._slashes[event.start_mark.index : event.end_mark.index]
+        if "\\/" in source and re.search(r"(?<!\\)(?:\\\\)*\\/", source):
+            raise _RefusedError(_line(event), "is not valid YAML: \\/ is no escape that Prometheus reads; write /")
 
     def _start(self, event: Any) -> None:
         line = _line(event)

@@ -101,6 +101,8 @@ class Pattern:
                 reason = reason.decode("utf-8", errors="replace")
             raise InvalidPatternError(str(reason)) from None
         self.names: dict[str, int] = dict(self._re2.groupindex)
+        if not all(map(str.isascii, self.names)):
+            raise InvalidPatternError("invalid name of a group")  # RE2 for C++ takes any letters
 
     def match(self, text: str) -> Any | None:
         return self._re2.search(text)

@@ -105,7 +105,8 @@ class Shared:
         is_json = file.path.lower().endswith(".json")
         key = (file.key, is_json)
         if key not in self._targets:
-            self._targets[key] = read_targets(file.content or "", self.documents.of(file), is_json=is_json)
+            document = self.documents.of(file, is_json=is_json)
+            self._targets[key] = read_targets(file.content or "", document, is_json=is_json)
         return self._targets[key]
 
     def rule_labels(self, groups: Any, path: str) -> list[Made]:

@@ -117,6 +117,26 @@ def _tokens(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+_CLOSING: Final = {"(": ")", "{": "}", "[": "]"}
+
+
+def bracket_fault(text: str) -> str | None:
+    """What is wrong with the brackets of an expression; None where they are right, or more than this reads."""
+    if all(text.count(start) == text.count(end) for start, end in _CLOSING.items()):
+        return None
+    try:
+        tokens = _tokens(text)
+    except _UnclearError:
+        return None
+    awaited: list[str] = []
+    for kind, sign in tokens:
+        if kind == "sign" and sign in _CLOSING:
+            awaited.append(_CLOSING[sign])
+        elif kind == "sign" and sign in _CLOSING.values() and (not awaited or awaited.pop() != sign):
+            return f"has an expression with a {sign} that nothing opens"
+    return f"has an expression without the {awaited[-1]} at its end" if awaited else None
+
+
 class _Reader:
     def __init__(self, tokens: tuple[tuple[str, str], ...], metrics: Metrics) -> None:
         self._tokens = tokens

@@ -190,14 +190,15 @@ ALERTMANAGER: Final = Struct(
 
 
 def _check_queue(section: Section, report: Report) -> None:
+    """Later versions refuse what earlier ones take, so this is worth a warning."""
     for key in ("max_shards", "min_shards", "max_samples_per_send", "capacity"):
         if key in section and section[key] <= 0:
-            report.add(section.line_of(key), f"has a {key} that is not positive")
+            report.warn(section.line_of(key), f"has a {key} that is not positive")
     if section.get("min_shards", 1) > section.get("max_shards", 50):
-        report.add(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
+        report.warn(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
     backoff = (_time(section, "min_backoff") or 30, _time(section, "max_backoff") or 5000)
     if backoff[0] > backoff[1]:
-        report.add(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
+        report.warn(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
 
 
 _QUEUE: Final = Struct(
@@ -248,6 +249,7 @@ def _check_remote(what: str) -> Callable[[Section, Report], None]:
             report.add(section.line_of("url"), f"has a {what} entry without url")
         check_http_client(section, report)
         ways = [key for key in ("basic_auth", "authorization", "oauth2") if section.get(key) is not None]
+        ways.extend(key for key in ("bearer_token", "bearer_token_file") if section.get(key))
         at_most_one(section, report, *ways[:1], "sigv4", "azuread", "google_iam")
 
     return check
@@ -391,6 +393,14 @@ def _check_config(section: Section, report: Report) -> None:
             if name and name in names:
                 report.add(entry.line_of("name"), f"has two {key} entries of one name")
             names.add(name or "")
+    _check_equal_writes(section, report)
+
+
+def _check_equal_writes(section: Section, report: Report) -> None:
+    entries = [entry for entry in section.get("remote_write") or () if isinstance(entry, Section)]
+    for index, entry in enumerate(entries):
+        if any(entry == other for other in entries[:index]):
+            report.add(entry.line, "has the same remote_write entry twice")
 
 
 def check_jobs(section: Section, report: Report, settings: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.checks import (
     DURATION,
@@ -15,6 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     at_most_one,
     check_target_path,
     check_url,
+    milliseconds,
     one_of,
     required,
 )
@@ -127,7 +128,11 @@ def _check_dns(section: Section, report: Report) -> None:
 
 def _check_kubernetes(section: Section, report: Report) -> None:
     api, file = section.get("api_server"), section.get("kubeconfig_file")
-    custom = [key for key in HTTP_CLIENT if section.get(key) not in (None, "", key in _TRUE_BY_DEFAULT)]
+    custom = [
+        key
+        for key in HTTP_CLIENT
+        if section.get(key) not in (None, "", key in _TRUE_BY_DEFAULT) and not _is_default_tls(key, section[key])
+    ]
     if api and file:
         report.add(section.line_of("kubeconfig_file"), "has api_server and kubeconfig_file together")
     if custom and file:
@@ -147,6 +152,10 @@ def _check_kubernetes(section: Section, report: Report) -> None:
         elif role in _SELECTORS and wanted not in _SELECTORS[role]:
             report.add(selector.line, f"has a selector for the role {wanted}, which the role {role} does not take")
         seen.add(wanted)
+
+
+def _is_default_tls(key: str, value: Any) -> bool:
+    return key == "tls_config" and not any(value.values())
 
 
 _TRUE_BY_DEFAULT: Final = ("follow_redirects", "enable_http2")
@@ -193,6 +202,8 @@ def _check_stackit(section: Section, report: Report) -> None:
 def _check_triton(section: Section, report: Report) -> None:
     if section.get("role", "container") not in ("container", "cn"):
         report.add(section.line_of("role"), "has an unknown triton role (known: container, cn)")
+    if milliseconds(section.get("refresh_interval", "60s")) == 0:
+        report.add(section.line_of("refresh_interval"), "has a triton_sd_configs entry without refresh_interval")
 
 
 def _check_zookeeper(section: Section, report: Report) -> None:
@@ -286,7 +297,7 @@ DISCOVERIES: Final[dict[str, Kind]] = {
     "docker_sd_configs": _discovery(
         "docker",
         {"host": STRING, "filters": _FILTERS, "host_networking_host": STRING, "match_first_network": BOOL},
-        needs_value="host",
+        needs="host",
     ),
     "dockerswarm_sd_configs": _discovery(
         "dockerswarm",

@@ -240,7 +240,9 @@ relabel_configs:
 def _more() -> list[Case]:
     text = (Path(__file__).parent / "more_jobs.txt").read_text(encoding="utf-8")
     found = re.findall(r"^# (\S+) (\S+)\n- job_name: (\S+)\n((?:(?!# \d).*\n)*)", text, re.MULTILINE)
-    return [Case(name, re.sub(r"^  ", "", body, flags=re.MULTILINE), since, until) for since, until, name, body in found]
+    return [
+        Case(name, re.sub(r"^  ", "", body, flags=re.MULTILINE), since, until) for since, until, name, body in found
+    ]
 
 
 # Rules that build on each other, forms of YAML, odd addresses and templates.

@@ -216,3 +216,24 @@ def test_no_text_makes_it_fail(text: str) -> None:
     assert found.broken == (
         found.root is None and bool(found.faults) and "more than one" not in found.faults[0].message
     )
+
+
+def test_a_quote_may_be_escaped_in_double_quotes() -> None:
+    document = parse('a: "it\\\'s"\nb: \'c\\\'\nd: "\\\'\\\'"\n')
+    assert document.faults == []
+    assert isinstance(document.root, Mapping)
+    values = {name: (value.value, value.line) for name, (_key, value) in document.root.entries().items()}
+    assert values == {"a": ("it's", 1), "b": ("c\\", 2), "d": ("''", 3)}
+
+
+def test_an_escaped_slash_is_json_alone() -> None:
+    text = '{"a": "b\\/c"}'
+    assert [(fault.line, fault.severity) for fault in parse(text).faults] == [(1, "error")]
+    assert parse(text, is_json=True).faults == []
+    assert parse('a: "b\\\\/c"').faults == []
+    assert parse("a: 'b\\/c'").faults == []
+
+
+def test_other_versions_of_yaml_are_refused() -> None:
+    assert parse("%YAML 1.1\n---\na: b").faults == []
+    assert "version" in parse("%YAML 1.2\n---\na: b").faults[0].message

@@ -186,9 +186,9 @@ def test_equal_texts_are_parsed_once(monkeypatch: Any) -> None:
     parsed: list[str] = []
     real = document_module.parse
 
-    def counting(text: str) -> Any:
+    def counting(text: str, *, is_json: bool = False) -> Any:
         parsed.append(text)
-        return real(text)
+        return real(text, is_json=is_json)
 
     monkeypatch.setattr(document_module, "parse", counting)
     texts = [CONSUL % ("rio", "consul", ""), CONSUL % ("paris", "consul", "")]
