@@ -38,6 +38,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     is_newer,
     version_numbers,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import (
+    list_of,
+    sound_field,
+    text_of,
+)
 
 # Where a shared document keeps its lists of servers.
 SERVER_SETS = "server_sets"
@@ -118,7 +123,7 @@ def document_from(data: dict[str, Any], place: str) -> Document:
         fields = {name: _expanded(item, sets if isinstance(sets, dict) else {}) for name, item in fields.items()}
     return Document(
         fields=fields,
-        server_status=[item for item in servers or [] if isinstance(item, dict)],
+        server_status=[row for row in list_of(servers, dict) if text_of(row.get("hostname"))],
         extra={key: value for key, value in data.items() if key not in _TOP},
         last_updated=data.get("last_updated"),
         source=data.get("source"),
@@ -138,7 +143,7 @@ def _fields(items: Iterable[Any], place: str, detail: str) -> Iterator[Field]:
         seen.add(name)
         # A brief document leaves out what is at its default.
         defaults = {key: default_of(name, key) for key in PRESENTATION} if detail == BRIEF else {}
-        yield {**dict.fromkeys(TECHNICAL), **defaults, **item}
+        yield {**dict.fromkeys(TECHNICAL), **defaults, **sound_field(item, shared=detail == SHARED)}
 
 
 def _expanded(item: Field, sets: dict[str, list[str]]) -> Field:
@@ -149,7 +154,7 @@ def _expanded(item: Field, sets: dict[str, list[str]]) -> Field:
 
 def _list_of(item: dict[str, Any], sets: dict[str, list[str]]) -> list[str]:
     servers = item.get("servers")
-    return sets.get(servers, []) if isinstance(servers, str) else servers or []
+    return list_of(sets.get(servers), str) if isinstance(servers, str) else servers or []
 
 
 def written(document: Document, detail: str, place: str) -> dict[str, Any]:

@@ -34,6 +34,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     parsed,
     size_of,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import (
+    dict_of,
+    list_of,
+    text_of,
+)
 
 # Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
 WHOLE = frozenset({"ok", "unchanged"})
@@ -121,11 +126,11 @@ def reading_from(server: str, value: bytes, place: str) -> Reading:
         status=str(data.get("status") or "ok"),
         digest=data.get("digest"),
         config=data.get("config"),
-        last_seen=str(data.get("last_seen") or ""),
-        external_labels=dict(data.get("external_labels") or {}),
-        jobs=list(data.get("jobs") or []),
-        files=data.get("files") or [],
-        problems=list(data.get("problems") or []),
+        last_seen=text_of(data.get("last_seen")),
+        external_labels=dict_of(data.get("external_labels")),
+        jobs=list_of(data.get("jobs"), str, int, float),
+        files=files if isinstance(files := data.get("files"), int) else list_of(files, object),
+        problems=list_of(data.get("problems"), object),
         fields={str(name): str(way) for name, way in names.items()},
         imported=bool(data.get("imported")),
     )

@@ -19,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     technical_of,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import Reading
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import dict_of, list_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import parse, stamp
 
 # Top-level mark of a document that was taken over; its readers are then given what they expect of each server.
@@ -33,14 +34,17 @@ def imported(document: Document, readings: Mapping[str, Reading]) -> dict[str, R
     moment = parse(document.last_updated)
     found: dict[str, Reading] = {}
     for row in document.server_status:
-        name = row.get("hostname")
-        if isinstance(name, str) and name and name not in readings and row.get("success"):
+        name = row["hostname"]
+        if name not in readings and row.get("success"):
+            count = row.get("files_count")
             found[name] = Reading(
                 server=name,
                 last_seen=stamp(moment) if moment else "",
-                external_labels=dict(row.get("external_labels") or {}),
-                files=row.get("files_count") or 0,
-                fields={item["name"]: _way(document, item) for item in row.get("fields") or [] if _is_named(item)},
+                external_labels=dict_of(row.get("external_labels")),
+                files=count if isinstance(count, int) else 0,
+                fields={
+                    item["name"]: _way(document, item) for item in list_of(row.get("fields"), dict) if _is_named(item)
+                },
                 imported=True,
             )
     return found
