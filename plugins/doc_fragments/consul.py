@@ -12,7 +12,7 @@ options:
   address:
     description:
       - The HTTP address of the Consul agent, as V(host:port) or as a URL. A path in the URL goes before every request.
-      - A scheme in it decides whether TLS is used, unless O(tls) says otherwise.
+      - With V(https://) TLS is used, whatever O(tls) says.
       - If not set, the value of the environment variable E(CONSUL_HTTP_ADDR) is used.
     type: str
     default: 127.0.0.1:8500
@@ -23,12 +23,13 @@ options:
     type: str
   token_file:
     description:
-      - A file that holds the ACL token. O(token) wins where both are set.
+      - A file that holds the ACL token, and nothing else. It wins over O(token), as in Consul's own commands; but
+        where O(token) is set and this is not, that wins over the environment variable.
       - If not set, the value of the environment variable E(CONSUL_HTTP_TOKEN_FILE) is used.
     type: path
   tls:
     description:
-      - Whether to speak TLS, whatever the scheme in O(address) is.
+      - Whether to speak TLS. It cannot be taken back from an O(address) with V(https://).
       - If not set, the value of the environment variable E(CONSUL_HTTP_SSL) is used, and then the scheme in O(address).
     type: bool
   validate_certs:

@@ -29,11 +29,15 @@ class Certificates:
 
 
 def make_certificates(
-    folder: Path, addresses: Sequence[str] = (LOOPBACK,), names: Sequence[str] = ("localhost",)
+    folder: Path,
+    addresses: Sequence[str] = (LOOPBACK,),
+    names: Sequence[str] = ("localhost",),
+    *,
+    server_days: int = 1,
 ) -> Certificates:
     """Write a new authority, one server certificate for the addresses and names, and one client certificate.
 
-    They are valid for a day.
+    They are valid for a day; the server's ends server_days from now, and began two days before that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -56,7 +60,7 @@ def make_certificates(
         hosts = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         alternatives: list[x509.GeneralName] = [*hosts, *map(x509.DNSName, names)]
         issued = (
-            _builder(subject, ca_name, key.public_key())
+            _builder(subject, ca_name, key.public_key(), days=server_days if name == "server" else 1)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
@@ -75,16 +79,18 @@ def make_certificates(
     return Certificates(*paths)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int = 1
+) -> x509.CertificateBuilder:
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(end - datetime.timedelta(days=2))
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 

@@ -193,6 +193,12 @@ class ConsulClient:
             )
         if isinstance(fault, requests.exceptions.SSLError):
             return StoreError(self._tls_fault(text))
+        if self._proxied() and not isinstance(fault, requests.exceptions.ReadTimeout):
+            # Its own text may hold the proxy's URL, and that a password.
+            return StoreUnavailableError(
+                f"Consul at {self.where} cannot be reached through the proxy that the environment names (http_proxy, "
+                f"https_proxy, all_proxy). Correct the proxy, or name {self.endpoint.host} in no_proxy."
+            )
         if isinstance(fault, requests.exceptions.ConnectTimeout | requests.exceptions.ReadTimeout):
             return StoreUnavailableError(self._slow())
         if isinstance(fault, requests.exceptions.ConnectionError):
@@ -203,10 +209,21 @@ class ConsulClient:
                 )
             if "Name or service not known" in text or "name resolution" in text or "getaddrinfo" in text:
                 return StoreError(f"The name {self.endpoint.host} cannot be resolved. Check the address of Consul.")
-            # A server that wants a client certificate may say so by closing the connection.
-            hint = " It may want client_cert and client_key." if self._wants_certificate() else ""
-            return StoreUnavailableError(f"The connection to Consul at {self.where} broke: {self._clean(text)}.{hint}")
+            broke = f"The connection to Consul at {self.where} broke: {self._clean(text)}."
+            if self._wants_certificate():
+                # A server may say so by closing the connection.
+                return StoreUnavailableError(f"{broke} It may want client_cert and client_key.")
+            # Something listens there: an agent that restarts, or one that has enough connections of this client.
+            hint = "If the agent is up, it may limit connections (limits.http_max_conns_per_client)."
+            return StoreUnavailableError(f"{broke} {hint}", passing="reset" in text or "closed connection" in text)
         return StoreError(f"Consul at {self.where} cannot be asked: {self._clean(text)}")
+
+    def _proxied(self) -> bool:
+        session = self._http.session
+        if not session.trust_env:
+            return False
+        url = self.endpoint.url
+        return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)))
 
     def _wants_certificate(self) -> bool:
         return self.endpoint.scheme == "https" and not self.settings.client_cert
@@ -215,6 +232,9 @@ class ConsulClient:
         where = self.endpoint.url
         if "CERTIFICATE_VERIFY_FAILED" in text and ("mismatch" in text or "doesn't match" in text):
             return f"The certificate of {where} is for another name. Use a name or address that it is made for."
+        if "has expired" in text or "not yet valid" in text:
+            what = "has expired" if "has expired" in text else "is not valid yet"
+            return f"The certificate of {where}, or of its authority, {what}. Renew it, or set the clock right here."
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return (
                 f"The certificate of {where} is not signed by an authority that is trusted here "
@@ -222,7 +242,8 @@ class ConsulClient:
             )
         if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text or "UNKNOWN_PROTOCOL" in text:
             return (
-                f"{where} speaks plain HTTP, not TLS. Set tls to false (variable CONSUL_HTTP_SSL), or use its TLS port."
+                f"{where} speaks plain HTTP, not TLS. Use its TLS port; or, if it has none, http:// in the address and "
+                "tls (variable CONSUL_HTTP_SSL) false."
             )
         if self._wants_certificate():
             return f"{where} refused the TLS connection: it wants a client certificate. Set client_cert and client_key."
@@ -323,16 +344,16 @@ def endpoint_of(settings: ConsulSettings) -> Endpoint:
         raise StoreError("The address of Consul must not hold a user or password. Use token or token_file.")
     if not host or parts.scheme not in ("", "http", "https"):
         raise StoreError(f"The address of Consul is not host:port or a URL: {address}")
-    # As the consul command does it: the scheme in the address is the default, CONSUL_HTTP_SSL says otherwise.
-    tls = settings.tls if settings.tls is not None else parts.scheme == "https"
+    # As the consul command does it: whoever asks for TLS gets it, and nothing takes it back: a token may travel.
+    tls = bool(settings.tls) or parts.scheme == "https"
     named = f"[{host}]" if ":" in host else host
     return Endpoint("https" if tls else "http", named, port or 8500, parts.path.rstrip("/"))
 
 
 def token_of(settings: ConsulSettings) -> str | None:
-    """The token itself. Given both ways, the plain one wins, as in Consul's own commands."""
-    if settings.token or not settings.token_file:
-        return settings.token or None
+    """The token itself. Given both ways, the file wins, as in Consul's own commands."""
+    if not settings.token_file:
+        return _usable((settings.token or "").strip(), "The token") or None
     try:
         token = Path(settings.token_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
@@ -340,6 +361,15 @@ def token_of(settings: ConsulSettings) -> str | None:
         raise StoreError(f"The token file {settings.token_file} cannot be read: {reason}.") from None
     if not token:
         raise StoreError(f"The token file {settings.token_file} is empty.")
+    return _usable(token, f"The token file {settings.token_file}")
+
+
+def _usable(token: str, what: str) -> str:
+    """The token, if it can stand in a header. Raises StoreError without it: a fault of the request would show it."""
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise StoreError(
+            f"{what} holds a blank, a line break or a special character: it is to be the token and no more."
+        )
     return token
 
 

@@ -8,6 +8,7 @@ They are documented in the fragments consul and store; a test keeps these and th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,4 +70,14 @@ def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:
     if consul_http.CONSUL_IMPORT_ERROR is not None:
         message = missing_required_lib("py-consul", reason="for the consul store")
         raise StoreRequirementError(message, consul_http.CONSUL_IMPORT_ERROR)
-    return ConsulStore(ConsulSettings(**{name: options[name] for name in consul_spec()}), options["prefix"])
+    settings = {name: options[name] for name in consul_spec()}
+    if settings["token"] and settings["token_file"] and _is_of_environment(settings):
+        del settings["token_file"]
+    return ConsulStore(ConsulSettings(**settings), options["prefix"])
+
+
+def _is_of_environment(settings: Mapping[str, Any]) -> bool:
+    """Whether the token file alone is from the environment: what a task says wins over that."""
+    file, token = (os.environ.get(name) for name in ("CONSUL_HTTP_TOKEN_FILE", "CONSUL_HTTP_TOKEN"))
+    here = file and os.path.expanduser(os.path.expandvars(file)) == settings["token_file"]  # noqa: PTH111
+    return bool(here) and settings["token"] != token

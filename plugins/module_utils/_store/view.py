@@ -30,12 +30,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import understood
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.seed import imported
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import text_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 
 
 def document_view(document: Document, now: datetime) -> dict[str, Any]:
     """{fields, last_updated, age, source, version, detail}. age is in seconds since the document was written."""
-    _fill_in_last_seen(document, {row["hostname"]: row.get("last_seen") for row in document.server_status})
+    _fill_in_last_seen(document, {row["hostname"]: text_of(row.get("last_seen")) for row in document.server_status})
     return {
         "fields": list(document.fields.values()),
         "last_updated": document.last_updated,
@@ -72,6 +73,9 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
     """Everything that a store knows, from one read. Raises StoreError where a part of it is not ours."""
     state = understood(snapshot, store.place)
     document = state.document
+    if snapshot.document is None:
+        # A token that may not read is told of nothing at all, unless it asks for a key by name.
+        store.read_document()
     readings = dict(sorted({**state.readings, **imported(document, state.readings)}.items()))
     holders = holders_of(readings)
     for name, item in document.fields.items():

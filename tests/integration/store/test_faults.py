@@ -9,7 +9,9 @@ Consul never does (429, 500, endless answers, lost answers) is put in by a proxy
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -103,17 +105,28 @@ def test_agent_restarts_in_mid_run(tmp_path: Path, number: int) -> None:
 
         proxy.script = stop_once
         store = store_at(proxy.address)
-        if number == 1:
-            # Before the first answer it could as well be a wrong address.
-            with pytest.raises(StoreUnavailableError, match="broke"):
-                publish_to(store, LARGE, retry_seconds=60.0)
-            starter.join()
         outcome = publish_to(store, LARGE, retry_seconds=60.0)
         assert len(outcome.plan.report.added) == 150
         view = whole_view(store.read(), store, NOW)
         assert len(view["servers"]) == 152
         assert view["statuses"]["synced"] == 152
         starter.join()
+
+
+def test_agent_that_takes_no_more_connections_is_waited_for(tmp_path: Path) -> None:
+    """The limit of a real agent: it closes the connections above it, before it has heard what they want."""
+    limit = {"limits": {"http_max_conns_per_client": 3}}
+    with consul_agent(tmp_path, extra=limit) as agent, contextlib.ExitStack() as held:
+        for _number in range(3):
+            held.enter_context(socket.create_connection(("127.0.0.1", agent.http_port)))
+        store = store_at(agent.address)
+        with pytest.raises(StoreUnavailableError, match=r"broke.*http_max_conns_per_client|limits requests"):
+            publish_to(store, FLEET, retry_seconds=0.5)
+        assert store.requests > 1
+        timer = threading.Timer(1.0, held.close)
+        timer.start()
+        assert publish_to(store, FLEET, retry_seconds=60.0).changed
+        timer.join()
 
 
 # Who may do what.
@@ -173,6 +186,15 @@ def test_token_that_may_not_read_everything(
     with pytest.raises(StoreDeniedError):
         publish_to(store, extraction({"prom-01": ["tenant"]}), orphans="remove")
     assert guarded.dump("fleet") == published
+
+
+def test_token_that_may_read_nothing_is_not_told_that_there_is_nothing(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]
+) -> None:
+    assert published
+    store = store_at(guarded.address, token=guarded.new_token('key_prefix "other/" { policy = "write" }'))
+    with pytest.raises(StoreDeniedError, match="does not let the token read this"):
+        whole_view(store.read(), store, NOW)
 
 
 def test_token_for_one_prefix_only(guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]) -> None:
@@ -277,8 +299,21 @@ def test_certificate_for_another_name(tmp_path: Path) -> None:
             publish_to(store, FLEET)
 
 
+@pytest.mark.parametrize(("days", "message"), [(-1, "has expired"), (3, "is not valid yet")])
+def test_certificate_out_of_its_time(tmp_path: Path, days: int, message: str) -> None:
+    certificates = make_certificates(tmp_path / "tls", server_days=days)
+    tls = {"client_cert": str(certificates.client_cert), "client_key": str(certificates.client_key)}
+    agent = ConsulAgent(tmp_path / "consul", certificates=certificates)
+    try:
+        agent.start(wait_for_leader=False)
+        with pytest.raises(StoreError, match=rf"certificate of .*{message}.*set the clock right"):
+            publish_to(store_at(agent.url, ca_cert=str(certificates.ca), **tls), FLEET)
+    finally:
+        agent.stop()
+
+
 def test_plain_port_asked_by_tls(agent: ConsulAgent, prefix: str) -> None:
-    with pytest.raises(StoreError, match=r"speaks plain HTTP.*Set tls to false"):
+    with pytest.raises(StoreError, match=r"speaks plain HTTP.*Use its TLS port; or.*http://"):
         publish_to(store_at(f"https://{agent.address}", prefix), FLEET)
 
 

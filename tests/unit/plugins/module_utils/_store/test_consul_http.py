@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import StoreError
@@ -13,6 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     ConsulClient,
     ConsulSettings,
     endpoint_of,
+    token_of,
 )
 
 
@@ -26,7 +29,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
         ("https://consul.example:443/", None, "https://consul.example:443"),
         ("https://consul.example/consul/", None, "https://consul.example:8500/consul"),
         ("http://consul.example:8501", True, "https://consul.example:8501"),
-        ("https://consul.example:8501", False, "http://consul.example:8501"),
+        ("https://consul.example:8501", False, "https://consul.example:8501"),
         ("[::1]:8500", None, "http://[::1]:8500"),
         ("http://[fd00::1]", None, "http://[fd00::1]:8500"),
         ("", None, "http://127.0.0.1:8500"),
@@ -64,6 +67,39 @@ def test_token_is_not_in_the_representation_of_anything() -> None:
     client = ConsulClient(settings)
     for thing in (settings, client, client.where, ConsulStore(settings, "x").facts()):
         assert "not-a-real-token" not in f"{thing!r} {thing}"
+
+
+@pytest.mark.parametrize("token", ["hidden\nhidden2", "hidden word", "hidden\u20ac", "hidden\0x", "hidden # comment"])
+def test_token_that_cannot_be_sent_is_not_shown(tmp_path: Path, token: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(token + "\n", encoding="utf-8")
+    for settings in (ConsulSettings(token=token), ConsulSettings(token_file=str(file))):
+        with pytest.raises(StoreError, match="is to be the token and no more") as refused:
+            ConsulClient(settings)
+        assert "hidden" not in str(refused.value)
+
+
+def test_token_file_wins_and_blanks_around_a_token_do_not_matter(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("of-file\n", encoding="utf-8")
+    assert token_of(ConsulSettings(token="plain", token_file=str(file))) == "of-file"
+    assert token_of(ConsulSettings(token="plain\n")) == "plain"
+    assert token_of(ConsulSettings(token="")) is None
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:hidden@127.0.0.1:1", "http://user:hidden@nosuch.invalid:3128", "http://user:hidden@a b:c"]
+)
+def test_proxy_that_cannot_be_used_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for variable in ("HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    client = ConsulClient(ConsulSettings(address="192.0.2.1:8500", timeout=5.0))
+    with pytest.raises(
+        StoreError, match=r"cannot be reached through the proxy .*name 192\.0\.2\.1 in no_proxy"
+    ) as failed:
+        client.get("/v1/kv/x", [], (200, 404))
+    assert "hidden" not in str(failed.value)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "//"])

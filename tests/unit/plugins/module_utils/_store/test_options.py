@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,30 @@ def test_store_that_is_meant() -> None:
     assert isinstance(directory, DirectoryStore)
     assert directory.mode == 0o600
     assert isinstance(store_from(options_with(address="consul.example")), ConsulStore)
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "sent"),
+    [
+        ({"TOKEN": "env"}, {"token": "env", "token_file": "{file}"}, "file"),
+        ({"TOKEN_FILE": "{file}"}, {"token": "task", "token_file": "{file}"}, "task"),
+        ({"TOKEN": "env", "TOKEN_FILE": "{file}"}, {"token": "env", "token_file": "{file}"}, "file"),
+        ({"TOKEN_FILE": "/other"}, {"token": "task", "token_file": "{file}"}, "file"),
+    ],
+    ids=["file by the task", "token by the task", "both by the environment", "both by the task"],
+)
+def test_task_wins_over_the_environment_and_a_file_over_a_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], given: dict[str, str], sent: str
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("file\n", encoding="utf-8")
+    for name in ("TOKEN", "TOKEN_FILE"):
+        monkeypatch.delenv(f"CONSUL_HTTP_{name}", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(f"CONSUL_HTTP_{name}", value.format(file=file))
+    store = store_from(options_with(**{name: value.format(file=file) for name, value in given.items()}))
+    assert isinstance(store, ConsulStore)
+    assert store._client._http.session.headers["X-Consul-Token"] == sent
 
 
 def test_missing_package_is_said_for_consul_only(monkeypatch: pytest.MonkeyPatch) -> None:
