@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ansible.errors import AnsibleError
 from ansible.plugins.cache import BaseFileCacheModule
 from ansible.plugins.loader import cache_loader
 
@@ -27,6 +28,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
 Document = dict[str, Any]
 # An entry of another form is dropped, not misread.
 ENTRY_VERSION = 2
+
+
+# What plugins, and what Ansible wraps around them, raise for an entry that is not what was put there.
+_DAMAGE = (AnsibleError, ValueError, TypeError, LookupError, AttributeError)
 
 
 class CacheError(Exception):
@@ -138,10 +143,13 @@ class PluginCache:
             kept = _kept_in(self._plugin.get(key))
         except CacheError:
             raise
-        except Exception as error:  # plugins are anybody's, and raise what they like
+        except _DAMAGE as error:
             if not (isinstance(error, KeyError) and self._is_absent(key)):
                 self._warn(f"A damaged entry of the local cache was dropped: {_said(error)}")
                 self.drop(key)
+            return None
+        except Exception as error:  # plugins are anybody's, and raise what they like
+            self._warn(f"The local cache cannot be read: {_said(error)}")
             return None
         return kept
 
