@@ -30,6 +30,8 @@ class ActionModule(ActionBase):
         gather, play_view = sweep_modules()
         view = play_view.of_task(self._task, self._play_context, self._templar, variables)
         say: Callable[[str], None] | None = Display().display if given["progress"] else None
+        for words in play_view.advice(self._task, variables, given):
+            Display().warning(words)
         servers = given["hosts"] if given["hosts"] is not None else plain(variables["ansible_play_hosts_all"])
         try:
             result: dict[str, Any] = gather.inline(servers, view, given, say)

@@ -82,15 +82,28 @@ def sweep(
     """
     # What is there already is none of the sweep's: looking through it again and again would cost more than the logins.
     gc.freeze()
-    logging.getLogger("asyncio").addFilter(_worth_saying)
     fleet = _Fleet(servers, endpoints, options, redactor, known_digests=known_digests or {}, say=say)
     try:
         # Not the results: asyncio writes out what its main task returned, in an error message that nobody sees.
-        asyncio.run(fleet.run())
+        with _quiet():
+            asyncio.run(fleet.run())
     finally:
-        logging.getLogger("asyncio").removeFilter(_worth_saying)
         gc.unfreeze()
     return fleet.sweep()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """A log of Ansible's takes what every library says: of each login a dozen lines, and the whole command."""
+    asyncio_logger, asyncssh_logger = logging.getLogger("asyncio"), logging.getLogger("asyncssh")
+    level = asyncssh_logger.level
+    asyncssh_logger.setLevel(logging.ERROR)
+    asyncio_logger.addFilter(_worth_saying)
+    try:
+        yield
+    finally:
+        asyncio_logger.removeFilter(_worth_saying)
+        asyncssh_logger.setLevel(level)
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -80,7 +80,7 @@ def mirrored(
     policy = _policy() if redact else "none"
     asked = options(given)
     known = {} if given["force"] else mirror.known_digests(servers, redacted=redact, policy=policy)
-    redactor = secrets.Redactor(mirror.salt)
+    redactor = secrets.Redactor(mirror.keep_salt() if redact and not check else mirror.salt)
     swept = fleet.sweep(servers, Resolver(view), asked, redactor, known_digests=known, say=say)
     change = mirror.apply(
         swept.servers,

@@ -28,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     MirrorError,
     Transaction,
     Tree,
+    drop_staging,
     location,
     locked,
     read_journal,
@@ -83,12 +84,29 @@ class Mirror:
 
     @property
     def salt(self) -> bytes:
-        """What fingerprints in this mirror are made with; a new one is kept by the first apply()."""
+        """What fingerprints in this mirror are made with; a new one is kept by keep_salt() or the first apply()."""
         if self._salt is None:
             with _Explained(self.path), Tree.opened(self.path) as tree:
                 kept = tree.read((SALT,)) if tree is not None else None
             self._salt = kept if kept else secrets.token_bytes(_SALT_BYTES)
         return self._salt
+
+    def keep_salt(self) -> bytes:
+        """The salt, kept from now on: two first sweeps at once must mask with the same one."""
+        with _Explained(self.path), Tree.opened(self.path) as found:
+            kept = found.read((SALT,)) if found is not None else None
+        if not kept:
+            with (
+                _Explained(self.path),
+                Tree.made(self.path, private=False) as tree,
+                locked(tree, exclusive=True, seconds=self._lock_seconds),
+            ):
+                recover(tree)
+                self._keep_salt(tree)
+                drop_staging(tree)
+                kept = tree.read((SALT,))
+        self._salt = kept
+        return self.salt
 
     def known_digests(
         self, servers: Sequence[str], *, redacted: bool = True, policy: str = ""

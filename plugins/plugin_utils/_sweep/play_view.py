@@ -127,6 +127,23 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     return view
 
 
+def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """What to warn of: a sweep asks all servers at once, so that one host of the play is enough to run it."""
+    batch = len(task_vars.get("ansible_play_batch") or ())
+    servers = len(given["hosts"] if given.get("hosts") is not None else task_vars["ansible_play_hosts_all"])
+    if not task.run_once and not task.when and batch > 1:
+        return [
+            f"{task.action} has no run_once: each of the {batch} hosts of the play sweeps all {servers} servers."
+            " Set run_once: true"
+        ]
+    if given.get("hosts") is None and batch < servers and any(task.get_play().serial or ()):
+        return [
+            f"The play has serial, and {task.action} sweeps all {servers} servers in each batch. Leave serial out, or"
+            " set hosts to ansible_play_batch"
+        ]
+    return []
+
+
 def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
     """A password of the play context, unless the host that the task runs for brought it."""
     try:

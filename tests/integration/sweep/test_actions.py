@@ -433,3 +433,41 @@ def test_strategy_without_run_once(controller: Controller) -> None:
     task = {INFO: {}, "when": "inventory_hostname == ansible_play_hosts_all[0]"}
     status, output = controller.play(task, strategy="ansible.builtin.free")
     assert (status, output.count(" ok 3 files")) == (0, 3), output
+
+
+def test_without_run_once(controller: Controller, tmp_path: Path) -> None:
+    """It is a waste that somebody is told of; and the first sweeps of a mirror, all at once, agree on its secrets."""
+    mirror = {"dest": str(tmp_path / "mirror")}
+    status, output = controller.play({CONFIGS: mirror})
+    assert status == 0, output
+    words = " ".join(output.split())
+    assert f"{CONFIGS} has no run_once: each of the 3 hosts of the play sweeps all 3 servers" in words
+    again = controller.result(CONFIGS, {**mirror, "force": True})
+    assert (again["changed"], again["updated"]) == (False, {})
+    assert "no run_once" not in again["output"]
+
+
+def test_serial(controller: Controller) -> None:
+    status, output = controller.play({INFO: {}, "run_once": True}, serial=2)
+    assert (status, output.count(" ok 3 files")) == (0, 6), output
+    assert "sweeps all 3 servers in each batch" in " ".join(output.split())
+    batch = {INFO: {"hosts": "{{ ansible_play_batch }}"}, "run_once": True}
+    status, output = controller.play(batch, serial=2)
+    assert (status, output.count(" ok 3 files")) == (0, 3), output
+    assert "WARNING" not in output
+
+
+def test_what_cannot_be_is_refused(controller: Controller) -> None:
+    status, output = controller.play({INFO: {}, "run_once": True, "async": 10})
+    assert status != 0
+    assert "does not support async" in output
+
+
+def test_a_log_has_no_lines_of_the_library(controller: Controller, tmp_path: Path) -> None:
+    log = tmp_path / "ansible.log"
+    controller.environment["ANSIBLE_LOG_PATH"] = str(log)
+    controller.result()
+    text = log.read_text(encoding="utf-8")
+    assert " ok 3 files" in text
+    assert "n=asyncssh" not in text
+    assert "n=asyncio" not in text

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,16 @@ def test_salt(mirror: Mirror, folder: Path) -> None:
     assert Mirror(str(folder)).salt == mirror.salt == salt
     assert Mirror(str(folder) + "-other").salt != salt
     assert salt.hex() not in (folder / ".manifest.json").read_text()
+
+
+def test_two_first_sweeps_have_one_salt(tmp_path: Path) -> None:
+    mirrors = [Mirror(str(tmp_path / "mirror")) for _unused in range(8)]
+    # Each of them would make one of its own.
+    assert len({mirror.salt for mirror in mirrors[:4]}) == 4
+    with ThreadPoolExecutor(8) as pool:
+        salts = set(pool.map(Mirror.keep_salt, mirrors))
+    assert salts == {(tmp_path / "mirror/.salt").read_bytes()}
+    assert {path.name for path in (tmp_path / "mirror").iterdir()} == {".salt", ".lock"}
 
 
 def test_contents_of_any_kind(mirror: Mirror) -> None:
