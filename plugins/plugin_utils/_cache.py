@@ -28,8 +28,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache
 Document = dict[str, Any]
 # An entry of another form is dropped, not misread.
 ENTRY_VERSION = 2
-
-
 # What plugins, and what Ansible wraps around them, raise for an entry that is not what was put there.
 _DAMAGE = (AnsibleError, ValueError, TypeError, LookupError, AttributeError)
 
