@@ -93,7 +93,8 @@ def _conflicts(published: Mapping[str, Any]) -> int | None:
     """Those that are open: where the sweep's word was taken, nothing is left to settle."""
     if "conflicts" not in published:
         return None
-    return sum(not isinstance(item, Mapping) or item.get("kept") != "swept" for item in published["conflicts"] or [])
+    settled = [isinstance(item, Mapping) and item.get("kept") == "swept" for item in published["conflicts"] or []]
+    return settled.count(False)
 
 
 def _severities(name: str, findings: Any) -> dict[str, int] | None:
