@@ -276,7 +276,7 @@ def _check_routes(section: Section, receivers: list[str], report: Report) -> Non
     for key in ("match", "match_re", "matchers"):
         if root.get(key):
             report.add(root.line_of(key), f"has a root route with {key}: it must take all alerts")
-    for key in ("mute_time_intervals", "active_time_intervals"):
+    for key in ("mute_time_intervals", "active_time_intervals", "continue"):
         if root.get(key):
             report.add(root.line_of(key), f"has a root route with {key}")
     times = _time_intervals(section, report)

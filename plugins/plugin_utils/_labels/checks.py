@@ -99,6 +99,10 @@ def _bad_escape(text: str) -> bool:
 def check_rule_path(text: str) -> str | None:
     if not _RULE_PATH.fullmatch(text):
         return "has a path with * before its last part"
+    return check_glob(text)
+
+
+def check_glob(text: str) -> str | None:
     return None if _GLOB.fullmatch(text) else "has a path with a [ that is not closed"
 
 

@@ -63,9 +63,6 @@ class Report:
     def add(self, line: int, message: str) -> None:
         self.faults.append(Fault(line, message))
 
-    def warn(self, line: int, message: str) -> None:
-        self.faults.append(Fault(line, message, "warning"))
-
 
 class Kind(Protocol):
     """A type. read returns the value, or BAD after reporting why there is none; into is what a merge has put there."""

@@ -190,15 +190,14 @@ ALERTMANAGER: Final = Struct(
 
 
 def _check_queue(section: Section, report: Report) -> None:
-    """Later versions refuse what earlier ones take, so this is worth a warning."""
     for key in ("max_shards", "min_shards", "max_samples_per_send", "capacity"):
         if key in section and section[key] <= 0:
-            report.warn(section.line_of(key), f"has a {key} that is not positive")
+            report.add(section.line_of(key), f"has a {key} that is not positive")
     if section.get("min_shards", 1) > section.get("max_shards", 50):
-        report.warn(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
+        report.add(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
     backoff = (_time(section, "min_backoff") or 30, _time(section, "max_backoff") or 5000)
     if backoff[0] > backoff[1]:
-        report.warn(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
+        report.add(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
 
 
 _QUEUE: Final = Struct(

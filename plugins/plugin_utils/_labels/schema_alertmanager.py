@@ -12,6 +12,7 @@ from typing import Any, Final
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import matchers
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.checks import (
     at_most_one,
+    check_glob,
     milliseconds,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import (
@@ -44,8 +45,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     RECEIVER,
     URL,
     is_set,
-    needs,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_times import TIME_INTERVALS
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -87,7 +88,8 @@ class _Pattern(Text):
 _MATCHERS: Final = ListOf(Text(_check_matchers, named_string=True), "matcher", null_item=True)
 _MATCH: Final = MapOf(STRING, check_key=_check_classic_name)
 _MATCH_RE: Final = MapOf(_Pattern(_check_regex, named_string=True), check_key=_check_classic_name)
-_LABEL_LIST: Final = ListOf(Text(_check_label, named_string=True), "label", null_item=True)
+_LABELS: Final = Text(_check_label, named_string=True)
+_LABEL_LIST: Final = ListOf(_LABELS, "label", null_item=True)
 
 # ---- routes and inhibitions ----
 
@@ -107,7 +109,7 @@ def _check_route(section: Section, report: Report) -> None:
 
 _ROUTE_KEYS: Final[dict[str, Kind]] = {
     "receiver": STRING,
-    "group_by": _LABEL_LIST,
+    "group_by": ListOf(_LABELS, "label"),
     "match": _MATCH,
     "match_re": _MATCH_RE,
     "matchers": _MATCHERS,
@@ -165,23 +167,6 @@ _GLOBAL: Final = Struct(
     },
     _check_global,
 )
-_RANGES: Final = ListOf(STRING, "range")
-_TIMES: Final = Struct(
-    "time interval",
-    {
-        "times": ListOf(Struct("time range", keys_of(STRING, "start_time end_time")), "time range"),
-        **keys_of(_RANGES, "weekdays days_of_month months years"),
-        "location": STRING,
-    },
-)
-_NAMED_TIMES: Final = ListOf(
-    Struct(
-        "time interval",
-        {"name": STRING, "time_intervals": ListOf(_TIMES, "time interval", null_item=True)},
-        lambda section, report: needs(section, report, "name"),
-    ),
-    "time interval",
-)
 ALERTMANAGER: Final = Struct(
     "config",
     {
@@ -189,8 +174,8 @@ ALERTMANAGER: Final = Struct(
         "route": _ROUTE,
         "inhibit_rules": ListOf(_INHIBIT_RULE, "inhibit rule", null_item=True),
         "receivers": ListOf(RECEIVER, "receiver"),
-        "templates": STRINGS,
-        **keys_of(_NAMED_TIMES, "mute_time_intervals time_intervals"),
+        "templates": ListOf(Text(check_glob, named_string=True), "path", null_item=True),
+        **keys_of(TIME_INTERVALS, "mute_time_intervals time_intervals"),
         "tracing": AnyValue(),
         "event_recorder": AnyValue(),
     },

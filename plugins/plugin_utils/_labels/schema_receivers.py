@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Section,
     Struct,
     Text,
+    is_masked,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import (
     BOOL,
@@ -39,7 +40,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 _INTEGER: Final = Number()
 _COUNT: Final = Number(least=0)
-_GO_DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
+_GO_DURATION = re.compile(r"[-+]?(?:\d+|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 
 
 def _check_web_url(text: str) -> str | None:
@@ -108,12 +109,40 @@ def _check(*, one: str = "", exclusive: str = "") -> Callable[[Section, Report],
     return check
 
 
+_RESPONDER: Final = re.compile(r"teams?|user|escalation|schedule", re.IGNORECASE)
+
+
+def _check_responder(section: Section, report: Report) -> None:
+    needs(section, report, "id name username")
+    kind = section.get("type") or ""
+    if "{{" not in kind and not is_masked(kind) and not _RESPONDER.fullmatch(kind):
+        report.add(section.line_of("type"), "has an unknown type (known: team, teams, user, escalation, schedule)")
+
+
+def _check_webex(section: Section, report: Report) -> None:
+    needs(section, report, "room_id")
+    client = section.get("http_config")
+    if not isinstance(client, Section) or not is_set(client, "authorization bearer_token bearer_token_file"):
+        report.add(section.line_of("http_config"), "has no http_config with authorization")
+
+
+def _check_email(section: Section, report: Report) -> None:
+    needs(section, report, "to")
+    names: set[str] = set()
+    for name in section.get("headers") or ():
+        if name.lower() in names:
+            report.add(section["headers"].line_of(name), f"has the header {name} twice, in other letters")
+        names.add(name.lower())
+
+
 _SIGV4: Final = Struct(
     "sigv4",
     keys_of(STRING, "region access_key secret_key profile role_arn external_id service_name")
     | {"use_fips_sts_endpoint": BOOL},
 )
-_SHORT_FIELD: Final = Struct("field", {**keys_of(STRING, "title value"), "short": BOOL})
+_FIELD_KEYS: Final[dict[str, Kind]] = {**keys_of(STRING, "title value"), "short": BOOL}
+_ROCKET_FIELD: Final = Struct("field", _FIELD_KEYS)
+_SHORT_FIELD: Final = Struct("field", _FIELD_KEYS, _check(one="title; value"))
 _ROCKET_ACTION: Final = Struct(
     "action",
     {
@@ -154,7 +183,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
             "tls_config": TLS,
             "threading": Struct("threading", {"enabled": BOOL, "thread_by_date": STRING}),
         },
-        _check(one="to"),
+        _check_email,
     ),
     "slack_configs": Struct(
         "slack config",
@@ -173,8 +202,11 @@ RECEIVERS: Final[dict[str, Struct]] = {
                     "action",
                     {
                         **keys_of(STRING, "type text url style name value"),
-                        "confirm": Struct("confirmation", keys_of(STRING, "text title ok_text dismiss_text")),
+                        "confirm": Struct(
+                            "confirmation", keys_of(STRING, "text title ok_text dismiss_text"), _check(one="text")
+                        ),
                     },
+                    _check(one="type; text; url name"),
                 ),
                 "action",
             ),
@@ -209,7 +241,9 @@ RECEIVERS: Final[dict[str, Struct]] = {
             "api_url": URL,
             "details": STRING_MAP,
             "update_alerts": BOOL,
-            "responders": ListOf(Struct("responder", keys_of(STRING, "id name username type")), "responder"),
+            "responders": ListOf(
+                Struct("responder", keys_of(STRING, "id name username type"), _check_responder), "responder"
+            ),
         },
         _check(exclusive="api_key api_key_file"),
     ),
@@ -217,9 +251,8 @@ RECEIVERS: Final[dict[str, Struct]] = {
         "wechat config",
         {
             **_COMMON,
-            **keys_of(
-                STRING, "api_secret api_secret_file corp_id message to_user to_party to_tag agent_id message_type"
-            ),
+            **keys_of(STRING, "api_secret api_secret_file corp_id message to_user to_party to_tag agent_id"),
+            "message_type": Text(one_of("message_type", ("", "text", "markdown")), named_string=True),
             "api_url": URL,
         },
         _check(exclusive="api_secret api_secret_file"),
@@ -259,7 +292,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
             "attributes": STRING_MAP,
             "use_aws_http_client": BOOL,
         },
-        _check(one="target_arn topic_arn phone_number"),
+        _check(one="target_arn topic_arn phone_number", exclusive="target_arn topic_arn phone_number"),
     ),
     "telegram_configs": Struct(
         "telegram config",
@@ -289,7 +322,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
             "api_url": URL,
             **keys_of(STRING, "message room_id"),
         },
-        _check(one="room_id"),
+        _check_webex,
     ),
     "msteams_configs": Struct(
         "msteams config",
@@ -333,7 +366,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
             **keys_of(STRING, "image_url thumb_url"),
             **keys_of(BOOL, "short_fields link_names"),
             "api_url": URL,
-            "fields": ListOf(_SHORT_FIELD, "field"),
+            "fields": ListOf(_ROCKET_FIELD, "field"),
             "actions": ListOf(_ROCKET_ACTION, "action"),
         },
         _check(exclusive="token token_file; token_id token_id_file"),

@@ -73,6 +73,23 @@ def test_the_corpus_is_accepted_and_refused_alike() -> None:
     assert len(FILES) - accepted > 15
 
 
+@needs_new
+def test_small_configs_are_accepted_and_refused_alike(tmp_path: Path) -> None:
+    lines = (Path(__file__).parent / "more_configs.jsonl").read_text(encoding="utf-8").splitlines()
+    tools = [tool for tool in (NEW, OLD) if tool.exists()]
+    differ, accepted = [], 0
+    for text in map(json.loads, lines):
+        file = tmp_path / "alertmanager.yml"
+        file.write_text(text, encoding="utf-8")
+        by_tool = any(accepts(tool, file) for tool in tools)
+        if by_tool == (config := read(text)).refused:
+            differ.append((text, by_tool, config.problems))
+        accepted += by_tool
+    assert not differ, differ
+    assert accepted > 100
+    assert len(lines) - accepted > 100
+
+
 @pytest.mark.skipif(not FILES, reason="../shared/corpus is not here")
 def test_redaction_changes_nothing_of_what_is_read() -> None:
     redactor = Redactor()
