@@ -192,6 +192,8 @@ class PluginCache:
             plugin = cache_loader.get(self._name, _uri=connection, _prefix=self._prefix, _timeout=0)
         except Exception as error:
             raise CacheError(f"the cache plugin {self._name} cannot be used: {_said(error)}") from error
+        if plugin is None:
+            raise CacheError(f"the cache plugin {self._name} cannot be used: it does not do all that one must")
         if plugin.ansible_name == "ansible.builtin.memory":
             self._in_process[self._name] = plugin
         return plugin

@@ -357,7 +357,7 @@ def gone(*_given):
     raise Gone("connection refused")
 
 class CacheModule(BaseCacheModule):
-    get = set = keys = contains = delete = flush = gone
+    get = set = keys = contains = delete = flush = copy = gone
 """
 
 
