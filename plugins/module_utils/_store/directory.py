@@ -14,6 +14,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,10 @@ POLL_SECONDS = 0.02
 TEMPORARY = ".new-"
 
 
+class _NoDirectoryError(OSError):
+    """Nothing was published here yet."""
+
+
 class DirectoryStore:
     """A store in path. mode: of the files (0o644, or 0o600 where others must not read). timeout bounds the lock."""
 
@@ -61,8 +66,9 @@ class DirectoryStore:
         self.requests += 1
         try:
             with self._locked(fcntl.LOCK_SH):
-                return Snapshot({key: _entry(path.read_bytes()) for key, path in self._files()})
-        except FileNotFoundError:
+                found = ((key, _read(path)) for key, path in self._files())
+                return Snapshot({key: _entry(value) for key, value in found if value is not None})
+        except _NoDirectoryError:
             return Snapshot()
         except OSError as fault:
             raise _said(fault, "read") from fault
@@ -70,11 +76,10 @@ class DirectoryStore:
     def read_document(self) -> Entry | None:
         self.requests += 1
         try:
-            return _entry(self._file(DOCUMENT_KEY).read_bytes())
-        except FileNotFoundError:
-            return None
+            value = _read(self._file(DOCUMENT_KEY))
         except OSError as fault:
             raise _said(fault, "read") from fault
+        return None if value is None else _entry(value)
 
     def commit(self, commit: Commit) -> None:
         self.requests += 1
@@ -85,6 +90,7 @@ class DirectoryStore:
                     if self._version(write.key) != write.expected:
                         raise StoreConflictError(f"{self.place(write.key)} was changed by somebody else.")
                 self._clear()
+                self._close()
                 self._stage(commit.first)
                 # The document goes last, and only when all that it rests on is on the disk.
                 self._stage([commit.document] if commit.document else [])
@@ -117,13 +123,26 @@ class DirectoryStore:
             for left in folder.glob(f"{TEMPORARY}*"):
                 left.unlink()
 
+    def _close(self) -> None:
+        """Take from those files that are not written anew what the mode does not grant, such as an earlier one did."""
+        for _key, path in self._files():
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) and stat.S_IMODE(mode) & ~self.mode:
+                # Another user's file is left as it is.
+                with contextlib.suppress(PermissionError):
+                    path.chmod(stat.S_IMODE(mode) & self.mode)
+
     def _temporary(self, target: Path, value: bytes) -> Path:
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor
-            os.fchmod(descriptor, self.mode)
-            file.write(value)
-            file.flush()
-            os.fsync(descriptor)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - it is a descriptor
+                os.fchmod(descriptor, self.mode)
+                file.write(value)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
         return Path(name)
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -141,10 +160,8 @@ class DirectoryStore:
         return self.path / f"{key}{SUFFIX}"
 
     def _version(self, key: str) -> Any:
-        try:
-            return _entry(self._file(key).read_bytes()).version
-        except FileNotFoundError:
-            return ABSENT
+        value = _read(self._file(key))
+        return ABSENT if value is None else _entry(value).version
 
     def _make_folders(self) -> None:
         # Who may read a file may enter its folder.
@@ -156,8 +173,11 @@ class DirectoryStore:
 
     @contextlib.contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
-        """Hold the directory's lock. Raises FileNotFoundError where there is no directory."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Hold the directory's lock. Raises _NoDirectoryError where there is no directory."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError as fault:
+            raise _NoDirectoryError(*fault.args) from fault
         try:
             deadline = time.monotonic() + self.timeout
             while True:
@@ -172,6 +192,14 @@ class DirectoryStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def _read(path: Path) -> bytes | None:
+    """A file's content; None where there is none any more, or behind a link that leads nowhere."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _entry(value: bytes) -> Entry:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -210,3 +211,50 @@ def test_git_shows_what_changed_and_no_more(tmp_path: Path) -> None:
 def test_key_of_a_server_is_readable(tmp_path: Path) -> None:
     assert server_key("prom-01.example.com") == "servers/prom-01.example.com"
     assert server_key("a/b") == "servers/a%2Fb"
+
+
+FLEET = extraction({"prom-01": ["company", "env"], "prom-02": ["company"]})
+
+
+def test_link_that_leads_nowhere_hides_nothing_else(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, FLEET, now=NOW)
+    link = store.path / "servers" / "elsewhere.json"
+    link.symlink_to(store.path / "nowhere.json")
+    assert sorted(store.read().entries) == ["fields", "servers/prom-01", "servers/prom-02"]
+    assert not publish_to(store, FLEET, now=NOW).changed
+    assert publish_to(store, extraction({"prom-01": ["company", "rack"]}), retry_seconds=0).changed
+    assert link.is_symlink()
+
+
+@contextlib.contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """As on a full disk: what is written beyond it fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_write_that_fails_leaves_no_file_behind(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, FLEET, now=NOW)
+    before = {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()}
+    with limited_file_size(100), pytest.raises(StoreError, match="Cannot write"):
+        publish_to(store, extraction({"prom-01": ["company", "rack"]}))
+    assert {path: path.read_bytes() for path in store.path.rglob("*") if path.is_file()} == before
+
+
+def test_narrower_mode_closes_the_files_that_are_there(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, FLEET, now=NOW)
+    other = store.path / "README"
+    other.write_text("mine", encoding="utf-8")
+    other.chmod(0o644)
+    narrow = DirectoryStore(str(store.path), mode=0o600)
+    publish_to(narrow, extraction({"prom-01": ["company", "rack"]}))
+    modes = {path.stat().st_mode & 0o777 for path in store.path.rglob("*.json")}
+    assert modes == {0o600}
+    assert other.stat().st_mode & 0o777 == 0o644
