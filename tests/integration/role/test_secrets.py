@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_entry import unpacked
 from tests.integration.role.planted import Planted, plant
-from tests.integration.role.site import NAMES, Run, Site, lay_trees
+from tests.integration.role.site import COLLECTION, NAMES, Run, Site, lay_trees
 from tests.support import machine
 from tests.support.consul import consul_agent
 from tests.support.sshd import SshdFleet
@@ -172,3 +175,39 @@ def test_errors_hold_no_secret(guarded: Site, planted: Planted) -> None:
         assert f"{RIO}: auth_failed" in unanswered.task("Summary")
     secrets = [WRONG_TOKEN, *wrong.values(), *planted.places, *own_secrets(guarded)]
     assert seen(secrets, written(guarded, refused, unanswered)) == {}
+
+
+def test_the_local_cache_holds_no_secret(guarded: Site, planted: Planted) -> None:
+    """What the store says is in it, and what the servers say themselves. Its entries are compressed."""
+    cache = guarded.folder / "cache"
+    inventory = guarded.inventory({name: logins() for name in NAMES})
+    refreshed = guarded.play(
+        f"{COLLECTION}.refresh",
+        "-vvv",
+        inventory=inventory,
+        publish_hosts="monitoring",
+        prometheus_fleet_cache_connection=str(cache),
+    )
+    assert refreshed.status == 0, refreshed.output[-6000:]
+    play = guarded.folder / "ask.yml"
+    fields = f"lookup('{COLLECTION}.fields', wantmeta=true, tiers=['cache', 'sweep'])"
+    play.write_text(
+        "- hosts: monitoring\n  gather_facts: false\n  tasks:\n"
+        f'    - ansible.builtin.debug: {{msg: "{{{{ {fields} }}}}"}}\n      run_once: true\n',
+        encoding="utf-8",
+    )
+    asked = guarded.play(play, "-vvv", inventory=inventory, prometheus_fleet_cache_connection=str(cache))
+    assert asked.status == 0, asked.output[-6000:]
+    entries = {path.name: document_in(path) for path in cache.glob("fields_*")}
+    assert len(entries) == 2
+    assert all(b"__meta_consul_service_metadata_company" in content for content in entries.values())
+    places = written(guarded, refreshed, asked) | entries
+    assert named(seen(planted.places, places), planted) == {}
+    assert seen(own_secrets(guarded), places) == {}
+
+
+def document_in(path: Path) -> bytes:
+    """What an entry of the local cache says. From ansible-core 2.19 on, it is wrapped in another."""
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    entry = json.loads(entry["__payload__"]) if "__payload__" in entry else entry
+    return json.dumps(unpacked(entry["document"]), ensure_ascii=False).encode()
