@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import pickle
 import select
+import shlex
 import signal
 import threading
 from dataclasses import dataclass
@@ -168,8 +169,10 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
             # A terminal would garble the stream.
             connection.set_option("use_tty", False)
         if connection.has_option("ssh_args"):
-            # A shared connection would outlive the sweep, and might be somebody else's login.
-            alone = "-o ControlMaster=no -o ControlPath=none"
+            # A shared connection would outlive the sweep, and might be somebody else's login: one that is open already
+            # is used where there is no other way in.
+            path = (endpoint.control_path or "none").replace("%", "%%")
+            alone = "-o ControlMaster=no -o " + shlex.quote(f'ControlPath="{path}"')
             connection.set_option("ssh_args", f"{alone} {connection.get_option('ssh_args') or ''}")
         if endpoint.become:
             dialogue = endpoint.become.dialogue(command)

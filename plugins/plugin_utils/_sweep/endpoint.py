@@ -20,7 +20,8 @@ class Endpoint:
     """How one server is reached: by asyncssh at target, or by the connection plugin that make_connection gives.
 
     transport is 'asyncssh' or the name of the connection plugin; reason says why it is not asyncssh. connect_timeout
-    is what the server's own settings say, in seconds.
+    is what the server's own settings say, in seconds. control_path is the socket of a connection of ssh's that is to
+    be used.
     """
 
     server: str
@@ -30,6 +31,7 @@ class Endpoint:
     target: Target | None = None
     become: Become | None = None
     reason: str | None = None
+    control_path: str | None = None
 
     @property
     def place(self) -> str:

@@ -34,7 +34,14 @@ class Failure(Exception):  # noqa: N818
 
 
 class OtherTransportNeeded(Exception):  # noqa: N818
-    """The server can be asked through Ansible's own connection plugin only; the message is the reason."""
+    """The server can be asked through Ansible's own connection plugin only; the message is the reason.
+
+    control_path is the socket of an open connection that ssh is to use.
+    """
+
+    def __init__(self, message: str, control_path: str | None = None) -> None:
+        super().__init__(message)
+        self.control_path = control_path
 
 
 def unreachable(target: Target, error: OSError) -> Failure:

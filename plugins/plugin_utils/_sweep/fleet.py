@@ -178,6 +178,7 @@ class _Fleet:
                     await self._over_asyncssh(endpoint, endpoint.target, result)
                 except OtherTransportNeeded as needed:
                     endpoint.transport, endpoint.reason = "ssh", str(needed)
+                    endpoint.control_path = needed.control_path
             if endpoint.transport != ASYNCSSH:
                 result.transport = f"{endpoint.transport} ({endpoint.reason})"
                 await self._over_ansible(endpoint, result)

@@ -22,6 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import KnownHosts, is_exempt
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import KeyRing
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.other_logins import other_login
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.proxy import Proxy
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_attempt import Attempt
@@ -51,7 +52,7 @@ class _Gate:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     proven: bool = False
-    refused: Failure | None = None
+    refused: Failure | OtherTransportNeeded | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +107,8 @@ class Dialer:
                         return await self._attempts(target, tunnel, gate)
                     finally:
                         gate.proven = gate.refused is None
+        if isinstance(gate.refused, OtherTransportNeeded):
+            raise OtherTransportNeeded(str(gate.refused), gate.refused.control_path)
         if gate.refused:
             raise Failure(
                 gate.refused.status, f"{gate.refused.message}; not tried again with the same credentials at one address"
@@ -123,9 +126,14 @@ class Dialer:
                     if tunnel and tunnel.is_closed():
                         tunnel = await self._tunnel(target)
                     connection = await self._login(target, tunnel)
+                except OtherTransportNeeded as needed:
+                    gate.refused = needed
+                    raise
                 except Failure as failure:
                     if failure.status == "auth_failed":
-                        gate.refused = failure
+                        gate.refused = other_login(target) or failure
+                        if isinstance(gate.refused, OtherTransportNeeded):
+                            raise gate.refused from None
                     pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
                     over = time.monotonic() + pause > began + self._patience
                     if not failure.again or attempt == _MAX_ATTEMPTS or over:
@@ -244,5 +252,6 @@ def _credential(target: Target) -> tuple[Any, ...]:
         target.identities_only,
         target.agent,
         target.methods,
+        target.control_path,
         target.credentials,
     )

@@ -44,7 +44,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _MAPPED: Final = _words("""
-    addressfamily bindaddress certificatefile ciphers connecttimeout globalknownhostsfile
+    addressfamily bindaddress certificatefile ciphers connecttimeout controlpath globalknownhostsfile
     gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
     identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
     passwordauthentication port preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms
@@ -54,7 +54,7 @@ _MAPPED: Final = _words("""
 _IDLE: Final = _words("""
     addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
     canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings compression connectionattempts
-    controlmaster controlpath controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
+    controlmaster controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
     exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
     forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
     gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms
@@ -95,7 +95,7 @@ class Target:
 
     host and port are what TCP connects to (through jump or proxy_command, where there is one); name is what was asked
     for. identities and certificates are paths, whether they exist or not; agent is the socket's path. The algorithm
-    lists are as OpenSSH writes them, empty for the defaults.
+    lists are as OpenSSH writes them, empty for the defaults. gssapi and control_path are for ssh itself to use.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Target:
     agent: str | None = None
     methods: tuple[str, ...] = _METHODS
     gssapi: bool = False
+    control_path: str | None = None
     family: int = 0
     bind_address: str | None = None
     kex: str = ""
@@ -176,6 +177,7 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         agent=_agent(found, expand),
         methods=_methods(found, credentials),
         gssapi=found.flag("gssapiauthentication", default=False),
+        control_path=_control_path(found, expand),
         family=_family(found.get("addressfamily", "any")),
         bind_address=found.get("bindaddress") or None,
         kex=found.get("kexalgorithms"),
@@ -251,6 +253,18 @@ def _agent(found: Settings, expand: functools.partial[str]) -> str | None:
     if text.startswith("$") and not text.startswith("${"):
         return os.environ.get(text[1:]) or None
     return expand(text)
+
+
+def _control_path(found: Settings, expand: functools.partial[str]) -> str | None:
+    """Where ssh would look for a connection that is open already."""
+    text = found.get("controlpath", "none")
+    if text.lower() == "none":
+        return None
+    try:
+        return expand(text)
+    except UnsupportedError:
+        # What cannot be found is not there: it is no reason to leave all to ssh.
+        return None
 
 
 def _methods(found: Settings, credentials: Credentials) -> tuple[str, ...]:

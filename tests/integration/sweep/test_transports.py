@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,3 +211,58 @@ def test_many_at_once(tmp_path: Path, tree: list[dict[str, Any]]) -> None:
     results = sweep(inventory, tmp_path, services=tree)
     assert {result.status for result in results.values()} == {"ok"}
     assert children() == before
+
+
+def test_a_connection_that_is_open_already(fleet: SshdFleet, tmp_path: Path) -> None:
+    """Somebody logged in by hand, with what no file or agent holds: ssh uses that, and so does the sweep."""
+    server = fleet["prom-01"]
+    folder = tmp_path / "open 100%"
+    folder.mkdir()
+    config = tmp_path / "ssh_config"
+    config.write_text(
+        f'Host *\n  ControlPath "{str(folder).replace("%", "%%")}/%r-%p"\n  UserKnownHostsFile {fleet.known_hosts}\n'
+        "  IdentityAgent none\n",
+        encoding="utf-8",
+    )
+    ssh = ["ssh", "-F", str(config), "-i", str(server.key), "-p", str(server.port), f"{fleet.user}@{server.address}"]
+    inventory = fleet.inventory(ansible_ssh_common_args=f"-F {config}")
+    host = {**inventory["monitoring"]["hosts"]["prom-01"], "ansible_ssh_private_key_file": str(tmp_path / "none")}
+    inventory["monitoring"]["hosts"] = {"prom-01": host, "alias": host}
+    master = subprocess.Popen([*ssh, "-M", "-N"], stdin=subprocess.DEVNULL)
+    try:
+        socket = folder / f"{fleet.user}-{server.port}"
+        deadline = time.monotonic() + 20
+        while not socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        before = server.connections()
+        for result in sweep(inventory, tmp_path).values():
+            assert (result.status, result.error) == ("ok", None)
+            assert result.transport == f"ssh (the open connection at {socket})"
+        # The refusal, once for both names.
+        assert server.connections() == before + 1
+        assert master.poll() is None
+    finally:
+        master.terminate()
+        master.wait(10)
+    results = sweep(inventory, tmp_path)
+    assert {(result.status, result.transport) for result in results.values()} == {("auth_failed", "asyncssh")}
+
+
+@pytest.mark.parametrize("ticket", [True, False])
+def test_a_login_with_kerberos_is_left_to_ssh(
+    fleet: SshdFleet, tmp_path: Path, ticket: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a ticket: many systems allow GSSAPI to everybody, and a refusal need not be repeated by ssh."""
+    klist = tmp_path / "bin/klist"
+    klist.parent.mkdir()
+    klist.write_text(f"#!/bin/sh\nexit {0 if ticket else 1}\n", encoding="utf-8")
+    klist.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{klist.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("KRB5CCNAME", str(klist))
+    inventory = over(fleet, "-o GSSAPIAuthentication=yes")
+    inventory["monitoring"]["hosts"]["prom-01"]["ansible_ssh_private_key_file"] = str(tmp_path / "none")
+    result = sweep(inventory, tmp_path)["prom-01"]
+    # This server has no Kerberos: what counts is who was asked.
+    assert result.status == "auth_failed"
+    assert ("ssh has a Kerberos ticket" in str(result.transport)) == ticket
+    assert ("over the connection plugin ssh" in str(result.error)) == ticket
