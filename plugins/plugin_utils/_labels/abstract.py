@@ -6,7 +6,8 @@
 The result covers every label set that the start allows: a label that some of them would get is found, and a label that
 is said to be always there is there for all. Values that hang together are taken apart, so the reverse holds only
 nearly: a label that is found may, in rare cases, never come to be. Values that are not known are taken to be of one
-line, and labels with names of their own are not taken to be overwritten by those of a family.
+line, and of labels with names of their own only those whose values are known are taken to be overwritten by those of a
+family.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 _FEW: Final = 32
 _MAX_FAMILIES: Final = 100
+# Discovered systems hardly name their own labels so; whoever maps all labels does not mean these.
+_NEVER_MAPPED: Final = frozenset({"job", "instance"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +357,7 @@ class _Machine:
         self._note(index, shape(name))
 
     def _extend(self, families: list[Family]) -> None:
-        """Add families. A label that has a name of its own is not taken to be overwritten by them, if it is there."""
+        """Add families. Of labels that have a name of their own, they are taken to overwrite those of known values."""
         known = {replace(family, chain=()) for family in self.state.families}
         families = [family for family in families if replace(family, chain=()) not in known]
         self.state.families = [*self.state.families, *families][:_MAX_FAMILIES]
@@ -362,6 +365,16 @@ class _Machine:
         for name in gone:
             if any(family.has(name) for family in families):
                 del self.state.cells[name]
+        for name, cell in self.state.cells.items():
+            if name in _NEVER_MAPPED or name.startswith("__") or any(item.value == UNKNOWN for item in cell):
+                continue
+            made = [
+                Alternative(UNKNOWN, (Root(family.root_of(name), family.kind),), family.chain)
+                for family in families
+                if family.has(name)
+            ]
+            if made:
+                self.state.cells[name] = unique((*cell, *made))
 
     # --- whole names ---
 

@@ -55,7 +55,7 @@ def _check_matchers(text: str) -> str | None:
     try:
         matchers.parse(text)
     except matchers.MatcherError as error:
-        return str(error)
+        return f"has a matcher that cannot be read: it {error}"
     return None
 
 

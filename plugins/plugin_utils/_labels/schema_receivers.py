@@ -126,6 +126,13 @@ def _check_webex(section: Section, report: Report) -> None:
         report.add(section.line_of("http_config"), "has no http_config with authorization")
 
 
+def _check_sns(section: Section, report: Report) -> None:
+    keys = ("target_arn", "topic_arn", "phone_number")
+    needs(section, report, " ".join(keys))
+    if sum(is_set(section, key) for key in keys) == 2:  # Alertmanager takes all three
+        report.add(section.line, f"has two of {', '.join(keys)}")
+
+
 def _check_email(section: Section, report: Report) -> None:
     needs(section, report, "to")
     names: set[str] = set()
@@ -292,7 +299,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
             "attributes": STRING_MAP,
             "use_aws_http_client": BOOL,
         },
-        _check(one="target_arn topic_arn phone_number", exclusive="target_arn topic_arn phone_number"),
+        _check_sns,
     ),
     "telegram_configs": Struct(
         "telegram config",

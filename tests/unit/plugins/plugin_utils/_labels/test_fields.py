@@ -10,6 +10,8 @@ import json
 import random
 from typing import Any
 
+import pytest
+
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import document as document_module
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import MAX_VALUES, ORIGINS
@@ -208,3 +210,22 @@ def test_garbage_collection_is_left_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        "{action: labelmap, regex: '__meta_kubernetes_pod_label_(.+)'}",
+        "{source_labels: [__meta_kubernetes_pod_uid], regex: '(.+)=(.+)', target_label: $1, replacement: $2}",
+    ],
+)
+def test_labels_of_a_family_may_overwrite_a_default(maps: str) -> None:
+    """A default, what may overwrite it, and then only targets that have something else: none of them is lost."""
+    rules = ["{target_label: team, replacement: none}", maps, "{source_labels: [team], regex: db|web, action: keep}"]
+    job = f"job_name: j, kubernetes_sd_configs: [{{role: pod}}], relabel_configs: [{', '.join(rules)}]"
+    text = f"scrape_configs: [{{{job}}}]"
+    fields = by_name(extract({"s": server(text)}))
+    assert {"instance", "job", "team"} <= fields.keys()
+    assert fields["team"]["values"] == ["db", "web"]
+    assert fields["team"]["presence"] == "always"
+    assert fields["job"]["origin"] == "default"
