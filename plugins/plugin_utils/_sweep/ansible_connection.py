@@ -14,9 +14,11 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import resource
 import select
 import shlex
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, cast
@@ -33,6 +35,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 _MAX_STDERR: Final = 8192
 _END_SECONDS: Final = 5.0
 _CHUNK: Final = 256 * 1024
+# How often what a plugin holds is looked at, and how much it may hold beside copies of the most that is wanted.
+_WATCH_SECONDS: Final = 0.1
+_COPIES: Final = 5
+_MEMORY: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def _child(endpoint: Endpoint, command: str, max_bytes: int, mine: tuple[int, in
         signal.set_wakeup_fd(-1)
         for descriptor in other:
             os.close(descriptor)
-        threading.Thread(target=_watch, args=(alive,), daemon=True).start()
+        threading.Thread(target=_watch, args=(alive, answering, max_bytes), daemon=True).start()
         # What goes over the connection holds secrets: nothing of it is for anybody's eyes.
         display = Display()
         display.set_queue(cast("Any", _Nowhere()))
@@ -156,10 +162,24 @@ class _Nowhere:
         pass
 
 
-def _watch(alive: int) -> None:
-    """End this process group when the sweep's process is gone: its end of the pipe closes."""
-    select.select([alive], [], [])
+def _watch(alive: int, answering: int, max_bytes: int) -> None:
+    """End this process group when the sweep's process is gone: its end of the pipe closes.
+
+    Connection plugins hold what comes, and all of it: end it too when that is far more than is wanted.
+    """
+    most = _memory() + _COPIES * max_bytes + _MEMORY
+    while not select.select([alive], [], [], _WATCH_SECONDS)[0]:
+        if _memory() > most:
+            words = f"more than {max_bytes} bytes came: narrow the services' patterns or raise max_bytes"
+            os.write(answering, pickle.dumps(("failure", "too_large", words)))
+            break
     os.killpg(0, signal.SIGKILL)
+
+
+def _memory() -> int:
+    """The most bytes that this process held at once so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...]:

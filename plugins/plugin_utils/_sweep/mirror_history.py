@@ -161,7 +161,7 @@ class _Repository:
         except subprocess.TimeoutExpired as error:
             raise MirrorError(f"git {words[0]} in {self._tree.path} took more than {_SECONDS} seconds") from error
         if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()[-300:]
+            said = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
             raise MirrorError(f"git {words[0]} in {self._tree.path} failed: {said}")
         return done.stdout
 

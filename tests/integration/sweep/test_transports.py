@@ -266,3 +266,23 @@ def test_a_login_with_kerberos_is_left_to_ssh(
     assert result.status == "auth_failed"
     assert ("ssh has a Kerberos ticket" in str(result.transport)) == ticket
     assert ("over the connection plugin ssh" in str(result.error)) == ticket
+
+
+def test_a_flood_over_a_connection_plugin_is_stopped(tmp_path: Path, tree: list[dict[str, Any]]) -> None:
+    """Plugins hold all that comes. What sits in the place of tar here would fill any memory within the time."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("cat", "head", "sudo"):
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    (tools / "tar").write_text("#!/bin/sh\nexec cat /dev/zero\n", encoding="utf-8")
+    (tools / "tar").chmod(0o755)
+    (tools / "sh").symlink_to("/bin/sh")
+    inventory = {"all": {"hosts": {"here": {"ansible_connection": "local", "ansible_shell_executable": "/bin/sh"}}}}
+    before = os.environ["PATH"]
+    os.environ["PATH"] = str(tools)
+    try:
+        result = sweep(inventory, tmp_path, services=tree, max_bytes=1_000_000)["here"]
+    finally:
+        os.environ["PATH"] = before
+    assert (result.status, result.seconds.total < 25) == ("too_large", True), result.error
+    assert "max_bytes" in str(result.error)

@@ -172,6 +172,19 @@ def test_without_git(tmp_path: Path) -> None:
         history(str(tmp_path), change)
 
 
+def test_what_git_says_is_told_from_its_beginning(tmp_path: Path) -> None:
+    """A lock that a machine left behind when it failed: its whole path is what somebody needs."""
+    sweep(tmp_path, {"a": ok(item(PROM))})
+    lock = tmp_path / ".git/index.lock"
+    lock.touch()
+    with pytest.raises(MirrorError) as caught:
+        sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")})
+    assert str(lock) in str(caught.value)
+    lock.unlink()
+    assert sweep(tmp_path, {}) is not None
+    assert git(tmp_path, "status", "--porcelain") == ""
+
+
 def test_where_there_is_no_mirror(tmp_path: Path) -> None:
     assert history(str(tmp_path / "nowhere"), MirrorChange()) is None
     assert history(str(tmp_path), MirrorChange()) is None
