@@ -361,9 +361,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreRequirementError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import OURS
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact, sayable
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
+    shown,
+    store_from,
+    store_spec,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import (
     Manner,
     Plan,
@@ -478,7 +482,7 @@ def result_of(outcome: Outcome, store: Store) -> dict[str, Any]:
 def invocation_of(params: dict[str, Any]) -> dict[str, Any]:
     """The options as the result repeats them: of the fleet's data only how much it was."""
     counts = {name: f"{len(params[name])} {name}" for name in ("fields", "servers") if params[name] is not None}
-    return {"module_args": {**params, **counts}}
+    return {"module_args": {**shown(params), **counts}}
 
 
 def diff_of(plan: Plan, place: str) -> dict[str, str]:
@@ -511,15 +515,15 @@ def main() -> None:
         no_log=True,
     )
     params = module.params
-    shown = invocation_of(params)
+    invocation = invocation_of(params)
     try:
         store = store_from(params, mode=file_mode(params["mode"]))
         planner = planner_from(params, store, datetime.now(UTC))
         outcome = publish(store, planner, check_mode=module.check_mode, retry_seconds=params["retry_seconds"])
     except StoreRequirementError as missing:
-        module.fail_json(msg=str(missing), exception=missing.traceback, invocation=shown)
+        module.fail_json(msg=str(missing), exception=missing.traceback, invocation=invocation)
     except StoreError as fault:
-        module.fail_json(msg=str(fault), invocation=shown)
+        module.fail_json(msg=str(fault), invocation=invocation)
     for conflict in outcome.plan.report.conflicts if params["on_conflict"] == "report" else []:
         module.warn(
             f"The {conflict['attribute']} of the field {conflict['field']} was changed by hand and differs from what "
@@ -528,7 +532,7 @@ def main() -> None:
     result = result_of(outcome, store)
     if module._diff:
         result["diff"] = diff_of(outcome.plan, store.place("fields"))
-    module.exit_json(invocation=shown, **result)
+    module.exit_json(invocation=invocation, **sayable(result))
 
 
 if __name__ == "__main__":

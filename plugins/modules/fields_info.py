@@ -168,7 +168,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     StoreRequirementError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import sayable
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
+    shown,
+    store_from,
+    store_spec,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 
 
@@ -178,14 +183,15 @@ def main() -> None:
         supports_check_mode=True,
         required_if=[("store", "directory", ("path",))],
     )
+    invocation = {"module_args": shown(module.params)}
     try:
         store = store_from(module.params)
         view = whole_view(store.read(), store, datetime.now(UTC))
     except StoreRequirementError as missing:
-        module.fail_json(msg=str(missing), exception=missing.traceback)
+        module.fail_json(msg=str(missing), exception=missing.traceback, invocation=invocation)
     except StoreError as fault:
-        module.fail_json(msg=str(fault))
-    module.exit_json(changed=False, **view)
+        module.fail_json(msg=str(fault), invocation=invocation)
+    module.exit_json(changed=False, invocation=invocation, **sayable(view))
 
 
 if __name__ == "__main__":

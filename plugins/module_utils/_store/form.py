@@ -64,6 +64,16 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def sayable(value: Any) -> Any:
+    """A JSON value as Ansible can carry it: half a pair of surrogates, which it refuses, becomes a question mark."""
+    text = compact(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "replace"))
+    return value
+
+
 def compact(value: Any) -> str:
     """JSON without a space too many: what Consul holds, and what sizes are measured on for either store."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)

@@ -27,8 +27,20 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 CONSUL, DIRECTORY = "consul", "directory"
 
 
+def variable_that_is_set(*names: str) -> Any:
+    """The value of an environment variable; one that is empty is not set, as for Consul's own commands."""
+    return env_fallback(*(name for name in names if os.environ.get(name)))
+
+
+def shown(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as results may repeat them: an address has no place for a password, but may come with one."""
+    head, at, tail = str(options.get("address")).rpartition("@")
+    scheme, slashes, _rest = head.rpartition("//")
+    return {**options, **({"address": f"{scheme}{slashes}********@{tail}"} if at else {})}
+
+
 def _of(kind: str, variable: str | None = None, **settings: Any) -> dict[str, Any]:
-    fallback = {"fallback": (env_fallback, [variable])} if variable else {}
+    fallback = {"fallback": (variable_that_is_set, [variable])} if variable else {}
     return {"type": kind, **fallback, **settings}
 
 

@@ -255,6 +255,36 @@ def test_token_is_in_no_output(player: Player, guarded: ConsulAgent, prefix: str
     assert token not in output
 
 
+def test_password_in_an_address_is_in_no_result(player: Player, agent: ConsulAgent) -> None:
+    for address in (f"http://user:hidden@{agent.address}", f"user:hidden@{agent.address}"):
+        results = player.tasks({NAME: FLEET | {"address": address}}, {f"{NAME}_info": {"address": address}})
+        for result in results:
+            assert "must not hold a user or password" in result["msg"]
+            assert "hidden" not in json.dumps(result)
+
+
+def test_variables_that_are_empty_are_not_set(player: Player, agent: ConsulAgent, prefix: str) -> None:
+    names = ("ADDR", "TOKEN", "TOKEN_FILE", "SSL", "SSL_VERIFY")
+    player.environment = {f"CONSUL_HTTP_{name}": "" for name in names} | {"CONSUL_CACERT": "", "CONSUL_NAMESPACE": ""}
+    [published] = player.tasks({NAME: FLEET | {"address": agent.address, "prefix": prefix}})
+    assert published["changed"]
+
+
+def test_half_a_character_set_by_hand_stops_nobody(player: Player, tmp_path: Path) -> None:
+    """Ansible refuses such a text in a result, which would make a failure of a publish that was done."""
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    player.tasks({NAME: FLEET | where})
+    document = tmp_path / "store" / "fields.json"
+    changed = document.read_text(encoding="utf-8").replace('"display_name": "company"', '"display_name": "\\ud83d"', 1)
+    document.write_text(changed, encoding="utf-8")
+    swept, read = player.tasks(
+        {NAME: extraction({"prom-03": ["company"]}) | where}, {f"{NAME}_info": where}, options=("--diff",)
+    )
+    assert swept["changed"]
+    assert len(read["servers"]) == 3
+    assert b'"display_name": "\\ud83d"' in document.read_bytes()
+
+
 def test_missing_requirement(player: Player, tmp_path: Path, prefix: str) -> None:
     blocked = tmp_path / "blocked" / "consul"
     blocked.mkdir(parents=True)
