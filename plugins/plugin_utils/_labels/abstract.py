@@ -58,6 +58,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 _FEW: Final = 32
 _MAX_FAMILIES: Final = 100
+# What the values that these actions make surely match.
+LETTER_CASES: Final = {"lowercase": "[^A-Z]*", "uppercase": "[^a-z]*"}
 # Discovered systems hardly name their own labels so; whoever maps all labels does not mean these.
 _NEVER_MAPPED: Final = frozenset({"job", "instance"})
 
@@ -442,7 +444,10 @@ def _computed(rule: Rule, value: Value) -> list[Value]:
             return [constant(str(bucket)) for bucket in range(rule.modulus)]
         return [Value((Hole(1, "[0-9]+"),))]
     case = lowercase if rule.action == "lowercase" else uppercase
-    return [Value(tuple(case(part) if isinstance(part, str) else part for part in value.parts))]
+    if text is not None:
+        return [constant(case(text))]
+    parts = tuple(case(part) if isinstance(part, str) else part for part in value.parts)
+    return [Value(parts, matches=frozenset({LETTER_CASES[rule.action]}))]
 
 
 def _writes(pattern: Pattern, rule: Rule, combo: Combination) -> list[tuple[Parts, Value]]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import abstract
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.abstract import State
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.abstract import LETTER_CASES, State
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import Section
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import (
     catalogue_of,
@@ -37,6 +37,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.values import (
     EMPTY,
+    UNKNOWN,
     Cell,
     Value,
     may_be_absent,
@@ -108,7 +109,8 @@ def rule_text(rule: Rule) -> str:
 
 def describe(cell: Cell) -> str:
     """The values that a label may have, in words."""
-    words = [_describe_value(item.value) for item in present(cell)]
+    values = list(dict.fromkeys(item.value for item in present(cell)))
+    words = [_describe_value(value) for value in values if not any(_covers(other, value) for other in values)]
     words = list(dict.fromkeys(words))
     if len(words) > 8:
         words = [*words[:8], "others"]
@@ -119,13 +121,21 @@ def describe(cell: Cell) -> str:
     return " or ".join(words)
 
 
+def _covers(whole: Value, part: Value) -> bool:
+    """Whether a value that may be anything, as far as it goes, makes a word on another one needless."""
+    wide = whole.parts == UNKNOWN.parts and part.text is None and part != whole
+    return wide and whole.matches <= part.matches and whole.rejects <= part.rejects
+
+
 def _describe_value(value: Value) -> str:
     if value.text is not None:
         return repr(value.text)
     parts = [repr(part) if isinstance(part, str) else _hole(part) for part in value.parts]
     words = " + ".join(parts)
-    if value.matches:
-        words += " that matches " + " and ".join(repr(item) for item in sorted(value.matches))
+    cases = [f" in {name.removesuffix('case')} case" for name, form in LETTER_CASES.items() if form in value.matches]
+    words += "".join(cases)
+    if matches := sorted(value.matches - set(LETTER_CASES.values())):
+        words += " that matches " + " and ".join(map(repr, matches))
     if value.rejects:
         words += " that does not match " + " or ".join(repr(item) for item in sorted(value.rejects))
     return words
@@ -213,6 +223,9 @@ class JobExplainer:
                     for write in done.writes
                     if write.label in self.wanted and write.label != self.label
                 ]
+                fed = rule.target_label if rule.action in WRITERS else ""
+                if not done.writes and fed in self.wanted and fed != self.label:
+                    step.also = [f"{fed} stays {_shown(labels.get(fed, ''))}"]
                 story.steps.append(step)
             if dropped:
                 story.dropped = f"{self.file}:{rule.line}: {rule_text(rule)}"
@@ -237,7 +250,8 @@ class JobExplainer:
 
     def _unknown(self, source: str, state: State) -> Story:
         state = laid_under_state(state, self.base)
-        steps = abstract.trace(self.rules, state, self.label, self.dialect)
+        rules: Sequence[Rule] = self.rules
+        steps = abstract.trace(rules, state, self.label, self.dialect)
         if steps and steps[-1].dropped and state.open_start:
             # As for the fields: what keeps no target because nothing sets what it tests is supposed to be set.
             state.open_start = INTERNAL
@@ -246,6 +260,7 @@ class JobExplainer:
             if not supposed[-1].dropped:
                 line = self.rules[steps[-1].index].line
                 steps, source = supposed, f"{source}, supposing that what line {line} tests is set"
+        also = self._also(rules, state)
         first = steps[0].before if steps else state.cells.get(self.label, ())
         story = Story(source, None, 0, describe(first))
         cell = first
@@ -261,6 +276,7 @@ class JobExplainer:
                 else:
                     effect = _effect(rule, before, after)
                 story.steps.append(self._step(rule, step.matched, before, after, effect))
+                story.steps[-1].also = also.get(step.index, [])
             if step.dropped:
                 story.dropped = f"{self.file}:{rule.line}: {rule_text(rule)}"
                 return story
@@ -271,6 +287,21 @@ class JobExplainer:
         elif present(cell):
             story.presence = "conditional" if may_be_absent(cell) else "always"
         return story
+
+    def _also(self, rules: Sequence[Rule], state: State) -> dict[int, list[str]]:
+        """What becomes of the labels that feed this one, by rule."""
+        found: dict[int, list[str]] = {}
+        for name in sorted(self.wanted - {self.label}):
+            if not any(rule.action in WRITERS and rule.target_label == name for rule in rules):
+                continue
+            for step in abstract.trace(rules, state, name, self.dialect):
+                before, after = describe(step.before), describe(step.after)
+                rule = rules[step.index]
+                if before != after and rule.action not in FILTERS:
+                    found.setdefault(step.index, []).append(f"{name}: {before} -> {after}")
+                elif rule.action in WRITERS and rule.target_label == name:
+                    found.setdefault(step.index, []).append(f"{name} stays {after}")
+        return found
 
     def _step(self, rule: Rule, matched: bool | None, before: str, after: str, effect: str) -> Step:
         return Step(self.file, rule.line, rule.action, rule_text(rule), matched, before, after, effect)

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.explain import (
     JobExplainer,
     Story,
+    rule_text,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import (
     fields_of,
@@ -20,7 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ServerConfigs
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import compiled
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Dialect
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Dialect, Rule
 
 # Stages whose rules are followed step by step; of the others the sources are told.
 _FOLLOWED = frozenset({"relabel_configs", "static_configs", "file_sd_configs", "service_discovery", "default"})
@@ -121,7 +122,11 @@ def _story_lines(story: Mapping[str, Any]) -> list[str]:
             "kept": f"keeps the target; stays {step['after']}",
             "unchanged": f"{'does not match; ' if step['matched'] is False else ''}stays {step['after']}",
         }[step["effect"]]
-        lines.append(f"  line {step['line']}: {step['rule']}: {'; '.join([what, *step['also']])}")
+        # Where a rule changes a label that feeds this one, that is what there is to say of it.
+        if step["effect"] == "unchanged" and step["also"]:
+            what = "does not match" if step["matched"] is False else ""
+        words = [*filter(None, [what]), *step["also"]]
+        lines.append(f"  line {step['line']}: {step['rule']}: {'; '.join(words)}")
     if story["dropped"]:
         lines.append(f"  no target is left: {story['dropped']}")
     else:
@@ -131,7 +136,15 @@ def _story_lines(story: Mapping[str, Any]) -> list[str]:
 
 def _source_line(source: Mapping[str, Any]) -> str:
     of_job = f" of job {_names(source['jobs'])}" if source["jobs"] else ""
-    return f"{source['stage']}{of_job} ({source['file']}:{source['line']}) on {_names(source['servers'])}"
+    rule = f": {rule_text(_rule_of(source))}" if source["action"] else ""
+    return f"{source['stage']}{of_job} ({source['file']}:{source['line']}) on {_names(source['servers'])}{rule}"
+
+
+def _rule_of(source: Mapping[str, Any]) -> Rule:
+    """The rule of a source, whose parts are None where they are the default."""
+    keys = ("action", "separator", "regex", "replacement", "modulus", "target_label")
+    given = {key: source[key] for key in keys if source[key] is not None}
+    return Rule(source_labels=tuple(source["source_labels"]), **given)
 
 
 def _names(names: list[str]) -> str:

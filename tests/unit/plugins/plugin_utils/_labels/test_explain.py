@@ -164,3 +164,42 @@ def test_stories_end_as_the_fields_say(labels: dict[str, str], chain: list[dict[
         (story,) = stories(explain({"s": server(config)}, label), "j")
         assert (story["presence"] == "always") == (label in fields), label
         assert (story["dropped"] is None) == bool(fields)
+
+
+CHAIN = """
+scrape_configs:
+- job_name: j
+  kubernetes_sd_configs: [{role: pod}]
+  relabel_configs:
+  - {source_labels: [__meta_kubernetes_pod_label_app], target_label: __tmp}
+  - {source_labels: [__tmp], regex: '(.+)-canary', target_label: __tmp}
+  - {source_labels: [__meta_kubernetes_namespace, __tmp], separator: /, target_label: app}
+  - {action: labelmap, regex: '__meta_kubernetes_pod_label_(.+)'}
+  - {source_labels: [app], action: lowercase, target_label: app}
+  - {source_labels: [app], regex: 'KUBE/.*', action: drop}
+"""
+
+
+def test_a_chain_tells_of_the_labels_on_the_way() -> None:
+    lines = explain({"s": server(CHAIN)}, "app")["text"].splitlines()
+    told = [line.partition("gives __tmp = '$1': ")[2] for line in lines[3:5]]
+    assert told == ["__tmp: absent -> absent or anything", "__tmp stays absent or anything"]
+    assert lines[6].endswith("-> '/' or anything")
+    assert lines[7].endswith("app = lowercase of [app]: '/' or anything -> '/' or anything in lower case")
+    assert lines[8].endswith("keeps the target; stays '/' or anything in lower case")
+    assert lines[9].endswith("in the end: '/' or anything in lower case (always)")
+
+
+def test_a_given_target_tells_of_the_labels_on_the_way() -> None:
+    target = {"__address__": "h:1", "__meta_kubernetes_pod_label_app": "Web"}
+    lines = explain({"s": server(CHAIN)}, "app", target=target)["text"].splitlines()
+    told = [line.partition("gives __tmp = '$1': ")[2] for line in lines[3:5]]
+    assert told == ["__tmp: absent -> 'Web'", "does not match; __tmp stays 'Web'"]
+    assert lines[6].endswith("'/Web' -> 'Web'")
+
+
+def test_rules_for_alerts_are_told_in_full() -> None:
+    text = "alerting: {alert_relabel_configs: [{source_labels: [site], target_label: dc}]}"
+    assert explain({"s": server(text)}, "dc")["text"].splitlines()[1:] == [
+        "  alert_relabel_configs (/p/prometheus.yml:1) on s: [site] =~ '(.*)' gives dc = '$1'"
+    ]
