@@ -67,7 +67,9 @@ class _Fleet:
             server = self._servers[name]
             status, config = server.get("status", "ok"), server.get("config", "loaded")
             if config == "refused":
-                reasons["its Prometheus would refuse the config"].append(name)
+                fault = next((item for item in server.get("problems") or () if item["severity"] == "error"), None)
+                why = f" ({fault['file']}:{fault['line']}: {fault['message']})" if fault else ""
+                reasons[f"its Prometheus would refuse the config{why}"].append(name)
             elif status not in {"ok", "partial", "unchanged", "no_such_directory"}:
                 reasons[f"the sweep did not reach it ({status})"].append(name)
         for reason, names in reasons.items():
@@ -77,10 +79,13 @@ class _Fleet:
 
     def _ways(self, field: Mapping[str, Any]) -> None:
         ways: dict[str, set[Way]] = defaultdict(set)
+        places: dict[tuple[str, Way], str] = {}
         for source in field["sources"]:
             if source["stage"] in _TARGET_STAGES or source["stage"] in _RELABEL_STAGES:
                 for server in source["servers"]:
-                    ways[server].add(_way(source))
+                    way = _way(source)
+                    ways[server].add(way)
+                    places.setdefault((server, way), _place(source))
         groups: dict[frozenset[Way], list[str]] = defaultdict(list)
         for name in self._compared:
             if name in ways:
@@ -96,10 +101,13 @@ class _Fleet:
         odd = self._compared if tied else [name for group in ordered[1:] for name in groups[group]]
         odd = sorted(name for name in odd if name in ways)
         common = frozenset.intersection(*ordered)
-        parts = [
-            f"{_described_all(group - common) or 'in no further way'} on {_listed(groups[group])}"
-            for group in ordered[:_NAMED_WAYS]
-        ]
+        parts = []
+        for group in ordered[:_NAMED_WAYS]:
+            own = sorted(group - common, key=repr)
+            where = dict.fromkeys(filter(None, (places[groups[group][0], way] for way in own[:_NAMED_WAYS])))
+            words = _described_all(own) or "in no further way"
+            place = f" ({' and '.join(where)})" if where else ""
+            parts.append(f"{words} on {_listed(groups[group])}{place}")
         more = len(ordered) - len(parts)
         message = f"{label} is made in different ways: {'; '.join(parts)}{f'; and {more} more' if more else ''}."
         self._add(
@@ -133,7 +141,7 @@ class _Fleet:
         on_targets = bool(stages & _TARGET_STAGES)
         usual = present >= len(missing)
         where = f"missing on {_listed(missing)}" if usual else f"only on {_listed(sorted(having))}"
-        message = f"{label} is {where} (it is on {present} of {len(self._compared)} servers)."
+        message = f"{label} is {where} (it is on {present} of {len(self._compared)} servers{_first_place(field)})."
         self._add("missing", "warning" if usual and on_targets else "info", label, missing, message, present=present)
 
     # ---- external labels ----
@@ -151,7 +159,8 @@ class _Fleet:
             missing = [name for name in self._compared if label not in labels[name]]
             if missing:
                 message = f"The external label {label} is missing on {_listed(missing)}"
-                message += f" (it is on {names[label]} of {len(labels)} servers)."
+                place = next((_first_place(item) for item in self._fields if item["name"] == label), "")
+                message += f" (it is on {names[label]} of {len(labels)} servers{place})."
                 severity = "warning" if names[label] >= len(missing) else "info"
                 self._add("external_label_missing", severity, label, missing, message, present=names[label])
         self._equal(labels)
@@ -254,8 +263,18 @@ def _described(way: Way) -> str:
     return " ".join(words) or "by a rule without sources"
 
 
-def _described_all(ways: Iterable[Way]) -> str:
-    found = [_described(way) for way in sorted(ways, key=repr)]
+def _place(source: Mapping[str, Any]) -> str:
+    return f"{source['file']}:{source['line']}" if source.get("file") else ""
+
+
+def _first_place(field: Mapping[str, Any]) -> str:
+    """Where the label is made, as an addition to a sentence."""
+    place = next(filter(None, map(_place, field["sources"])), "")
+    return f", made in {place}" if place else ""
+
+
+def _described_all(ways: Sequence[Way]) -> str:
+    found = [_described(way) for way in ways]
     more = len(found) - _NAMED_WAYS
     return " and ".join(found[:_NAMED_WAYS]) + (f" and {more} more" if more > 0 else "")
 

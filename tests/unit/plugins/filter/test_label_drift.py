@@ -29,7 +29,7 @@ def test_findings() -> None:
             "severity": "warning",
             "label": "env",
             "servers": ["b"],
-            "message": "env is missing on b (it is on 1 of 2 servers).",
+            "message": "env is missing on b (it is on 1 of 2 servers, made in /p/prometheus.yml:2).",
             "present": 1,
         }
     ]

@@ -100,18 +100,24 @@ def test_a_further_job_with_a_further_way_is_information() -> None:
         ("made_differently", "info", "company", ["a", "b"])
     ]
     message = drift({"a": server(external=one), "b": server(external=two, more=more)})[0]["message"]
-    assert message.endswith("in no further way on a; from __meta_consul_service_metadata_customer on b.")
+    assert message.endswith(
+        "in no further way on a; from __meta_consul_service_metadata_customer on b (/etc/prometheus/prometheus.yml:8)."
+    )
 
 
 def test_a_label_that_is_missing() -> None:
     one, two, three = sites("rio", "sao", "bsb")
     fleet = {"a": server(external=one), "b": server(external=two), "c": server("", three)}
     assert brief(fleet) == [("missing", "warning", "company", ["c"])]
-    assert drift(fleet)[0]["message"] == "company is missing on c (it is on 2 of 3 servers)."
+    assert drift(fleet)[0]["message"] == (
+        "company is missing on c (it is on 2 of 3 servers, made in /etc/prometheus/prometheus.yml:5)."
+    )
     assert drift(fleet)[0]["present"] == 2
     fleet["b"] = server("", two)
     assert brief(fleet) == [("missing", "info", "company", ["b", "c"])]
-    assert drift(fleet)[0]["message"] == "company is only on a (it is on 1 of 3 servers)."
+    assert drift(fleet)[0]["message"] == (
+        "company is only on a (it is on 1 of 3 servers, made in /etc/prometheus/prometheus.yml:5)."
+    )
     assert brief(fleet, ignore=frozenset({"company"})) == []
 
 
@@ -176,13 +182,20 @@ def test_servers_that_tell_nothing_are_named() -> None:
     }
     found = drift(fleet)
     assert [(item["kind"], item["servers"]) for item in found] == [("not_compared", ["c"]), ("not_compared", ["d"])]
-    assert found[0]["message"] == "c could not be compared: the sweep did not reach it (unreachable)."
+    assert [item["message"] for item in found] == [
+        "c could not be compared: the sweep did not reach it (unreachable).",
+        "d could not be compared: its Prometheus would refuse the config (/etc/prometheus/prometheus.yml:6: "
+        "has the unknown key 'x' in a Prometheus config).",
+    ]
 
 
 def test_many_servers_are_not_all_listed_in_a_message() -> None:
     fleet = {f"s{n:03}": server(external=f"site: s{n}") for n in range(40)}
     fleet |= {f"t{n:03}": server("", external=f"site: t{n}") for n in range(20)}
     found = drift(fleet)
-    shown = "company is missing on t000, t001, t002, t003 and 16 more (it is on 40 of 60 servers)."
+    shown = (
+        "company is missing on t000, t001, t002, t003 and 16 more "
+        "(it is on 40 of 60 servers, made in /etc/prometheus/prometheus.yml:5)."
+    )
     assert found[0]["message"] == shown
     assert len(found[0]["servers"]) == 20
