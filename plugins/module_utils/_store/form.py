@@ -54,8 +54,8 @@ _TOP = frozenset(
     {"version", "fields", "extraction_status", "last_updated", "source", "detail", "total_fields", SERVER_SETS}
 )
 _ADVICE = (
-    "It was not written by this collection, so it is left alone. Choose another prefix, or set adopt to true: "
-    "it is then saved to the history first."
+    "It is left alone. If it was broken by hand, mend it, or roll back with adopt set to true. If it is somebody "
+    "else's, choose another prefix, or publish with adopt set to true. It is then saved to the history first."
 )
 
 

@@ -294,12 +294,18 @@ def _is_to_go(item: Field, rules: Rules) -> bool:
 
 
 def server_status(
-    readings: Mapping[str, Reading], fields: Mapping[str, Field], *, with_fields: bool
+    readings: Mapping[str, Reading], fields: Mapping[str, Field], stored: Document, *, with_fields: bool
 ) -> list[dict[str, Any]]:
-    """The servers as the document lists them. with_fields: with what each makes, as the older form had it."""
+    """The servers as the document lists them. with_fields: with what each makes, as the older form had it.
+
+    What the stored document says of a server, and no sweep does, stays.
+    """
     rows: list[dict[str, Any]] = []
+    known = {row["hostname"]: row for row in stored.server_status}
     for name, reading in readings.items():
+        old = known.get(name, {})
         row: dict[str, Any] = {
+            **{key: value for key, value in old.items() if key != "fields"},
             "hostname": name,
             "success": True,
             "status": reading.status,
@@ -307,8 +313,8 @@ def server_status(
             "files_count": reading.files_count,
             "fields_count": len(reading.fields),
             "error": None,
-            "duration_ms": None,
-            "port": None,
+            "duration_ms": old.get("duration_ms") if reading.imported else None,
+            "port": old.get("port"),
             "external_labels": reading.external_labels,
             "last_seen": reading.last_seen,
         }

@@ -139,7 +139,7 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     report.forgotten = sorted(name for name in rules.forget if name in before)
     new = Document(
         fields=fields,
-        server_status=server_status(readings, fields, with_fields=IMPORTED in state.document.extra),
+        server_status=server_status(readings, fields, state.document, with_fields=IMPORTED in state.document.extra),
         extra=state.document.extra,
         detail=state.document.detail,
         version=VERSION,
@@ -173,7 +173,7 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     fields, report = restore_fields(earlier, state.document, readings, rules)
     new = Document(
         fields=fields,
-        server_status=server_status(readings, fields, with_fields=IMPORTED in earlier.extra),
+        server_status=server_status(readings, fields, state.document, with_fields=IMPORTED in earlier.extra),
         extra=earlier.extra,
         detail=state.document.detail,
         version=VERSION,

@@ -64,6 +64,8 @@ def restore_fields(
 
 def _restored(item: Field, now: Field | None, holders: Holders | None, rules: Rules) -> Field:
     restored = {key: value for key, value in item.items() if key not in ("orphaned_since", "last_seen", "ways")}
+    # The older form does not know when it first saw a field.
+    restored.setdefault("first_seen", (now or {}).get("first_seen") or rules.today)
     if holders is None:
         kept = now if now is not None and now.get("status") == ORPHAN else item
         return {

@@ -29,6 +29,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields, whole_view
 from tests.support.fleets import NOW, extraction, publish_to, roll_back
 
@@ -621,6 +622,13 @@ def test_document_of_the_older_form_is_taken_over(store: Store) -> None:
         assert set(older["extraction_status"]["server_status"][0]) <= set(row)
         assert row["fields_count"] == len(row["fields"])
         assert all({"name", "source_label", "regex", "replacement"} <= set(item) for item in row["fields"])
+    for before in older["extraction_status"]["server_status"]:
+        [row] = [row for row in status["server_status"] if row["hostname"] == before["hostname"]]
+        swept = row["hostname"] in fleet["servers"]
+        assert row["port"] == before["port"]
+        assert row["duration_ms"] == (None if swept else before["duration_ms"])
+        if not swept:
+            assert sorted(row["fields"], key=compact) == sorted(before["fields"], key=compact)
     # A server that did not answer yet still has what the older document says of it.
     assert by_name["os"]["status"] == "synced"
     assert by_name["os"]["servers"] == ["198.51.100.14", "203.0.113.21"]
@@ -628,3 +636,26 @@ def test_document_of_the_older_form_is_taken_over(store: Store) -> None:
     assert not publish_to(store, fleet, now=LATER).changed
     publish_to(store, extraction({}), forget=["198.51.100.14", "203.0.113.21"])
     assert field(store, "os")["status"] == "orphan"
+    # A rollback goes to the older form too, and gives it what it does not have.
+    oldest = view(store)["history"][-1]["entry"]
+    roll_back(store, oldest, now=LATER)
+    assert [item["name"] for item in view(store)["fields"]] == sorted(item["name"] for item in older["fields"])
+    assert all(item["first_seen"] and item["status"] for item in view(store)["fields"])
+    assert not roll_back(store, oldest, now=LATER).changed
+
+
+def test_what_people_note_of_a_server_stays(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["company"], "prom-02": ["company"]}), now=NOW)
+    entry = store.read_document()
+    assert entry is not None
+    document = json.loads(entry.value)
+    document["extraction_status"]["server_status"][0]["note"] = "in the cellar"
+    document["owner"] = {"team": "monitoring"}
+    store.commit(Commit(document=Put(DOCUMENT_KEY, json.dumps(document).encode(), entry.version)))
+    publish_to(store, extraction({"prom-01": ["company", "env"]}), now=LATER)
+    publish_to(store, extraction({"prom-02": ["env"]}), now=LATER)
+    entry = store.read_document()
+    assert entry is not None
+    data = json.loads(entry.value)
+    assert [row.get("note") for row in data["extraction_status"]["server_status"]] == ["in the cellar", None]
+    assert data["owner"] == {"team": "monitoring"}

@@ -42,7 +42,7 @@ def run(
     sweep = sweep_of(extracted, settled.now)
     after, _changed = merge_readings(readings, sweep, settled)
     fields, report = merge_fields(document, readings, after, sweep, settled)
-    rows = server_status(after, fields, with_fields=False)
+    rows = server_status(after, fields, document, with_fields=False)
     return Document(fields=fields, server_status=rows, version=VERSION), after, report
 
 
