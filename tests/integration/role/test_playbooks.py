@@ -88,7 +88,12 @@ def test_rollback_to_an_entry_that_is_not_there_says_so(site: Site) -> None:
     before = site.stored()
     run = play(site, "rollback", rollback_to="19990101T000000.000000Z")
     assert run.status != 0
-    assert "the history is empty" in run.output
+    assert "There is no entry 19990101T000000.000000Z in the history that can be restored. There are: none." in (
+        " ".join(run.output.split())
+    )
+    run = play(site, "rollback")
+    assert run.status != 0
+    assert "There is no earlier version to go back to: the history is empty." in " ".join(run.output.split())
     assert site.stored() == before
 
     drop_owner(site)
