@@ -342,6 +342,15 @@ def read_by_template(text: str) -> list[str]:
     return [match.group(1) or match.group(2) for match in _TEMPLATE_LABEL.finditer(text)]
 
 
+def known_names(senders: Iterable[Sender]) -> frozenset[str]:
+    """The labels that something in the configs gives to alerts."""
+    found = {"alertname"}
+    for sender in senders:
+        found.update(name for rule in sender.rules for name, _value in rule.labels)
+        found.update(sender.external, sender.targets.names, sender.series.names, sender.relabelled.names)
+    return frozenset(found)
+
+
 def gaps_of(senders: Iterable[Sender]) -> list[str]:
     """Why what is known of the fleet's alerts may not be all."""
     return sorted({gap for sender in senders for gap in sender.gaps})

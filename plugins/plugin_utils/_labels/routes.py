@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alertmanager import (
@@ -25,6 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Value,
     alerts_of,
     gaps_of,
+    known_names,
     senders_of,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Documents
@@ -49,7 +51,7 @@ def check_routes(
     configs = _alertmanagers(servers, shared.documents)
     senders = senders_of(servers, shared)
     labels = sorted({use.label for config, _names in configs for use in config.uses})
-    fleet = _Fleet(labels, alerts_of(senders, labels), gaps_of(senders), frozenset(also))
+    fleet = _Fleet(labels, alerts_of(senders, labels), gaps_of(senders), frozenset(also), known_names(senders))
     found: list[dict[str, Any]] = []
     for config, names in configs:
         found.extend(_Check(config, names, fleet).findings())
@@ -100,12 +102,13 @@ def _chance(use: Use, value: Value) -> Chance:
 
 @dataclass(slots=True)
 class _Fleet:
-    """What is known of alerts. numbers: where in an alert's values a label is."""
+    """What is known of alerts. numbers: where in an alert's values a label is; names: labels that alerts may have."""
 
     labels: list[str]
     alerts: list[Alert]
     gaps: list[str]
     also: frozenset[str]
+    names: frozenset[str]
     numbers: dict[str, int] = field(init=False)
     _chances: dict[tuple[str, str | None, str | None, Value], Chance] = field(default_factory=dict)
 
@@ -132,6 +135,11 @@ class _Fleet:
     def best(self, uses: Sequence[Use]) -> Chance:
         """The best chance that some alert satisfies all."""
         return max((self.all_of(alert, uses) for alert in self.alerts), default=Chance.NEVER)
+
+    def meant(self, label: str) -> str:
+        """A question whether another label was meant, where one is spelled nearly so; else nothing."""
+        found = get_close_matches(label, sorted((self.names | self.also) - {label}), 1, 0.7)
+        return f" (was {found[0]} meant?)" if found else ""
 
     def presence(self, label: str) -> Chance:
         """How far it is known that some alert has the label."""
@@ -245,7 +253,7 @@ class _Check:
             known = (
                 "no alert has the label" if chance is Chance.NEVER else "nothing in the configs gives alerts the label"
             )
-            message = f"Grouping by {label} does nothing: {known}."
+            message = f"Grouping by {label} does nothing: {known}{self._fleet.meant(label)}."
             self._add(
                 "empty_group_by",
                 "warning" if chance is Chance.NEVER else "info",
@@ -304,6 +312,7 @@ class _Check:
             chance = self._fleet.presence(use.label)
             if chance <= Chance.THINKABLE:
                 known = "no alert has it" if chance is Chance.NEVER else "nothing in the configs gives it to alerts"
+                known += self._fleet.meant(use.label)
                 message = f"The inhibition asks for an equal {use.label}, which is always so: {known}."
                 severity = "warning" if chance is Chance.NEVER else "info"
                 self._add(
@@ -317,16 +326,20 @@ class _Check:
         if culprit is None:
             asked = ", ".join(str(use.matcher) for use in uses)
             return f"no alert satisfies all of {asked}" if asked else "no alert satisfies the matchers above it"
+        if chance is Chance.THINKABLE and self._fleet.presence(culprit.label) > chance:
+            return f"it asks for {culprit.matcher}, and no rule gives such a value{self._values(culprit.label)}"
         if chance is Chance.THINKABLE:
-            return f"it asks for {culprit.matcher}, and nothing in the configs gives alerts the label {culprit.label}"
+            gives = f"nothing in the configs gives alerts the label {culprit.label}{self._fleet.meant(culprit.label)}"
+            return f"it asks for {culprit.matcher}, and {gives}"
         if self._fleet.presence(culprit.label) is Chance.NEVER:
-            return f"it asks for {culprit.matcher}, and no alert has the label {culprit.label}"
+            meant = self._fleet.meant(culprit.label)
+            return f"it asks for {culprit.matcher}, and no alert has the label {culprit.label}{meant}"
         return f"it asks for {culprit.matcher}, and no alert has such a value{self._values(culprit.label)}"
 
     def _values(self, label: str) -> str:
         known = [self._fleet.value(alert, label) for alert in self._fleet.alerts]
         texts = sorted({value.text for value in known if value.text})
-        if not texts or any(value.otherwise for value in known):
+        if not texts or any(value.otherwise > Chance.THINKABLE for value in known):
             return ""
         return f" (but {', '.join(texts[:8])}{', ...' if len(texts) > 8 else ''})"
 

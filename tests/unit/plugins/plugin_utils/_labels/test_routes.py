@@ -213,3 +213,30 @@ def test_a_config_under_another_name_is_found() -> None:
     files.append(ConfigFile("/etc/alertmanager/other.yml", "alertmanager", "a: b"))
     findings = check_routes({"a": ServerConfigs("ok", None, files), "s": server(None)})
     assert [item["kind"] for item in findings] == ["dead_route"]
+
+
+def messages(am: str, rules: str = CLOSED) -> list[str]:
+    return [item["message"].partition(" This cannot")[0] for item in check_routes({"s": server(am, rules=rules)})]
+
+
+@pytest.mark.parametrize("rules", [CLOSED, OPEN])
+def test_a_label_that_is_spelled_nearly_so_is_named(rules: str) -> None:
+    am = alertmanager(route('severty="page"'), group_by="[alertnmae]", more="inhibit_rules: [{equal: [instanec]}]\n")
+    found = messages(am, rules)
+    assert len(found) == 3
+    for label in ("severity", "alertname", "instance"):
+        assert sum(f"(was {label} meant?)" in message for message in found) == 1, (label, found)
+    assert not any("meant" in message for message in messages(alertmanager(route('floor="1"')), rules))
+
+
+def test_a_value_that_no_rule_gives_is_told_as_such() -> None:
+    """The label is there, if not on every alert: that is not the same as a label that nothing gives."""
+    rules = OPEN.replace("dropped: x", "team: db")
+    assert messages(alertmanager(route('team="dba"')), rules) == [
+        'The route to a gets no alert: it asks for team="dba", and no rule gives such a value (but db).'
+    ]
+
+
+def test_a_matcher_that_cannot_be_read_is_said_to_be_one() -> None:
+    (message,) = [text for text in messages(alertmanager(route("bad"))) if "read" in text]
+    assert message.startswith("The config has a matcher that cannot be read: it is not a matcher such as")
