@@ -137,6 +137,8 @@ def failure(servers: Mapping[str, ServerResult], fail_on: str) -> str | None:
 
 def hints(servers: Mapping[str, ServerResult]) -> list[str]:
     """What is no fault of a server, but probably not what somebody meant: directories without a file to be read."""
+    if not servers:
+        return ["There are no servers to sweep: hosts is empty"]
     empty: dict[str, list[str]] = {}
     for server, result in servers.items():
         for directory in result.empty:

@@ -100,6 +100,7 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     hostvars = task_vars["hostvars"]
     current = str(task_vars["inventory_hostname"])
     keywords = dict(task.dump_attrs())
+    keywords["connection"] = _connection(task, templar)
     # The keyword of this name bounds the task; retries are the task's too.
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
@@ -125,6 +126,16 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     if current is not None and view.knows(str(current)):
         view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
     return view
+
+
+def _connection(task: Any, templar: Any) -> Any:
+    """The keyword as the play has it. Since ansible-core 2.21, the task has what its own host or delegate is reached
+    by in its place, which must not be taken for what the others are reached by.
+    """
+    written = task.get_ds() or {}
+    above = getattr(task, "_parent", None) or task.get_play()
+    value = written["connection"] if "connection" in written else above.connection
+    return templar.template(value) if isinstance(value, str) and "{{" in value else value
 
 
 def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

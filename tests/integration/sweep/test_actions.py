@@ -471,3 +471,28 @@ def test_a_log_has_no_lines_of_the_library(controller: Controller, tmp_path: Pat
     assert " ok 3 files" in text
     assert "n=asyncssh" not in text
     assert "n=asyncio" not in text
+
+
+@pytest.mark.parametrize("keyword", [{}, {"connection": "ansible.builtin.ssh"}, {"connection": "{{ way }}"}])
+@pytest.mark.parametrize("delegated", [{}, {"delegate_to": "localhost"}])
+def test_how_the_own_host_is_reached_says_nothing_of_the_others(
+    controller: Controller, keyword: dict[str, Any], delegated: dict[str, Any]
+) -> None:
+    """A sweep that takes the controller's own files for those of a server would be worse than none."""
+    controller.set(way="ssh")
+    controller.inventory["monitoring"]["hosts"]["a-controller"] = {"ansible_connection": "local"}
+    task = {INFO: {}, "run_once": True, **delegated}
+    for written in ({**task, **keyword}, {"block": [task], **keyword}):
+        controller.record.unlink(missing_ok=True)
+        status, output = controller.play(written)
+        assert status == 0, output
+        found = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[0])
+        ways = {name: host["transport"].split(" ")[0] for name, host in found["hosts"].items()}
+        assert ways == {"a-controller": "local", **dict.fromkeys(ALL_OK, "asyncssh")}
+
+
+def test_no_servers(controller: Controller) -> None:
+    """A group's name with a slip in it, perhaps."""
+    result = controller.result(arguments={"hosts": "{{ groups['monitorin'] | default([]) }}"})
+    assert (result["hosts"], result.get("failed", False)) == ({}, False)
+    assert "There are no servers to sweep: hosts is empty" in " ".join(result["output"].split())
