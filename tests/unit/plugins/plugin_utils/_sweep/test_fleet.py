@@ -64,8 +64,13 @@ def test_interrupt_goes_through() -> None:
 
     before = gc.get_freeze_count()
     errors: dict[str, Exception] = {name: Failure("timeout", "late") for name in "abcdefgh"}
-    with pytest.raises(KeyboardInterrupt):
-        fleet.sweep(errors, Interrupted(errors), OPTIONS, Redactor())
+    # Where the tests run in the background, the signal may be one that is ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fleet.sweep(errors, Interrupted(errors), OPTIONS, Redactor())
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert gc.get_freeze_count() == before
 
 
