@@ -34,6 +34,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # What every version of Consul takes in one transaction: operations, and bytes of the request.
 TRANSACTION_OPERATIONS = 64
 TRANSACTION_BYTES = 512 * 1024
+STAYED = "The document is as it was"
 
 
 class ConsulStore:
@@ -86,6 +87,13 @@ class ConsulStore:
         for number, batch in enumerate(batches):
             try:
                 self._send(batch)
+            except StoreDeniedError as denied:
+                rule = f'key_prefix "{self.prefix}/" {{ policy = "write" }}'
+                is_new = any(write is commit.document for earlier in batches[:number] for write in earlier)
+                state = "The document is the new one; to remove what it no longer needs failed" if is_new else STAYED
+                denied = StoreDeniedError(f"{denied} Writing needs a policy with {rule}. {state}.")
+                denied.wrote = number > 0
+                raise denied from None
             except StoreError as fault:
                 # A transaction is whole or not at all, but its answer can be lost on the way.
                 fault.wrote = number > 0 or isinstance(fault, StoreUnavailableError)
@@ -112,14 +120,10 @@ class ConsulStore:
         return len(json.dumps(self._operation(bare), separators=(",", ":"))) + (len(value) + 2) // 3 * 4 + 1
 
     def _send(self, batch: Sequence[Write]) -> None:
-        try:
-            if len(batch) == 1 and isinstance(batch[0], Put) and self._size(batch[0]) + 2 > TRANSACTION_BYTES:
-                self._put(batch[0])
-            else:
-                self._transact(batch)
-        except StoreDeniedError as denied:
-            rule = f'key_prefix "{self.prefix}/" {{ policy = "write" }}'
-            raise StoreDeniedError(f"{denied} Writing needs a policy with {rule}. The document is as it was.") from None
+        if len(batch) == 1 and isinstance(batch[0], Put) and self._size(batch[0]) + 2 > TRANSACTION_BYTES:
+            self._put(batch[0])
+        else:
+            self._transact(batch)
 
     def _put(self, put: Put) -> None:
         path = f"/v1/kv/{self.place(put.key)}"

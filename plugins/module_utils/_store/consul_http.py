@@ -133,7 +133,14 @@ class ConsulClient:
     def get(self, path: str, params: list[tuple[str, str]], expected: tuple[int, ...]) -> Answer:
         if self.settings.consistency != "default":
             params = [*params, (self.settings.consistency, "1")]
-        return self._request("read", expected, lambda: self._http.get(_raw, path, [*params, *self._tenancy()]))
+        answer = self._request("read", expected, lambda: self._http.get(_raw, path, [*params, *self._tenancy()]))
+        if answer.status == 404 and "X-Consul-Index" not in answer.headers:
+            # Consul says by 404 that there is no such key, and anything else that it knows no such page.
+            raise StoreError(
+                f"What answers at {self.where} is not Consul's key/value store: it knows no {path} (404). "
+                "Check the address, and the path in it."
+            )
+        return answer
 
     def put(self, path: str, params: list[tuple[str, str]], body: bytes | str, expected: tuple[int, ...]) -> Answer:
         params = [*params, *self._tenancy()]

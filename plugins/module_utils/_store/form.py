@@ -53,7 +53,7 @@ _FORMS = {AUTO: (FULL, SHARED, BRIEF)}
 _TOP = frozenset(
     {"version", "fields", "extraction_status", "last_updated", "source", "detail", "total_fields", SERVER_SETS}
 )
-_ADVICE = (
+ADVICE = (
     "It is left alone. If it was broken by hand, mend it, or roll back with adopt set to true. If it is somebody "
     "else's, choose another prefix, or publish with adopt set to true. It is then saved to the history first."
 )
@@ -102,9 +102,9 @@ def parsed(value: bytes, place: str) -> dict[str, Any]:
     try:
         data = json.loads(value)
     except (ValueError, RecursionError):
-        raise StoreForeignError(f"{place} holds something that is not JSON. {_ADVICE}") from None
+        raise StoreForeignError(f"{place} holds something that is not JSON. {ADVICE}") from None
     if not isinstance(data, dict):
-        raise StoreForeignError(f"{place} holds JSON that is not an object. {_ADVICE}")
+        raise StoreForeignError(f"{place} holds JSON that is not an object. {ADVICE}")
     return data
 
 
@@ -118,7 +118,7 @@ def document_from(data: dict[str, Any], place: str) -> Document:
     version = data.get("version")
     items = data.get("fields")
     if not isinstance(version, str) or not version_numbers(version) or not isinstance(items, list):
-        raise StoreForeignError(f"{place} holds JSON that is not a document of fields. {_ADVICE}")
+        raise StoreForeignError(f"{place} holds JSON that is not a document of fields. {ADVICE}")
     if is_newer(version):
         raise StoreNewerError(
             f"{place} was written in version {version} of the document; this release knows {VERSION}. "
@@ -147,7 +147,7 @@ def _fields(items: Iterable[Any], place: str, detail: str) -> Iterator[Field]:
     for item in items:
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or not name:
-            raise StoreForeignError(f"{place} has a field without a name. {_ADVICE}")
+            raise StoreForeignError(f"{place} has a field without a name. {ADVICE}")
         if name in seen:
             raise StoreForeignError(f"{place} has the field {name} twice: remove one of the two by hand.")
         seen.add(name)

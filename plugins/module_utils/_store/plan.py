@@ -32,6 +32,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Document,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
+    ADVICE,
     decoded,
     document_from,
     dumped,
@@ -136,7 +137,7 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     changed = sorted({*changed, *(name for name in taken_over if name in readings)})
     fields, report = merge_fields(state.document, before, readings, sweep, rules)
     report.servers = changed
-    report.forgotten = sorted(name for name in rules.forget if name in before)
+    report.forgotten = sorted({name for name in rules.forget if name in before})
     new = Document(
         fields=fields,
         server_status=server_status(readings, fields, state.document, with_fields=IMPORTED in state.document.extra),
@@ -167,7 +168,14 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     readings = dict(sorted({**state.readings, **imported(state.document, state.readings)}.items()))
     _all_visible(state.document, readings, rules, manner)
     name, entry = history.found(snapshot, to)
-    earlier = decoded(entry.value, manner.place(history_key(name)))
+    try:
+        earlier = decoded(entry.value, manner.place(history_key(name)))
+    except StoreNewerError:
+        raise
+    except StoreForeignError as broken:
+        others = ", ".join(other for other in reversed(history.entries(snapshot)) if other != name) or "none"
+        fault = str(broken).removesuffix(f" {ADVICE}")
+        raise StoreForeignError(f"{fault} It cannot be restored: name another entry. There are: {others}.") from broken
     if earlier.older:
         earlier.extra.setdefault(IMPORTED, earlier.version)
     fields, report = restore_fields(earlier, state.document, readings, rules)

@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     StoreForeignError,
     StoreTooLargeError,
+    history_key,
     server_key,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
@@ -512,6 +513,17 @@ def test_rollback_without_history_says_so(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["a", "b"]}), now=LATER)
     with pytest.raises(StoreError, match=r"no entry yesterday .*There are: 20260131T081500"):
         roll_back(store, "yesterday")
+
+
+def test_broken_entry_is_not_restored(store: Store) -> None:
+    for number, names in enumerate((["a"], ["b"], ["c"])):
+        publish_to(store, extraction({"prom-01": names}), now=NOW + timedelta(minutes=number))
+    newest, oldest = (row["entry"] for row in view(store)["history"])
+    key = history_key(newest)
+    store.commit(Commit(first=[Put(key, b"{broken", store.read().version(key))]))
+    with pytest.raises(StoreForeignError, match=rf"not JSON\. It cannot be restored: .*There are: {oldest}\.$"):
+        roll_back(store)
+    assert roll_back(store, oldest).changed
 
 
 def test_no_history_where_none_is_wanted(store: Store) -> None:

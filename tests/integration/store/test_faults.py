@@ -197,6 +197,20 @@ def test_token_that_may_read_nothing_is_not_told_that_there_is_nothing(
         whole_view(store.read(), store, NOW)
 
 
+def test_token_that_may_not_remove_is_told_what_was_done(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]
+) -> None:
+    """What is removed comes after the document, where all of it is more than one transaction."""
+    assert "fleet/servers/prom-01" in published
+    store = store_at(
+        guarded.address, token=guarded.new_token(WRITE + ' key "fleet/servers/prom-01" { policy = "read" }')
+    )
+    with pytest.raises(StoreDeniedError, match="The document is the new one; to remove what it no longer needs failed"):
+        publish_to(store, LARGE, forget=["prom-01"])
+    assert "own149" in names(store)
+    publish_to(store_at(guarded.address, token=guarded.token), extraction({}), forget=list(LARGE["servers"]))
+
+
 def test_token_for_one_prefix_only(guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]) -> None:
     token = guarded.new_token('key_prefix "other/" { policy = "write" }')
     assert publish_to(store_at(guarded.address, "other", token=token), FLEET).changed
@@ -483,6 +497,19 @@ def test_environment_does_not_win_over_options(
     }.items():
         monkeypatch.setenv(variable, value)
     assert publish_to(store_at(agent.address, prefix), FLEET).changed
+
+
+def test_page_that_is_not_found_is_no_empty_store(agent: ConsulAgent, proxy: Proxy, prefix: str) -> None:
+    """A wrong path, or something else that listens there: nothing must look as if nothing had been published."""
+    publish_to(store_at(agent.address, prefix), FLEET)
+    wrong = store_at(f"http://{agent.address}/consul", prefix)
+    for read in (wrong.read, wrong.read_document, lambda: publish_to(wrong, FLEET, check_mode=True)):
+        with pytest.raises(StoreError, match=r"is not Consul's key/value store.*404.*Check the address, and the path"):
+            read()
+    proxy.script = only("GET", Fault(status=404, body=b"<html>not found</html>"))
+    with pytest.raises(StoreError, match="is not Consul's key/value store"):
+        store_at(proxy.address, prefix).read()
+    assert store_at(agent.address, f"{prefix}/none").read_document() is None
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
