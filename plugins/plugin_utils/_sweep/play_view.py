@@ -134,7 +134,7 @@ def _connection(task: Any, templar: Any) -> Any:
     """
     written = task.get_ds() or {}
     above = getattr(task, "_parent", None) or task.get_play()
-    value = written["connection"] if "connection" in written else above.connection
+    value = written.get("connection", above.connection)
     return templar.template(value) if isinstance(value, str) and "{{" in value else value
 
 
@@ -142,7 +142,9 @@ def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) ->
     """What to warn of: a sweep asks all servers at once, so that one host of the play is enough to run it."""
     batch = len(task_vars.get("ansible_play_batch") or ())
     servers = len(given["hosts"] if given.get("hosts") is not None else task_vars["ansible_play_hosts_all"])
-    if not task.run_once and not task.when and batch > 1:
+    # A condition may choose the one host; so may an include, which keeps its keywords for itself.
+    chosen = task.run_once or task.when or task.get_first_parent_include()
+    if not chosen and batch > 1:
         return [
             f"{task.action} has no run_once: each of the {batch} hosts of the play sweeps all {servers} servers."
             " Set run_once: true"

@@ -442,6 +442,10 @@ def test_without_run_once(controller: Controller, tmp_path: Path) -> None:
     assert status == 0, output
     words = " ".join(output.split())
     assert f"{CONFIGS} has no run_once: each of the 3 hosts of the play sweeps all 3 servers" in words
+    (tmp_path / "included.yml").write_text(yaml.safe_dump([{INFO: {}}]), encoding="utf-8")
+    status, output = controller.play({"ansible.builtin.include_tasks": "included.yml", "run_once": True})
+    assert (status, output.count(" ok 3 files")) == (0, 3), output
+    assert "no run_once" not in output
     again = controller.result(CONFIGS, {**mirror, "force": True})
     assert (again["changed"], again["updated"]) == (False, {})
     assert "no run_once" not in again["output"]
