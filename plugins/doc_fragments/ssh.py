@@ -20,7 +20,8 @@ notes:
   - C(ssh) arguments and the configuration files of OpenSSH are honoured, jump hosts among them. All servers behind one
     jump host share one connection to it. Logins at one address are limited to eight at a time.
   - What the built-in SSH client cannot do, and any other connection plugin, as P(ansible.builtin.local#connection),
-    goes through that connection plugin. The C(transport) of the server's result says so, and why.
+    goes through that connection plugin. The C(transport) of the server's result says so, and why. So do logins that were
+    refused and that C(ssh) may still have, with a Kerberos ticket or over an open connection of C(ControlPath).
 """
 
     # For what runs as a task.
@@ -28,7 +29,7 @@ notes:
 options: {}
 notes:
   - The task sweeps all servers by itself, so it should run once - use C(run_once). Its result is then known to all
-    hosts of the play.
+    hosts of the play. With C(serial), each batch sweeps all hosts of the play, unless C(hosts) says otherwise.
   - Ansible itself resolves the settings of the host that a task runs for. Where a mistake in that one host's variables
     must not end the task, add C(delegate_to=localhost); keywords and variables of the play still count.
 """
