@@ -45,7 +45,7 @@ $(VENV)/test.stamp: $(VENV)/run.stamp requirements-test.txt
 venv: $(VENV)/test.stamp ## .venv with the collection linked in, and all that the tests need
 
 demo: $(VENV)/run.stamp ## sweep three demo servers on loopback and publish their fields
-	demo/run
+	VENV='$(VENV)' demo/run
 
 test: $(VENV)/test.stamp ## everything: linters, sanity, unit and integration tests
 	$(PYTEST) tests/lint tests/integration tests/unit

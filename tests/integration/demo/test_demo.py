@@ -32,7 +32,7 @@ def run_demo(command: Sequence[str | Path], home: Path, **more: str) -> str:
     done = subprocess.run(
         command,
         cwd=home,
-        env=kept | {"HOME": str(home), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", **more},
+        env=kept | {"HOME": str(home), "VENV": sys.prefix, "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", **more},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -157,7 +157,7 @@ def test_nobody_can_run_it(nobodys_checkout: Path) -> None:
     become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     home = nobodys_checkout.parent / "home"
     path = f"{nobodys_checkout}/.venv/bin:/usr/local/bin:/usr/bin:/bin"
-    output = run_demo([*become, nobodys_checkout / "demo/run"], home, PATH=path, TMPDIR=str(home))
+    output = run_demo([*become, nobodys_checkout / "demo/run"], home, PATH=path, TMPDIR=str(home), VENV=".venv")
     build = nobodys_checkout / "build/demo"
     assert_whole(output, build)
     assert (build / "store/fields.json").stat().st_uid == NOBODY

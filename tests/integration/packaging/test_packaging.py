@@ -81,8 +81,9 @@ def test_ansible_doc_of_the_installed_collection(
 
 
 def test_installed_roles_and_playbooks_are_found(installed_collection: InstalledCollection, tmp_path: Path) -> None:
-    roles = json.loads(installed_collection.run("ansible-doc", "--type", "role", "--list", "--json", cwd=tmp_path))
-    assert f"{NAME}.publish" in roles
+    output = installed_collection.run("ansible-doc", "--type", "role", "--list", "--json", cwd=tmp_path)
+    # ansible-core 2.21 warns of a collection of its own before that.
+    assert f"{NAME}.publish" in json.loads(output[output.index("{") :])
     for playbook in sorted((PROJECT / "playbooks").glob("*.yml")):
         name = f"{NAME}.{playbook.stem}"
         installed_collection.run("ansible-playbook", "--syntax-check", "-i", "localhost,", name, cwd=tmp_path)
