@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import (
     Items,
@@ -21,6 +22,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import check_label_name
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_sd import TARGET_GROUPS
+
+# Half a character, which JSON can spell: Go puts a replacement character in its place.
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def read_targets(text: str, document: Document, *, is_json: bool) -> tuple[Items, list[Fault]]:
@@ -61,16 +65,16 @@ def _groups(data: Any, root: Node | None, faults: list[Fault]) -> Items:
 
 
 def _group(data: dict[str, Any], line: int, faults: list[Fault]) -> Section:
-    """One group. Go takes JSON keys in any case."""
+    """One group. Go takes JSON keys in any case, and null for an empty text."""
     section = Section(line)
     for key, value in data.items():
         name = key.lower()
         if name == "targets":
-            if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            if value is not None and not (isinstance(value, list) and all(map(_is_text, value))):
                 faults.append(Fault(line, "has targets that are not a list of texts"))
                 continue
             targets = Items()
-            targets.extend(value or ())
+            targets.extend(_text(item) for item in value or ())
             targets.lines.extend([line] * len(targets))
             section["targets"] = targets
         elif name == "labels":
@@ -83,13 +87,22 @@ def _group(data: dict[str, Any], line: int, faults: list[Fault]) -> Section:
 def _labels(data: Any, line: int, faults: list[Fault]) -> Section | None:
     if data is None:
         return None
-    if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
+    if not isinstance(data, dict) or not all(map(_is_text, data.values())):
         faults.append(Fault(line, "has labels that are not a mapping of texts"))
         return None
     labels = Section(line)
-    for name, value in data.items():
+    for key, value in data.items():
+        name = _text(key)
         if (fault := check_label_name(name)) is not None:
             faults.append(Fault(line, fault))
-        labels[name] = value
+        labels[name] = _text(value)
         labels.lines[name] = line
     return labels
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _text(value: str | None) -> str:
+    return _LONE_SURROGATE.sub("\ufffd", value or "")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,29 @@ def test_files_that_a_config_names(tmp_path: Path) -> None:
     # One of the target files is missing, so what its targets would carry is not known; the names are found anyhow.
     assert fields["files"][0] >= {"company", "dc", "file", "instance", "job", "modulo"}
     assert fields["included"][0] == {"instance", "job", "tenant"}
+
+
+# Globs, and a file that several patterns name.
+PATTERNS = (
+    *("['t/d*.yml', 't/a.json']", "['t/[a].json']", "['t/?.json']", "['./t/../t/a.json']"),
+    *("['t/a.json', 't/a*.json']", r"['t/\a.json']", "['t/{a,b}.json']"),
+)
+
+
+@pytest.mark.parametrize("version", ["2.42", "3.5"])
+def test_files_of_targets(version: str, tmp_path: Path) -> None:
+    """All that a target file can be: what Prometheus takes of it, and what makes it take none."""
+    lines = (Path(__file__).parent / "target_files.jsonl").read_text(encoding="utf-8").splitlines()
+    # The labels of Prometheus 2 have no such names; the engine takes what 3 takes.
+    files = dict(json.loads(line) for line in lines if version == "3.5" or "badlabel" not in line)
+    config = SETTINGS + "scrape_configs:\n"
+    for name in files:
+        config += f"- {{job_name: {name}, file_sd_configs: [{{files: [t/{name}]}}]}}\n"
+    for number, patterns in enumerate(PATTERNS):
+        config += f"- job_name: pattern{number}\n  file_sd_configs: [{{files: {patterns}}}]\n"
+        config += "  relabel_configs: [{source_labels: [__meta_filepath], target_label: path}]\n"
+    texts = {f"t/{name}": text for name, text in files.items()}
+    ours = engine.labels(engine.server(config, texts, str(tmp_path)), version)
+    with prometheus(tmp_path, version, config, texts) as server:
+        assert server.labels(at_least=sum(map(len, ours.values()))) == ours
+    assert 25 < len(ours) < len(files)
