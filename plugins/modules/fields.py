@@ -364,6 +364,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact, sayable
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
+    LONGEST_WAIT,
     shown,
     store_from,
     store_spec,
@@ -422,6 +423,8 @@ def rules_from(params: dict[str, Any], now: datetime) -> Rules:
     """How to merge, as the options say. Raises StoreError."""
     if taken := sorted(OURS & params["field_defaults"].keys()):
         raise StoreError(f"field_defaults sets {', '.join(taken)}, but that is not presentation: take it out.")
+    if not 0 <= params["retry_seconds"] <= LONGEST_WAIT:
+        raise StoreError(f"retry_seconds must be 0 or more, and {LONGEST_WAIT} at most.")
     if params["history_keep"] < 0:
         raise StoreError("history_keep must be 0 or more.")
     try:

@@ -69,9 +69,12 @@ def saved(snapshot: Snapshot, value: bytes, last_updated: object, now: datetime)
     return [Put(history_key(entry_name(moment)), value, ABSENT)]
 
 
-def adopted(key: str, value: bytes, now: datetime) -> Put:
-    """The write that keeps what lay at a key before it is taken."""
-    return Put(history_key(f"{entry_name(now)}{ADOPTED}{key.replace('/', '-')}"), value, ABSENT)
+def adopted(snapshot: Snapshot, key: str, value: bytes, now: datetime) -> list[Put]:
+    """The write that keeps what lay at a key before it is taken; none if an attempt that ended early kept it."""
+    end = f"{ADOPTED}{key.replace('/', '-')}"
+    if any(name.endswith(end) and entry.value == value for name, entry in snapshot.under(HISTORY)):
+        return []
+    return [Put(history_key(f"{entry_name(now)}{end}"), value, ABSENT)]
 
 
 def pruned(snapshot: Snapshot, added: Collection[Put], keep: int) -> list[Delete]:

@@ -25,6 +25,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
 
 CONSUL, DIRECTORY = "consul", "directory"
+# A day, in seconds. What is no number at all is no wait either.
+LONGEST_WAIT = 86400
 
 
 def variable_that_is_set(*names: str) -> Any:
@@ -73,8 +75,8 @@ def store_spec() -> dict[str, dict[str, Any]]:
 
 def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:
     """The store that the options mean. Raises StoreError where they cannot be right."""
-    if options["timeout"] <= 0:
-        raise StoreError("timeout must be more than 0 seconds.")
+    if not 0 < options["timeout"] <= LONGEST_WAIT:
+        raise StoreError(f"timeout must be more than 0 seconds, and {LONGEST_WAIT} at most.")
     if options["store"] == DIRECTORY:
         if not options["path"]:
             raise StoreError("The directory store needs path: the directory to keep the documents in.")

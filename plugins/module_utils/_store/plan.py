@@ -112,7 +112,7 @@ def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any
         except StoreForeignError as foreign:
             if adopt_at is None or isinstance(foreign, StoreNewerError):
                 raise
-            state.saves.append(history.adopted(DOCUMENT_KEY, entry.value, adopt_at))
+            state.saves += history.adopted(snapshot, DOCUMENT_KEY, entry.value, adopt_at)
     for name, reading in snapshot.under(SERVERS):
         key = server_key(name)
         try:
@@ -120,7 +120,7 @@ def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any
         except StoreForeignError as foreign:
             if adopt_at is None or isinstance(foreign, StoreNewerError):
                 raise
-            state.saves.append(history.adopted(key, reading.value, adopt_at))
+            state.saves += history.adopted(snapshot, key, reading.value, adopt_at)
             state.drops.append(Delete(key, reading.version))
     return state
 

@@ -21,7 +21,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    ABSENT,
+    DOCUMENT_KEY,
+    VALUE_LIMIT,
+    Commit,
     Entry,
+    Put,
     StoreDeniedError,
     StoreError,
     StoreUnavailableError,
@@ -447,6 +452,22 @@ def test_run_that_dies_in_the_middle_leaves_the_document_whole(
     view = whole_view(store.read(), store, NOW)
     assert len(view["servers"]) == 152
     assert view["statuses"] == {"synced": 152, "outdated": 0, "orphan": 0, "missing": 0}
+
+
+@pytest.mark.parametrize("retry_seconds", [0.0, 20.0], ids=["another run", "another attempt"])
+def test_what_is_adopted_is_saved_once(agent: ConsulAgent, proxy: Proxy, prefix: str, retry_seconds: float) -> None:
+    """The largest value is saved by a write of its own, and then something fails."""
+    foreign = b"\0" * VALUE_LIMIT
+    store = store_at(proxy.address, prefix)
+    store.commit(Commit(document=Put(DOCUMENT_KEY, foreign, ABSENT)))
+    proxy.script = only("PUT", Fault(status=500, body=b"boom"), len(proxy.requests) + 3)
+    if not retry_seconds:
+        with pytest.raises(StoreUnavailableError):
+            publish_to(store, FLEET, manner={"adopt": True}, retry_seconds=0)
+        assert store.read().entries[DOCUMENT_KEY].value == foreign
+    publish_to(store, FLEET, manner={"adopt": True}, retry_seconds=retry_seconds)
+    assert names(store) == ["company", "env"]
+    assert [entry.value for _name, entry in store.read().under("history/")] == [foreign]
 
 
 def test_conflict_in_the_middle_is_planned_again(agent: ConsulAgent, proxy: Proxy, prefix: str) -> None:

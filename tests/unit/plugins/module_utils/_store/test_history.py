@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 
 NOW = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
 STAMP = "2026-01-30T00:00:00+00:00"
 NAME = "20260130T000000.000000Z"
 DAYS = [f"2026010{day}T000000.000000Z" for day in range(1, 5)]
@@ -70,9 +71,11 @@ def test_present_version_is_not_an_earlier_one() -> None:
 
 
 def test_what_was_adopted_is_listed_but_never_pruned_or_restored() -> None:
-    kept = history.adopted("servers/a%2Fb", b"raw", NOW)
+    [kept] = history.adopted(Snapshot(), "servers/a%2Fb", b"raw", NOW)
     assert kept.key == "history/20260131T081500.000000Z-adopted-servers-a%252Fb"
     stored = Snapshot({kept.key: Entry(b"raw", 1), f"history/{NAME}": Entry(b'{"fields": [1]}', 2)})
+    assert history.adopted(stored, "servers/a%2Fb", b"raw", NOW) == []
+    assert len(history.adopted(stored, "servers/a%2Fb", b"other", LATER)) == 1
     assert [(row["entry"], row["restorable"], row["fields"]) for row in history.listed(stored)] == [
         ("20260131T081500.000000Z-adopted-servers-a%2Fb", False, None),
         (NAME, True, 1),

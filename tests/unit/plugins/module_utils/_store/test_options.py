@@ -111,6 +111,8 @@ def test_missing_package_is_said_for_consul_only(monkeypatch: pytest.MonkeyPatch
         ({"store": "directory"}, "needs path"),
         ({"timeout": 0.0}, "more than 0 seconds"),
         ({"timeout": -1.0}, "more than 0"),
+        ({"timeout": float("nan")}, "more than 0"),
+        ({"timeout": float("inf")}, "86400 at most"),
     ],
 )
 def test_options_that_cannot_be(given: dict[str, Any], message: str) -> None:

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store looked at and edited, as the tests of this folder do it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    DOCUMENT_KEY,
+    Commit,
+    Put,
+    Store,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
+from tests.support.fleets import NOW
+
+LATER = NOW + timedelta(hours=1)
+
+
+def view(store: Store) -> dict[str, Any]:
+    return whole_view(store.read(), store, LATER)
+
+
+def field(store: Store, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(item for item in view(store)["fields"] if item["name"] == name)
+    return found
+
+
+def set_by_hand(store: Store, name: str, **attributes: Any) -> None:
+    """A person edits the document, as a front end does it."""
+    entry = store.read_document()
+    assert entry is not None
+    document = json.loads(entry.value)
+    for item in document["fields"]:
+        if item["name"] == name:
+            item.update(attributes)
+    store.commit(Commit(document=Put(DOCUMENT_KEY, json.dumps(document).encode(), entry.version)))

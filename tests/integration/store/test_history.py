@@ -1,0 +1,177 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Earlier versions, and what was there before ours, on each of the stores."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    ABSENT,
+    DOCUMENT_KEY,
+    Commit,
+    Put,
+    Store,
+    StoreError,
+    StoreForeignError,
+    history_key,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact
+from tests.integration.store.looking import LATER, field, set_by_hand, view
+from tests.support.fleets import NOW, extraction, publish_to, roll_back
+
+SEED = Path(__file__).resolve().parents[4] / "shared" / "ancestor-fields.json"
+
+
+def test_history_keeps_the_last_versions_and_restores_them(store: Store) -> None:
+    for number in range(6):
+        names = [f"field{n}" for n in range(number + 1)]
+        fleet = extraction({"prom-01": names})
+        publish_to(store, fleet, now=NOW + timedelta(minutes=number), manner={"history_keep": 3})
+    rows = view(store)["history"]
+    assert [row["fields"] for row in rows] == [5, 4, 3]
+    assert all(row["restorable"] for row in rows)
+    outcome = roll_back(store, rows[2]["entry"], now=LATER)
+    assert outcome.plan.restored == rows[2]["entry"]
+    assert outcome.plan.report.removed == ["field3", "field4", "field5"]
+    assert [item["name"] for item in view(store)["fields"]] == ["field0", "field1", "field2"]
+    assert not roll_back(store, rows[2]["entry"], now=LATER).changed
+    # Going back is itself undone by going back.
+    roll_back(store, now=LATER)
+    assert len(view(store)["fields"]) == 6
+
+
+def test_rollback_restores_presentation_and_technical_part(store: Store) -> None:
+    old = extraction({"prom-01": ["os"]}, ways={("prom-01", "os"): {"regex": "old"}})
+    new = extraction({"prom-01": ["os"]}, ways={("prom-01", "os"): {"regex": "new", "line": 99}})
+    publish_to(store, old, now=NOW)
+    set_by_hand(store, "os", display_name="System")
+    publish_to(store, new, now=NOW + timedelta(minutes=1))
+    set_by_hand(store, "os", display_name="spoiled")
+    checked = roll_back(store, now=LATER, check_mode=True)
+    assert checked.changed
+    assert field(store, "os")["display_name"] == "spoiled"
+    roll_back(store, now=LATER)
+    back = field(store, "os")
+    assert (back["display_name"], back["regex"], back["status"]) == ("System", "old", "outdated")
+    assert [source["line"] for source in back["sources"]] == [99]
+    # A run over any other part of the fleet knows enough to bring the technical part up to date.
+    publish_to(store, extraction({"prom-02": []}), now=LATER)
+    assert (field(store, "os")["regex"], field(store, "os")["status"]) == ("new", "synced")
+    assert field(store, "os")["display_name"] == "System"
+
+
+def test_history_is_in_order_whatever_the_clocks_say(store: Store) -> None:
+    """A controller a day ahead publishes first, and then one whose clock is right."""
+    ahead = NOW + timedelta(days=1)
+    for moment, names in ((ahead, ["a"]), (ahead, ["b"]), (NOW, ["c"]), (NOW, ["d"])):
+        publish_to(store, extraction({"prom-01": names}), now=moment, manner={"history_keep": 2}, orphans="remove")
+    assert [row["fields"] for row in view(store)["history"]] == [3, 2]
+    roll_back(store, now=NOW)
+    assert [item["name"] for item in view(store)["fields"]] == ["a", "b", "c"]
+
+
+def test_rollback_without_history_says_so(store: Store) -> None:
+    with pytest.raises(StoreError, match="history is empty"):
+        roll_back(store)
+    publish_to(store, extraction({"prom-01": ["a"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a", "b"]}), now=LATER)
+    with pytest.raises(StoreError, match=r"no entry yesterday .*There are: 20260131T081500"):
+        roll_back(store, "yesterday")
+
+
+def test_broken_entry_is_not_restored(store: Store) -> None:
+    for number, names in enumerate((["a"], ["b"], ["c"])):
+        publish_to(store, extraction({"prom-01": names}), now=NOW + timedelta(minutes=number))
+    newest, oldest = (row["entry"] for row in view(store)["history"])
+    key = history_key(newest)
+    store.commit(Commit(first=[Put(key, b"{broken", store.read().version(key))]))
+    with pytest.raises(StoreForeignError, match=rf"not JSON\. It cannot be restored: .*There are: {oldest}\.$"):
+        roll_back(store)
+    assert roll_back(store, oldest).changed
+
+
+def test_no_history_where_none_is_wanted(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["a"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a", "b"]}), now=LATER, manner={"history_keep": 0})
+    assert view(store)["history"] == []
+
+
+# The older form.
+
+
+@pytest.mark.skipif(not SEED.is_file(), reason=f"{SEED} is not here")
+def test_document_of_the_older_form_is_taken_over(store: Store) -> None:
+    value = SEED.read_bytes()
+    older = json.loads(value)
+    store.commit(Commit(document=Put(DOCUMENT_KEY, value, ABSENT)))
+    unpublished = view(store)
+    assert unpublished["servers"]["203.0.113.21"]["external_labels"] == {"site": "dtc", "cluster": "dtc-cluster"}
+    assert len(unpublished["fields"]) == len(older["fields"])
+    fleet = extraction({"198.51.100.26": ["vendor", "region", "company", "rack"]})
+    outcome = publish_to(store, fleet, now=NOW)
+    assert outcome.plan.report.added == ["rack"]
+    entry = store.read_document()
+    assert entry is not None
+    data = json.loads(entry.value)
+    by_name = {item["name"]: item for item in data["fields"]}
+    technical = {"source_label", "regex", "replacement"}
+    for item in older["fields"]:
+        for key, attribute in item.items():
+            if key not in technical:
+                assert by_name[item["name"]][key] == attribute, (item["name"], key)
+    # What was there first can be had back, byte by byte.
+    assert value in [saved.value for saved in store.read().entries.values()]
+    # Readers of the older form find what they look for, new fields included.
+    assert data["total_fields"] == len(data["fields"]) == 11
+    assert set(older) <= set(data)
+    assert all(set(older["fields"][0]) <= set(item) for item in data["fields"])
+    status = data["extraction_status"]
+    assert (status["total_servers"], status["successful_servers"]) == (3, 3)
+    assert [row["hostname"] for row in status["server_status"]] == ["198.51.100.14", "198.51.100.26", "203.0.113.21"]
+    for row in status["server_status"]:
+        assert set(older["extraction_status"]["server_status"][0]) <= set(row)
+        assert row["fields_count"] == len(row["fields"])
+        assert all({"name", "source_label", "regex", "replacement"} <= set(item) for item in row["fields"])
+    for before in older["extraction_status"]["server_status"]:
+        [row] = [row for row in status["server_status"] if row["hostname"] == before["hostname"]]
+        swept = row["hostname"] in fleet["servers"]
+        assert row["port"] == before["port"]
+        assert row["duration_ms"] == (None if swept else before["duration_ms"])
+        if not swept:
+            assert sorted(row["fields"], key=compact) == sorted(before["fields"], key=compact)
+    # A server that did not answer yet still has what the older document says of it.
+    assert by_name["os"]["status"] == "synced"
+    assert by_name["os"]["servers"] == ["198.51.100.14", "203.0.113.21"]
+    assert by_name["testeCampo8"]["status"] == "orphan"
+    assert not publish_to(store, fleet, now=LATER).changed
+    publish_to(store, extraction({}), forget=["198.51.100.14", "203.0.113.21"])
+    assert field(store, "os")["status"] == "orphan"
+    # A rollback goes to the older form too, and gives it what it does not have.
+    oldest = view(store)["history"][-1]["entry"]
+    roll_back(store, oldest, now=LATER)
+    assert [item["name"] for item in view(store)["fields"]] == sorted(item["name"] for item in older["fields"])
+    assert all(item["first_seen"] and item["status"] for item in view(store)["fields"])
+    assert not roll_back(store, oldest, now=LATER).changed
+
+
+def test_what_people_note_of_a_server_stays(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["company"], "prom-02": ["company"]}), now=NOW)
+    entry = store.read_document()
+    assert entry is not None
+    document = json.loads(entry.value)
+    document["extraction_status"]["server_status"][0]["note"] = "in the cellar"
+    document["owner"] = {"team": "monitoring"}
+    store.commit(Commit(document=Put(DOCUMENT_KEY, json.dumps(document).encode(), entry.version)))
+    publish_to(store, extraction({"prom-01": ["company", "env"]}), now=LATER)
+    publish_to(store, extraction({"prom-02": ["env"]}), now=LATER)
+    entry = store.read_document()
+    assert entry is not None
+    data = json.loads(entry.value)
+    assert [row.get("note") for row in data["extraction_status"]["server_status"]] == ["in the cellar", None]
+    assert data["owner"] == {"team": "monitoring"}
