@@ -79,7 +79,8 @@ class GroupFacts:
         start = group.text.index(">") + 1 if group.name is not None else 1
         texts = _finite(group.item)
         finite = None if texts is None or _has_assertion(group.item) else tuple(dict.fromkeys(texts))
-        return cls(group.text[start:-1], finite, shortest(group.item))
+        inner = group.text[start:-1]
+        return cls(f"(?i:{inner})" if group.fold else inner, finite, shortest(group.item))
 
 
 class Pattern:

@@ -143,7 +143,7 @@ def otlp_labels(section: Section | None, file: str) -> list[Made]:
     line = section.line_of("promote_resource_attributes")
     for attribute in section.get("promote_resource_attributes") or ():
         name = attribute.strip() if keeps else _sanitized(attribute.strip(), section)
-        if name:
+        if name and is_public(name):
             roots = {attribute.strip(): None}
             made.append(Made(name, "otlp", "otlp", file, line, always=False, complete=False, roots=roots))
     return made

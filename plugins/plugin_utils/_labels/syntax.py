@@ -71,12 +71,13 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """text is the group as written, brackets included."""
+    """text is the group as written, brackets included; fold: there, letters of either case are the same."""
 
     item: Node
     number: int
     name: str | None
     text: str
+    fold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +240,7 @@ class _Reader:
         if self.take() != ")":
             raise _UnknownSyntaxError
         self.fold, self.dot = outer
-        return Group(item, number, name, self.text[start : self.at]) if number else item
+        return Group(item, number, name, self.text[start : self.at], self.fold) if number else item
 
     def flags(self) -> bool:
         """Read flags up to ":" or ")"; true where the group ends with them, and they hold for what follows."""

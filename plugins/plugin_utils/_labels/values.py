@@ -252,7 +252,7 @@ def _group_shapes(pattern: Pattern, value: Value, name: str, groups: Mapping[int
         return [(Hole(0),)]
     group, sure = pattern.groups[number]
     texts = group.finite
-    if texts is not None:
+    if texts is not None and len(texts) <= _MAX_EXPANSIONS:
         options: list[Parts] = [(text,) if text else () for text in texts]
         return options if sure or () in options else [*options, ()]
     return [(Hole(1 if sure and group.shortest else 0, group.inner),)]

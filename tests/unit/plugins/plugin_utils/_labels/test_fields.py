@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -229,3 +230,17 @@ def test_labels_of_a_family_may_overwrite_a_default(maps: str) -> None:
     assert fields["team"]["values"] == ["db", "web"]
     assert fields["team"]["presence"] == "always"
     assert fields["job"]["origin"] == "default"
+
+
+def test_names_that_labelmap_finds_in_either_case() -> None:
+    job = "{job_name: j, kubernetes_sd_configs: [{role: pod}], relabel_configs: [{action: labelmap, regex: '%s'}]}"
+    for expression in ("(?i)__META_kubernetes_pod_label_(Team|Env)", "(?i)__meta_kubernetes_pod_label_([a-z]+)"):
+        fields = extract({"s": server(f"scrape_configs: [{job % expression}]")})["fields"]
+        (shape,) = (re.compile(field["pattern"]) for field in fields if field["pattern"])
+        assert all(shape.fullmatch(name) for name in ("team", "Team", "ENV"))
+        assert not shape.fullmatch("team_1")
+
+
+def test_internal_names_of_otlp_are_no_fields() -> None:
+    fields = by_name(extract({"s": server("otlp: {promote_resource_attributes: [__y, service.name]}")}))
+    assert set(fields) == {"service_name"}
