@@ -62,7 +62,7 @@ options:
   to:
     description:
       - With O(state=rolled_back), the entry of the history to go back to, as
-        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one.
+        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one that is not the present version.
     type: str
   new_fields:
     description:
@@ -123,7 +123,8 @@ options:
     description:
       - Whether to take the place of something at our keys that this collection did not write. It is saved to the
         history first. Otherwise it is refused. A document of the older form (version 2.0.0) needs no adopting; it is
-        taken over with its presentation.
+        taken over with its presentation. A document of a newer version is refused whatever this says.
+      - With O(state=rolled_back), a document that was broken by hand is saved and an earlier version put in its place.
     type: bool
     default: false
   detail:
@@ -150,7 +151,8 @@ options:
   mode:
     description:
       - The mode of the files of the directory store, in octal digits, such as V(0600) where others must not read them.
-        Directories get the same with the right to enter.
+        Directories get the same with the right to enter. Files that are there already are closed to those whom this
+        does not grant anything, when something is written.
     type: str
     default: "0644"
 requirements:

@@ -118,11 +118,12 @@ class Snapshot:
     def under(self, folder: str) -> Iterator[tuple[str, Entry]]:
         """(name, entry) of each key directly in a folder such as SERVERS, sorted by name; deeper keys are not ours.
 
-        Nor is the folder itself, which Consul's page writes as a key without a name.
+        Nor is the folder itself, which Consul's page writes as a key without a name, nor one that no name leads to.
         """
         for key in sorted(self.entries):
-            if key.startswith(folder) and key != folder and "/" not in key[len(folder) :]:
-                yield name_of(key[len(folder) :]), self.entries[key]
+            part = key[len(folder) :]
+            if key.startswith(folder) and part and "/" not in part and quoted(name := name_of(part)) == part:
+                yield name, self.entries[key]
 
     def version(self, key: str) -> Hashable:
         entry = self.entries.get(key)
