@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
+    MAX_NOISE,
     Bundle,
     BundleReader,
     RawFile,
@@ -204,7 +205,13 @@ class _Fleet:
             began = time.monotonic()
             try:
                 status, stderr = await session.run(
-                    login.connection, self._command(endpoint.server), reader.feed, endpoint.become, options.timeout
+                    login.connection,
+                    self._command(endpoint.server),
+                    reader.feed,
+                    endpoint.become,
+                    seconds=options.timeout,
+                    # What the sink takes, and one more: it says best what is wrong.
+                    max_bytes=options.limits.max_wire_bytes + MAX_NOISE + 1,
                 )
                 break
             except Failure as failure:

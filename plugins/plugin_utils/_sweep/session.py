@@ -28,7 +28,7 @@ _RAW: Final = {
 class _Session(asyncssh.SSHClientSession[bytes]):
     """Feeds output to a sink until the sink has had enough, or the command ends."""
 
-    def __init__(self, sink: Callable[[bytes], bool], dialogue: Dialogue | None) -> None:
+    def __init__(self, sink: Callable[[bytes], bool], dialogue: Dialogue | None, max_bytes: int) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stderr = b""
         self.exit_status: int | None = None
@@ -36,6 +36,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         self.lost = False
         self._sink = sink
         self._dialogue = dialogue
+        self._max_bytes = max_bytes
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
@@ -45,6 +46,11 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         if self.done.done():
             return
         self.received += len(data)
+        if self.received > self._max_bytes:
+            # Of either stream: the sink has caps of its own, but is not told of complaints.
+            words = f"more than {self._max_bytes} bytes came: see what the login shell and the command print there"
+            self.done.set_exception(Failure("too_large", words))
+            return
         if datatype == asyncssh.EXTENDED_DATA_STDERR:
             self.stderr = (self.stderr + data)[-_STDERR_TAIL:]
         if self._dialogue:
@@ -84,19 +90,22 @@ async def run(
     command: str,
     sink: Callable[[bytes], bool],
     become: Become | None,
+    *,
     seconds: float,
+    max_bytes: int,
 ) -> tuple[int | None, bytes]:
-    """Run command until sink(bytes) says it has enough, or the command ends.
+    """Run command until sink(bytes) says it has enough, or the command ends, within the time.
 
     Returns the exit status, where it came in time, and the end of standard error. Raises Failure: timeout, denied (what
-    become said), protocol_error (the server runs no command, or the connection broke).
+    become said), too_large (more than max_bytes of both streams), protocol_error (the server runs no command, or the
+    connection broke).
     """
-    call = _Call(connection, sink, become.dialogue(command) if become else None)
+    call = _Call(connection, sink, become.dialogue(command) if become else None, max_bytes)
     try:
         async with asyncio.timeout(seconds):
             await call.run(command)
             if become and call.dialogue and call.dialogue.wants_terminal:
-                call = _Call(connection, sink, become.dialogue(command, tty=True))
+                call = _Call(connection, sink, become.dialogue(command, tty=True), max_bytes)
                 await call.run(command)
     except TimeoutError:
         if call.dialogue and not call.dialogue.succeeded:
@@ -129,10 +138,11 @@ class _Call:
         connection: asyncssh.SSHClientConnection,
         sink: Callable[[bytes], bool],
         dialogue: Dialogue | None,
+        max_bytes: int,
     ) -> None:
         self.dialogue = dialogue
         self._connection = connection
-        self._session = _Session(sink, dialogue)
+        self._session = _Session(sink, dialogue, max_bytes)
 
     @property
     def received(self) -> int:

@@ -265,6 +265,19 @@ def test_a_server_that_runs_something_else(tmp_path: Path, command: str, status:
     assert str(results["prom-02"].error).startswith("prom-02: ")
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("become", [False, True])
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_flood_of_either_stream_has_an_end(tmp_path: Path, stream: int, become: bool) -> None:
+    with SshdFleet(tmp_path, 2) as fleet:
+        fleet["prom-02"].write("/etc/ssh/forced", f"#!/bin/sh\nexec cat /dev/zero >&{stream}\n", 0o755)
+        fleet.restart_server("prom-02", "ForceCommand /etc/ssh/forced")
+        results = sweep(fleet.inventory(ansible_become=become), tmp_path, timeout=60.0, max_bytes=2_000_000)
+    assert results["prom-01"].status == "ok"
+    assert results["prom-02"].status in {"too_large", "protocol_error"}, results["prom-02"].error
+    assert "bytes" in str(results["prom-02"].error)
+
+
 def test_noise_of_login_scripts(tmp_path: Path) -> None:
     with SshdFleet(tmp_path, 1, shell="/bin/bash") as fleet:
         home = fleet["prom-01"].path(f"/home/{fleet.user}")
