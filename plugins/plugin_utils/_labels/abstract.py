@@ -408,14 +408,20 @@ class _Machine:
         pattern = rule.pattern(self.dialect)
         if pattern.finite is None:
             root = _mapped_root(pattern, family)
-            names = _mapped_names(pattern, family.name, rule.replacement)
-            for name in names:
-                self._note(index, shape(name))
-            return [Family(name, root, family.kind, (*family.chain, index)) for name in names]
+            made: list[Family] = []
+            for name in _mapped_names(pattern, family.name, rule.replacement):
+                if any(isinstance(part, Hole) for part in name):
+                    self._note(index, shape(name))
+                    made.append(Family(name, root, family.kind, (*family.chain, index)))
+                else:
+                    source = Root(root.replace("*", "(.+)"), family.kind)
+                    cell = (ABSENT, Alternative(UNKNOWN, (source,), family.chain))
+                    copied.setdefault("".join(map(str, name)), []).append(cell)
+            return made
         for label in pattern.finite:
             if family.has(label) and label not in self.state.cells and (found := pattern.match(label)) is not None:
-                made = Alternative(UNKNOWN, (Root(family.root_of(label), family.kind),), family.chain)
-                copied.setdefault(expanded(pattern, found, rule.replacement), []).append((ABSENT, made))
+                member = Alternative(UNKNOWN, (Root(family.root_of(label), family.kind),), family.chain)
+                copied.setdefault(expanded(pattern, found, rule.replacement), []).append((ABSENT, member))
         return []
 
     def _delete(self, index: int, rule: Rule) -> None:

@@ -244,3 +244,16 @@ def test_names_that_labelmap_finds_in_either_case() -> None:
 def test_internal_names_of_otlp_are_no_fields() -> None:
     fields = by_name(extract({"s": server("otlp: {promote_resource_attributes: [__y, service.name]}")}))
     assert set(fields) == {"service_name"}
+
+
+@pytest.mark.parametrize(("replacement", "name"), [("x", "x"), ("x$2", "x"), ("$2", "")])
+def test_labelmap_to_one_name_gives_that_label(replacement: str, name: str) -> None:
+    """Whatever it is copied from: it has a name, and later rules read it."""
+    rules = f"{{action: labelmap, regex: '__meta_kubernetes_pod_label_(.+)', replacement: '{replacement}'}}, "
+    rules += "{source_labels: [x], regex: (a|b), target_label: y}"
+    job = f"job_name: j, kubernetes_sd_configs: [{{role: pod}}], relabel_configs: [{rules}]"
+    fields = by_name(extract({"s": server(f"scrape_configs: [{{{job}}}]")}))
+    assert set(fields) == {"instance", "job", name, *(["y"] if name else [])}
+    assert fields[name]["pattern"] is None
+    assert fields[name]["source_label"] == "__meta_kubernetes_pod_label_(.+)"
+    assert not name or fields["y"]["values"] == ["a", "b"]
