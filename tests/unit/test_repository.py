@@ -48,7 +48,7 @@ def test_every_source_carries_the_header() -> None:
 
 
 def test_no_file_is_too_long_to_read_in_one_sitting() -> None:
-    prose_and_data = {".txt", ".json", ".rst", ".tgz", ".png"}
+    prose_and_data = {".txt", ".json", ".jsonl", ".rst", ".tgz", ".png"}
     lengths = {
         str(name): (PROJECT / name).read_bytes().count(b"\n") for name in files() if name.suffix not in prose_and_data
     }
