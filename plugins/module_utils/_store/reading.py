@@ -166,6 +166,8 @@ def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> 
     for server, entry in servers.items():
         if not server:
             raise StoreError("servers holds a server without a name: pass what extract_fields returned, unchanged.")
+        if not _is_text(server):
+            raise StoreError(f"servers holds the name {server!a}, which is not text: correct it in the inventory.")
         if not isinstance(entry, Mapping):
             raise StoreError(f"servers.{server} is not a dictionary: pass what extract_fields returned, unchanged.")
         reading = _reading(server, entry, seen)
@@ -181,6 +183,11 @@ def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> 
             raise StoreError(f"fields holds {name} twice: pass what one run of extract_fields returned.")
         _take(sweep, name, item)
     return sweep
+
+
+def _is_text(name: str) -> bool:
+    """Half a pair of surrogates stands for a byte that was not UTF-8, and makes no key."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:

@@ -379,9 +379,10 @@ def test_newer_reading_is_refused(store: Store) -> None:
     assert [entry.value for entry in store.read().entries.values()] == [value]
 
 
-def test_server_without_a_name_is_refused(store: Store) -> None:
-    with pytest.raises(StoreError, match="a server without a name"):
-        publish_to(store, extraction({"": ["company"]}))
+@pytest.mark.parametrize(("name", "message"), [("", "a server without a name"), ("prom-\udce9", "which is not text")])
+def test_server_whose_name_makes_no_key_is_refused(store: Store, name: str, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        publish_to(store, extraction({name: ["company"], "prom-01": ["company"]}))
     assert store.read().entries == {}
 
 
