@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,11 +214,17 @@ def test_many_at_once(tmp_path: Path, tree: list[dict[str, Any]]) -> None:
     assert children() == before
 
 
-def test_a_connection_that_is_open_already(fleet: SshdFleet, tmp_path: Path) -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Sockets have paths of at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="open 100% ") as name:
+        yield Path(name)
+
+
+def test_a_connection_that_is_open_already(fleet: SshdFleet, tmp_path: Path, short_folder: Path) -> None:
     """Somebody logged in by hand, with what no file or agent holds: ssh uses that, and so does the sweep."""
     server = fleet["prom-01"]
-    folder = tmp_path / "open 100%"
-    folder.mkdir()
+    folder = short_folder
     config = tmp_path / "ssh_config"
     config.write_text(
         f'Host *\n  ControlPath "{str(folder).replace("%", "%%")}/%r-%p"\n  UserKnownHostsFile {fleet.known_hosts}\n'
