@@ -68,19 +68,26 @@ def judge(version: str, folder: Path) -> Iterator[Callable[[str, str | None], st
     ]
 
     def ready() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{LOOPBACK}:{port}/-/ready", timeout=1):
-            return True
+        """Whether it answers, and is the one that was started here."""
+        address = f"http://{LOOPBACK}:{port}/api/v1/status/flags"
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=1) as answer:
+            return bool(json.loads(answer.read())["data"]["config.file"] == str(main))
         return False
 
     def judged(text: str, rule_text: str | None = None) -> str:
         main.write_bytes(text.encode())
         rules.write_bytes((rule_text or "").encode())
         request = urllib.request.Request(f"http://{LOOPBACK}:{port}/-/reload", method="POST")
-        try:
-            with urllib.request.urlopen(request, timeout=30):
-                return ""
-        except urllib.error.HTTPError as error:
-            return error.read().decode() or "refused"
+        said = ""
+        for _again in range(2):  # what depends on the moment is no refusal
+            try:
+                with urllib.request.urlopen(request, timeout=30):
+                    return ""
+            except urllib.error.HTTPError as error:
+                if error.code != 500:
+                    raise
+                said = error.read().decode() or "refused"
+        return said
 
     with running(command, ready=ready, log=folder / "log", cwd=folder, seconds=60):
         yield judged

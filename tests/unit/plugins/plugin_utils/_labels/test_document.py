@@ -219,7 +219,7 @@ def test_no_text_makes_it_fail(text: str) -> None:
 
 
 def test_a_quote_may_be_escaped_in_double_quotes() -> None:
-    document = parse('a: "it\\\'s"\nb: \'c\\\'\nd: "\\\'\\\'"\n')
+    document = parse("a: \"it\\'s\"\nb: 'c\\'\nd: \"\\'\\'\"\n")
     assert document.faults == []
     assert isinstance(document.root, Mapping)
     values = {name: (value.value, value.line) for name, (_key, value) in document.root.entries().items()}
