@@ -11,6 +11,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -40,6 +41,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 _COLLECT_EVERY: Final = 50
+# Bytes that are masked in some milliseconds, whatever they are.
+_LARGE: Final = 64 * 1024
+_MASKERS: Final = 4
 
 
 class Endpoints(Protocol):
@@ -134,6 +138,8 @@ class _Fleet:
         self._results: dict[str, ServerResult] = {}
         self._seconds = 0.0
         self._dialers: dict[float, Dialer] = {}
+        # Masking a large file of a hostile server takes seconds. Each server has one file here at a time.
+        self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
         # Contents that are equal on many servers are held once.
         self._texts: dict[str, tuple[str | None, int, str | None]] = {}
 
@@ -152,6 +158,8 @@ class _Fleet:
                     group.create_task(self._worker(queue))
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
+            # Whoever interrupts a sweep does not wait for a file that is being masked.
+            self._maskers.shutdown(wait=len(self._results) == len(self._servers), cancel_futures=True)
             self._seconds = time.monotonic() - began
 
     async def _worker(self, queue: Iterator[str]) -> None:
@@ -221,7 +229,7 @@ class _Fleet:
             finally:
                 result.seconds.transfer += time.monotonic() - began
                 dialer.release(login.connection)
-        self._take(endpoint.server, reader.finish(status, stderr), result)
+        await self._take(endpoint.server, reader.finish(status, stderr), result)
 
     async def _over_ansible(self, endpoint: Endpoint, result: ServerResult) -> None:
         # Nothing else in a sweep needs Ansible, whose start takes longer than many a sweep.
@@ -238,7 +246,7 @@ class _Fleet:
         )
         result.seconds.transfer = time.monotonic() - began
         reader.feed(output.stdout)
-        self._take(endpoint.server, reader.finish(output.status, output.stderr), result)
+        await self._take(endpoint.server, reader.finish(output.status, output.stderr), result)
 
     def _dialer(self, connect_timeout: float) -> Dialer:
         if connect_timeout not in self._dialers:
@@ -251,30 +259,46 @@ class _Fleet:
     def _reader(self, server: str) -> BundleReader:
         return BundleReader(self._options.services, self._options.limits, self._known.get(server))
 
-    def _take(self, server: str, bundle: Bundle, result: ServerResult) -> None:
+    async def _take(self, server: str, bundle: Bundle, result: ServerResult) -> None:
         result.status = bundle.status
         result.error = f"{server}: {bundle.error}" if bundle.error else None
         result.digest = bundle.digest
         result.empty = bundle.empty
-        result.files = [self._file(item) for item in bundle.files]
+        over = time.monotonic() + self._options.timeout
+        result.files = [await self._file(item, over) for item in bundle.files]
         if result.status == "ok" and any(item.error for item in result.files):
             result.status = "partial"
             first = next(item for item in result.files if item.error)
             result.error = f"{server}: {first.path}: {first.error}"
 
-    def _file(self, raw: RawFile) -> FileResult:
+    async def _file(self, raw: RawFile, over: float) -> FileResult:
+        """The file with its secrets masked; without its content where the time is over."""
         result = FileResult(raw.path, raw.service, raw.size, raw.mtime, raw.sha256, None, 0, raw.error)
         if raw.error:
             result.error = self._redactor.redact_message(raw.error)
-        if raw.data is None or raw.sha256 is None:
+        # The bytes are not needed any more, and there may be many.
+        data, raw.data = raw.data, None
+        if data is None or raw.sha256 is None:
             return result
         if raw.sha256 not in self._texts:
-            self._texts[raw.sha256] = self._text(raw.data)
+            if time.monotonic() > over:
+                result.error = (
+                    f"its content is left out: masking the files of this server took more than"
+                    f" {self._options.timeout:g} s: see what they are, or raise timeout"
+                )
+                return result
+            self._texts[raw.sha256] = await self._masked(data)
         result.content, result.redacted, problem = self._texts[raw.sha256]
         result.error = result.error or problem
-        # The bytes are not needed any more, and there may be many.
-        raw.data = None
         return result
+
+    async def _masked(self, data: bytes) -> tuple[str | None, int, str | None]:
+        """What _text says, without holding up the other servers."""
+        if len(data) > _LARGE:
+            return await asyncio.get_running_loop().run_in_executor(self._maskers, self._text, data)
+        # Thousands of small files are as long as a large one.
+        await asyncio.sleep(0)
+        return self._text(data)
 
     def _text(self, data: bytes) -> tuple[str | None, int, str | None]:
         """Content, places masked, error."""

@@ -9,17 +9,21 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redacted, Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import gather
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import sweep as sweep_fleet
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.support.processes import LOOPBACK, free_port
 from tests.support.sshd import SshdFleet
-from tests.support.sweeping import sweep
+from tests.support.sweeping import DEFAULTS, play_view, sweep
 
 
 @pytest.fixture(scope="module")
@@ -367,4 +371,66 @@ def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None:
     once()
     before = left()
     once()
+    # A thread that waited for a child may take a moment to end.
+    deadline = time.monotonic() + 10
+    while left() != before and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert left() == before
+
+
+class _SlowRedactor(Redactor):
+    """Masks a marked text for as long as the test says."""
+
+    def __init__(self, wait: Callable[[], object]) -> None:
+        super().__init__()
+        self._wait = wait
+
+    def redact(self, text: str) -> Redacted:
+        if text.startswith("# slow"):
+            self._wait()
+        return super().redact(text)
+
+
+def masked_by(fleet: SshdFleet, directory: Path, redactor: Redactor, **options: Any) -> dict[str, ServerResult]:
+    view, servers = play_view(fleet.inventory(), directory)
+    say = options.pop("say", None)
+    asked = gather.options({**DEFAULTS, **options})
+    return sweep_fleet(servers, Resolver(view), asked, redactor, say=say).servers
+
+
+def test_a_file_that_is_long_to_mask_holds_nobody_up(fleet: SshdFleet, tmp_path: Path) -> None:
+    fleet["prom-02"].write("/etc/prometheus/slow.yml", "# slow\n" + "a: 1\n" * 30_000)
+    # The other server is later.
+    fleet["prom-01"].write("/etc/ssh/forced", '#!/bin/sh\nsleep 2\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n', 0o755)
+    fleet.restart_server("prom-01", "ForceCommand /etc/ssh/forced")
+    others = threading.Event()
+
+    def say(line: str) -> None:
+        if "prom-01 ok" in line:
+            others.set()
+
+    met: list[bool] = []
+    try:
+        results = masked_by(fleet, tmp_path, _SlowRedactor(lambda: met.append(others.wait(20))), say=say)
+    finally:
+        fleet["prom-02"].path("/etc/prometheus/slow.yml").unlink()
+        fleet.restart_server("prom-01", "")
+    assert met == [True]
+    assert {result.status for result in results.values()} == {"ok"}
+
+
+def test_masking_one_server_ends_in_time(fleet: SshdFleet, tmp_path: Path) -> None:
+    names = [f"slow-{number}.yml" for number in range(4)]
+    for name in names:
+        fleet["prom-02"].write(f"/etc/prometheus/{name}", f"# slow {name}\n" + "a: 1\n" * 30_000)
+    try:
+        results = masked_by(fleet, tmp_path, _SlowRedactor(lambda: time.sleep(2)), timeout=3.0)
+    finally:
+        for name in names:
+            fleet["prom-02"].path(f"/etc/prometheus/{name}").unlink()
+    assert results["prom-01"].status == "ok"
+    assert results["prom-02"].status == "partial"
+    assert "masking the files of this server took more than 3 s" in str(results["prom-02"].error)
+    contents = [item.content is None for item in results["prom-02"].files if "slow-" in item.path]
+    assert (contents[0], contents[-1]) == (False, True)
+    assert contents == sorted(contents)
