@@ -189,10 +189,12 @@ _raw:
       display_name: Company
 """
 
+import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -207,6 +209,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Store,
     StoreError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import sayable
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
@@ -236,8 +239,12 @@ SERVERS_SHOWN: Final = 5
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         self._variables = variables or {}
-        self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
+        with _without_empty(self._names_of_variables()):
+            self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
         self._given = {name: plain(value) for name, value in self.get_options().items()}
+        if self._given["token"] and self._is_of_environment("token_file") and not self._is_of_environment("token"):
+            # What a play says wins over the environment.
+            self._given["token_file"] = None
         if self._given["wanthits"]:
             return [self._hits().read()]
         try:
@@ -255,6 +262,15 @@ class LookupModule(LookupBase):
         """The variables that options are read from. A lookup is given them as they were written, templates and all."""
         names = C.config.get_plugin_vars("lookup", self._load_name)
         return {name: self._templar.template(variables[name]) for name in names if name in variables}
+
+    def _names_of_variables(self) -> set[str]:
+        """The environment variables that options are read from."""
+        entries = (entry for option in self.option_definitions.values() for entry in option.get("env") or ())
+        return {entry["name"] for entry in entries}
+
+    def _is_of_environment(self, option: str) -> bool:
+        _value, origin = self.get_option_and_origin(option)
+        return str(origin).startswith("env: ")
 
     def _key(self) -> str:
         """What tells the answers of one store, asked with one set of rights, from those of another."""
@@ -307,7 +323,7 @@ class LookupModule(LookupBase):
         if view is None:
             place = self._store.place("fields")
             raise SourceError(f"Nothing was published at {place}: run the publish playbook, or check prefix.")
-        return view
+        return sayable(view)
 
     def _from_servers(self) -> Document:
         try:
@@ -329,7 +345,7 @@ class LookupModule(LookupBase):
                 Display().warning(
                     f"{len(silent)} of {len(servers)} servers could not be read, so {lost}: {_listed(silent)}."
                 )
-            return live.live_fields(swept, snapshot, self._store, datetime.now(UTC))
+            return sayable(live.live_fields(swept, snapshot, self._store, datetime.now(UTC)))
         except (AnsibleError, ValueError, StoreError) as fault:
             raise SourceError(str(fault)) from fault
 
@@ -352,6 +368,22 @@ class LookupModule(LookupBase):
             "stale": answer.stale,
             "reason": answer.reason,
         }
+
+
+@contextlib.contextmanager
+def _without_empty(names: Iterable[str]) -> Iterator[None]:
+    """Where an environment variable is empty, it is not set, as for Consul's own commands and our modules.
+
+    Ansible would have an empty one win over ansible.cfg, and read "no" where an option is yes or no: so that one would
+    turn off the check of certificates.
+    """
+    empty = [name for name in names if os.environ.get(name) == ""]
+    for name in empty:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(dict.fromkeys(empty, ""))
 
 
 def _named(fields: list[dict[str, Any]], names: list[Any]) -> list[dict[str, Any]]:

@@ -62,7 +62,8 @@ options:
   to:
     description:
       - With O(state=rolled_back), the entry of the history to go back to, as
-        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one that is not the present version.
+        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one that is not the present
+        version.
     type: str
   new_fields:
     description:

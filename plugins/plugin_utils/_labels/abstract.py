@@ -91,7 +91,7 @@ class Family:
         match self.name:
             case (Hole(),):
                 return self.root.replace("*", name, 1)
-            case (str(start), Hole()):
+            case (str() as start, Hole()):
                 return self.root.replace("*", name[len(start) :], 1)
         return self.root
 
@@ -501,9 +501,9 @@ def _tail(pattern: Pattern, name: Parts) -> tuple[int, Parts]:
     if not group or not name:
         return 0, ()
     match name:
-        case (str(fixed), *rest) if fixed.startswith(start):
+        case (str() as fixed, *rest) if fixed.startswith(start):
             return group, joined((fixed[len(start) :], *rest))
-        case (str(fixed), Hole()) if start.startswith(fixed):
+        case (str() as fixed, Hole()) if start.startswith(fixed):
             return group, (Hole(1, pattern.groups[group][0].inner),)
         case (Hole(),):
             return group, (Hole(1, pattern.groups[group][0].inner),)

@@ -79,7 +79,7 @@ def test_no_label_is_missed(part: int) -> None:
     chosen = engine.options("3.5")
     left = 0
     for _chain in range(CHAINS):
-        rules = [rule(pick) for _ in range(pick.randint(1, 6))]
+        rules = [rule(pick) for _rule in range(pick.randint(1, 6))]
         job = {"job_name": "j", "kubernetes_sd_configs": [{"role": "pod"}], "relabel_configs": rules}
         configs = engine.server(json.dumps({"scrape_configs": [job]}))
         given = read_servers({"s": configs}, chosen)["s"].inputs[0]

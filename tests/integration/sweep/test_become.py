@@ -187,8 +187,9 @@ def test_the_login_shell_of_the_other_user(tmp_path: Path, user: machine.User, s
         fleet["prom-01"].write(SECRET, "a: 1\n", 0o600)
         odd = fleet["prom-01"].write("/etc/prometheus/o'd d $HOME.yml", "a: 1\n", 0o600)
         services = [{"service": "prometheus", "directory": "/etc/prometheus", "patterns": ["*.yml", "o'd d $H*"]}]
-        become = {"ansible_become": True, "ansible_become_flags": "-i", "ansible_become_password": user.password}
-        inventory = fleet.inventory(**become)
+        inventory = fleet.inventory(
+            ansible_become=True, ansible_become_flags="-i", ansible_become_password=user.password
+        )
         inventory["monitoring"]["hosts"]["prom-01"]["ansible_user"] = user.name
         result = sweep(inventory, tmp_path, services=services)["prom-01"]
     assert (result.status, result.error) == ("ok", None)
