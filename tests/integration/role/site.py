@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,7 @@ class Site:
     consul: ConsulAgent
     prefix: str
     variables: dict[str, Any] = field(default_factory=dict)
+    _left: list[str] = field(default_factory=list)
 
     def inventory(self, changes: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any) -> Path:
         """The fleet's inventory with other variables for some hosts."""
@@ -82,18 +84,20 @@ class Site:
         known = {"publish_consul_address": self.consul.address, "publish_prefix": self.prefix, **self.variables}
         command: list[str | Path] = [BIN / "ansible-playbook", "-i", inventory or self.inventory(), playbook]
         command += ["-e", json.dumps(known | variables), *arguments]
-        (self.folder / "tmp").mkdir(exist_ok=True)
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.fleet.environment(TMPDIR=str(self.folder / "tmp"), **(environment or {})),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        # A short path: ansible-core 2.21 has a socket below it.
+        with tempfile.TemporaryDirectory(prefix="site-") as temporary:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self.fleet.environment(TMPDIR=temporary, **(environment or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=180,
+                check=False,
+            )
+            self._left += [path.name for path in Path(temporary).glob("prometheus-fleet-*")]
         return Run(done.returncode, done.stdout)
 
     def stored(self) -> dict[str, tuple[int, bytes]]:
@@ -114,7 +118,7 @@ class Site:
 
     def leftovers(self) -> list[str]:
         """What runs left in their directory for temporary files, Ansible's own aside."""
-        return [path.name for path in (self.folder / "tmp").iterdir() if path.name.startswith("prometheus-fleet-")]
+        return self._left
 
 
 def lay_trees(fleet: SshdFleet) -> None:

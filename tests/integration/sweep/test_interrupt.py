@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -59,7 +60,12 @@ def started_by(mark: str) -> set[int]:
 def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     mark = f"sweep-{uuid.uuid4()}"
     mirror = tmp_path / "mirror"
-    with SshdFleet(tmp_path, 2) as fleet, socket.create_server((LOOPBACK, 0)) as hung:
+    with (
+        SshdFleet(tmp_path, 2) as fleet,
+        socket.create_server((LOOPBACK, 0)) as hung,
+        # A short path: ansible-core 2.21 has a socket below it.
+        tempfile.TemporaryDirectory(prefix="interrupt-") as temporary,
+    ):
         fleet["prom-02"].write("/etc/ssh/forced", "#!/bin/sh\nexec sleep 300\n", 0o755)
         fleet.restart_server("prom-02", "ForceCommand /etc/ssh/forced")
         inventory = fleet.inventory()
@@ -79,7 +85,7 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
         (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
         process = subprocess.Popen(
             [BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
-            env=fleet.environment(MARK=mark, TMPDIR=str(tmp_path)),
+            env=fleet.environment(MARK=mark, TMPDIR=temporary),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
