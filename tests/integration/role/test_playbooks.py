@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -106,6 +107,27 @@ def test_rollback_to_an_entry_that_is_not_there_says_so(site: Site) -> None:
         " ".join(run.output.split())
     )
     assert site.stored() == before
+
+
+def test_rollback_takes_a_document_that_was_broken_by_hand_where_told(site: Site, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    site.variables |= {"publish_store": "directory", "publish_path": str(store)}
+    assert site.publish().status == 0
+    whole = json.loads((store / "fields.json").read_text(encoding="utf-8"))
+    drop_owner(site)
+    assert site.publish().status == 0
+    (store / "fields.json").write_text("{broken", encoding="utf-8")
+
+    run = play(site, "rollback")
+    assert run.status != 0
+    assert "roll back with adopt set to true" in " ".join(run.output.split())
+    assert (store / "fields.json").read_text(encoding="utf-8") == "{broken"
+
+    run = play(site, "rollback", publish_adopt=True)
+    assert run.status == 0, run.output
+    back = json.loads((store / "fields.json").read_text(encoding="utf-8"))
+    assert [item["name"] for item in back["fields"]] == [item["name"] for item in whole["fields"]]
+    assert "{broken" in [path.read_text(encoding="utf-8") for path in (store / "history").iterdir()]
 
 
 def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.integration.role.site import COLLECTION, Site
+from tests.integration.role.site import COLLECTION, NAMES, Site
 from tests.support.processes import free_port
 
 
@@ -101,3 +102,30 @@ def test_a_rollback_tells_what_it_did_in_plain_lines(site: Site) -> None:
     assert f"Fields: {total}, {total - 1} synced, 1 orphan" in lines
     assert "{" not in "".join(lines[2:])
     assert any(re.fullmatch(r"Went back to \d{8}T\d{6}\.\d{6}Z", line) for line in lines)
+
+
+def test_a_family_of_labels_is_told_as_one(site: Site) -> None:
+    assert site.publish().status == 0
+    prometheus = site.fleet[NAMES[0]].path("/etc/prometheus/prometheus.yml")
+    before = prometheus.read_text(encoding="utf-8")
+    job = {
+        "job_name": "mapped",
+        "consul_sd_configs": [{"server": "127.0.0.1:8500"}],
+        "relabel_configs": [{"action": "labelmap", "regex": "__meta_consul_service_metadata_(.+)"}],
+    }
+    config = yaml.safe_load(before)
+    config["scrape_configs"].append(job)
+    prometheus.write_text(yaml.safe_dump(config), encoding="utf-8")
+    file = site.folder / "summary.json"
+    run = site.publish(publish_summary_file=str(file))
+    assert run.status == 0, run.output
+    # What machines read is as it was.
+    assert json.loads(file.read_text(encoding="utf-8"))["published"]["added"] == ["^(.+)$"]
+    assert "new: labels matching ^(.+)$ (labelmap)" in run.task("Summary")
+    [row] = [line for line in site.play(f"{COLLECTION}.status").task("Status").splitlines() if "^(.+)$" in line]
+    assert "labels matching this (labelmap)" in row
+
+    assert "Went: labels matching ^(.+)$" in site.play(f"{COLLECTION}.rollback").task("Summary")
+    assert site.publish().status == 0
+    prometheus.write_text(before, encoding="utf-8")
+    assert "on no server any more: labels matching ^(.+)$" in site.publish().task("Summary")
