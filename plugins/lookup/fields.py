@@ -323,7 +323,8 @@ class LookupModule(LookupBase):
         if view is None:
             place = self._store.place("fields")
             raise SourceError(f"Nothing was published at {place}: run the publish playbook, or check prefix.")
-        return sayable(view)
+        mended: Document = sayable(view)
+        return mended
 
     def _from_servers(self) -> Document:
         try:
@@ -345,7 +346,8 @@ class LookupModule(LookupBase):
                 Display().warning(
                     f"{len(silent)} of {len(servers)} servers could not be read, so {lost}: {_listed(silent)}."
                 )
-            return sayable(live.live_fields(swept, snapshot, self._store, datetime.now(UTC)))
+            found: Document = sayable(live.live_fields(swept, snapshot, self._store, datetime.now(UTC)))
+            return found
         except (AnsibleError, ValueError, StoreError) as fault:
             raise SourceError(str(fault)) from fault
 
