@@ -16,7 +16,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Most tests wait for servers rather than compute: one worker more than there are cores.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 WITH_PATH := PATH="$(CURDIR)/$(BIN):$$PATH"
-PYTEST := $(WITH_PATH) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+# The slow tests stand together: a worker that is done takes over half of what another has left.
+PYTEST := $(WITH_PATH) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 export PYTHON
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)

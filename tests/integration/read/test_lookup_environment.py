@@ -181,6 +181,6 @@ def test_half_a_character_in_a_text_does_not_break_the_play(
     reader.configure()
     field = {"name": "company", "display_name": "Company \ud83d", "options": ["\udfe2", "plain"]}
     options = put(reader, agent, store, {**DOCUMENT, "fields": [field]})
-    for _ in range(2):
+    for _read in range(2):
         [answer] = reader.read(options, tiers=tiers)
         assert (answer["display_name"], answer["options"]) == ("Company ?", ["?", "plain"])
