@@ -15,7 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import Snapshot, Store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import Manner, plan_publish
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import sweep_from
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import WHOLE, sweep_from
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import stamp
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import document_view
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
@@ -41,7 +41,7 @@ def sweep_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def not_read(swept: Mapping[str, Any]) -> dict[str, str]:
     """The servers that did not answer whole, with their statuses."""
     hosts = sorted((swept.get("hosts") or {}).items())
-    return {name: str(host["status"]) for name, host in hosts if host["status"] not in {"ok", "unchanged"}}
+    return {name: str(host["status"]) for name, host in hosts if host["status"] not in WHOLE}
 
 
 def live_fields(swept: Mapping[str, Any], snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any]:

@@ -135,10 +135,6 @@ def technical_of(item: Mapping[str, Any]) -> Technical:
     return {key: item.get(key) for key in TECHNICAL}
 
 
-def presentation_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if key not in OURS}
-
-
 def default_of(name: str, attribute: str) -> Any:
     return name if attribute == "display_name" else PRESENTATION[attribute]
 

@@ -56,7 +56,6 @@ class Hole:
 
 Parts = tuple[str | Hole, ...]
 
-ANYTHING: Final[Parts] = (Hole(0, ".*"),)
 SOMETHING: Final[Parts] = (Hole(1, ".+"),)
 
 

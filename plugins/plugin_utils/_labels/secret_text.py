@@ -29,7 +29,8 @@ MASK = re.compile(r"<secret:[0-9a-f]{4,64}>")
 
 # What ends a line in YAML.
 BREAKS = "\r\n\x85\u2028\u2029"
-_LINE = re.compile(rf"[^{BREAKS}]*(?:\r\n|[{BREAKS}]|\Z)")
+BREAK = re.compile(rf"\r\n|[{BREAKS}]")
+_LINE = re.compile(rf"[^{BREAKS}]*(?:{BREAK.pattern}|\Z)")
 
 # What may follow a quote that ends a string; a quote before anything else is taken as part of the string.
 _QUOTE = r"'(?![\s,\]}:]|$)"

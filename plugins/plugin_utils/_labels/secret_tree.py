@@ -21,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Kind
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    BREAK,
     BREAKS,
     MASK,
     Elsewhere,
@@ -35,7 +36,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 __all__ = ["MAX_CHARACTERS", "Cuts", "Edit", "Tree", "UnreadableError"]
 
-_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _SWITCHES = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
 _VARIABLE = re.compile(r"\$(?:\{\w+\}|\w+)")
@@ -140,7 +140,7 @@ class Tree:
             len(edits) == 1
             and item.style not in {"|", ">"}
             and not self.text.startswith("-", edits[0].start)
-            and not _BREAK.search(self.text, item.start, item.end)
+            and not BREAK.search(self.text, item.start, item.end)
         )
 
     def _mask_whole(self, index: int) -> list[Edit]:
@@ -159,10 +159,10 @@ class Tree:
         if item.style in {"|", ">"}:
             return [*edits, *self._mask_block(item, start, secret)]
         raw = text[start : item.end]
-        breaks = _BREAK.findall(raw)
+        breaks = BREAK.findall(raw)
         # A plain scalar that a mask replaces in braces, or on several lines, needs quotes.
         quote = item.style or ('"' if breaks or self._events.in_flow(index) else "")
-        last = _BREAK.split(raw)[-1] if breaks else ""
+        last = BREAK.split(raw)[-1] if breaks else ""
         indent = last[: len(last) - len(last.lstrip(" \t"))]
         return [*edits, Edit(start, item.end, secret, quote, quote + "".join(breaks) + indent)]
 

@@ -26,6 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    BREAK,
     MASK,
     Elsewhere,
     Signs,
@@ -56,7 +57,7 @@ _MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
 _PARAMETERS = re.compile(r"__param_(\w{1,80})")
-_BREAKS = re.compile(r"(\r\n|[\r\n\x85\u2028\u2029])")
+_BREAKS = re.compile(rf"({BREAK.pattern})")
 
 
 @dataclass(frozen=True, slots=True)

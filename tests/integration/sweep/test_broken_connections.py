@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,20 +117,25 @@ def test_always(fleet: SshdFleet, tmp_path: Path, after: int) -> None:
     assert 1 < cutter.connections <= 6
 
 
+def behind(fleet: SshdFleet, cutter: Cutter, directory: Path) -> dict[str, Any]:
+    """The fleet's inventory, with all servers behind the server outer, and that behind the cutter."""
+    outer = fleet["outer"]
+    config = directory / "ssh_config"
+    config.write_text(
+        f"Host outer\n  HostName {LOOPBACK}\n  Port {cutter.port}\n  User {outer.user}\n"
+        f"  IdentityFile {outer.key}\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n",
+        encoding="utf-8",
+    )
+    arguments = f"-F {config} -J outer -o UserKnownHostsFile={fleet.known_hosts}"
+    return fleet.inventory(ansible_ssh_common_args=arguments)
+
+
 @pytest.mark.parametrize("after", [4_000, 40_000, 400_000])
 def test_a_jump_host_that_breaks_once_costs_no_server(
     fleet: SshdFleet, tmp_path: Path, after: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    outer = fleet["outer"]
-    with Cutter(outer.port, 1, after).running() as cutter:
-        config = tmp_path / "ssh_config"
-        config.write_text(
-            f"Host outer\n  HostName {LOOPBACK}\n  Port {cutter.port}\n  User {outer.user}\n"
-            f"  IdentityFile {outer.key}\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n",
-            encoding="utf-8",
-        )
-        arguments = f"-F {config} -J outer -o UserKnownHostsFile={fleet.known_hosts}"
-        inventory = fleet.inventory(ansible_ssh_common_args=arguments)
+    with Cutter(fleet["outer"].port, 1, after).running() as cutter:
+        inventory = behind(fleet, cutter, tmp_path)
         hosts = inventory["monitoring"]["hosts"]
         inventory["monitoring"]["hosts"] = {
             f"{name}-{number}": hosts[name] for name in ("prom-01", "prom-02") for number in range(15)
@@ -142,16 +148,8 @@ def test_a_jump_host_that_breaks_once_costs_no_server(
 
 def test_a_jump_host_that_goes(fleet: SshdFleet, tmp_path: Path) -> None:
     """Each server that it costs says that it was the jump host."""
-    outer = fleet["outer"]
-    with Cutter(outer.port, 100, 40_000).running() as cutter:
-        config = tmp_path / "ssh_config"
-        config.write_text(
-            f"Host outer\n  HostName {LOOPBACK}\n  Port {cutter.port}\n  User {outer.user}\n"
-            f"  IdentityFile {outer.key}\n  UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no\n",
-            encoding="utf-8",
-        )
-        arguments = f"-F {config} -J outer -o UserKnownHostsFile={fleet.known_hosts}"
-        inventory = fleet.inventory(ansible_ssh_common_args=arguments)
+    with Cutter(fleet["outer"].port, 100, 40_000).running() as cutter:
+        inventory = behind(fleet, cutter, tmp_path)
         del inventory["monitoring"]["hosts"]["outer"]
         results = sweep(inventory, tmp_path)
         assert cutter.connections <= 3
