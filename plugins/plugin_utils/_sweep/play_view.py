@@ -56,7 +56,8 @@ class PlayView:
         return server in self.hostvars
 
     def variables(self, server: str) -> HostView:
-        raw = {**self.before, **self.hostvars.raw_get(server), **self.after}
+        # A host's variables may use those of others: a bastion is best named once.
+        raw = {**self.before, **self.hostvars.raw_get(server), **self.after, "hostvars": self.hostvars}
         return HostView(self, raw, self.templar.copy_with_new_env(available_variables=raw))
 
 
