@@ -105,8 +105,11 @@ hosts:
     - What each server gave, by its name in the inventory, as
       RV(skills_eye.prometheus_fleet.configs_info#module:hosts) has it, but without contents - C(content) is none, and
       C(files) is empty for a server that is V(unchanged).
+    - It is there when the task fails, too, because of O(fail_on), or because the mirror or its history could not
+      be written after the sweep. Only what is wrong before any server is asked - options, a O(dest) that cannot be
+      written, no git for O(history=git) - fails without it.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample:
     prom-01:
       status: unchanged
@@ -120,32 +123,33 @@ hosts:
 summary:
   description: The sweep in figures. C(ok) counts unchanged servers too; C(seconds) is the time of the whole sweep.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample: {hosts: 40, ok: 39, failed: 1, unchanged: 38, files: 8, bytes: 90000, seconds: 0.9}
 dest:
   description: The absolute path of the mirror.
   type: str
-  returned: always
+  returned: when servers were asked
   sample: /tmp/prometheus-fleet-example/mirror
 added:
-  description: New files, by server.
+  description: New files, by server. Empty where the mirror could not be written, as RV(updated) and RV(removed) are.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample: {prom-01: [/etc/prometheus/rules/new.yml]}
 updated:
   description: Files that changed, by server.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample: {prom-02: [/etc/prometheus/prometheus.yml]}
 removed:
   description: Files that were removed from the mirror, by server.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample: {}
 commit:
-  description: The commit that O(history=git) made; none where nothing differs from the last one.
+  description: The commit that O(history=git) made. There is none where nothing differs from the last one, nor where git
+    failed; the next sweep commits what is missing.
   type: str
-  returned: always
+  returned: when servers were asked
   sample: 4b825dc642cb6eb9a060e54bf8d69288fbee4904
 """
 

@@ -14,8 +14,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import remote_command
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_history import history
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import (
+    Mirror,
+    MirrorChange,
+    MirrorError,
+    MirrorUnfinishedError,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_history import history, ready
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
@@ -74,36 +79,53 @@ def mirrored(
     check: bool,
     diff: bool,
 ) -> dict[str, Any]:
-    """Sweep into the mirror at dest; contents stay out of the result. Raises MirrorError."""
+    """Sweep into the mirror at dest; contents stay out of the result.
+
+    Raises MirrorError before a server is asked; afterwards a fault of the mirror is part of the result, as failed and
+    msg.
+    """
     redact = bool(given["redact"])
+    keep_history = given["history"] == "git"
     mirror = Mirror(given["dest"])
     policy = _policy() if redact else "none"
     asked = options(given)
+    if keep_history:
+        ready(mirror.path)
+    (mirror.prepare_check if check else mirror.prepare)(redacted=redact)
     known = {} if given["force"] else mirror.known_digests(servers, redacted=redact, policy=policy)
-    redactor = secrets.Redactor(mirror.keep_salt() if redact and not check else mirror.salt)
+    redactor = secrets.Redactor(mirror.salt)
     swept = fleet.sweep(servers, Resolver(view), asked, redactor, known_digests=known, say=say)
-    change = mirror.apply(
-        swept.servers,
-        prune=given["prune"],
-        check=check,
+    change, fault = MirrorChange(), None
+    try:
         # A diff is part of the result, and nothing unredacted goes there.
-        diff=diff and redact,
-        redacted=redact,
-        policy=policy,
-    )
+        change = mirror.apply(
+            swept.servers, prune=given["prune"], check=check, diff=diff and redact, redacted=redact, policy=policy
+        )
+    except MirrorUnfinishedError as error:
+        change, fault = error.change, str(error)
+    except MirrorError as error:
+        # What the servers said is not lost with the mirror.
+        fault = str(error)
+    commit = None
+    if keep_history and not check and not fault:
+        try:
+            commit = history(mirror.path, change)
+        except MirrorError as error:
+            fault = f"{error}; the files are in the mirror, and the next sweep commits what is missing"
     result = {
         "changed": change.changed,
         "dest": mirror.path,
         "added": change.added,
         "updated": change.updated,
         "removed": change.removed,
-        "commit": None,
+        "commit": commit,
         **_result(swept, given["fail_on"], contents=False),
     }
     if diff and redact:
         result["diff"] = change.diff
-    if given["history"] == "git" and not check:
-        result["commit"] = history(mirror.path, change)
+    if fault:
+        said = [fault, result["msg"]] if "msg" in result else [fault]
+        result.update(failed=True, msg="; ".join(said))
     return result
 
 

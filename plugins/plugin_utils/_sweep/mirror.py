@@ -13,11 +13,13 @@ A mirror holds redacted contents (folders 0750, files 0640) or unredacted ones (
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
@@ -28,7 +30,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     MirrorError,
     Transaction,
     Tree,
-    drop_staging,
+    explained,
     location,
     locked,
     read_journal,
@@ -44,6 +46,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import (
     Merge,
     MirrorChange,
+    MirrorUnfinishedError,
     is_copy,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
@@ -52,7 +55,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     summary,
 )
 
-__all__ = ["Mirror", "MirrorChange", "MirrorError", "load"]
+__all__ = ["Mirror", "MirrorChange", "MirrorError", "MirrorUnfinishedError", "load"]
 
 # How long one sweep waits for another to finish writing.
 LOCK_SECONDS: Final = 60.0
@@ -70,8 +73,7 @@ class _Explained:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else self._path
-            raise MirrorError(f"The mirror {self._path} cannot be used: {error.strerror} ({at})") from error
+            raise explained(self._path, error) from error
 
 
 class Mirror:
@@ -84,29 +86,44 @@ class Mirror:
 
     @property
     def salt(self) -> bytes:
-        """What fingerprints in this mirror are made with; a new one is kept by keep_salt() or the first apply()."""
+        """What fingerprints in this mirror are made with; a new one is kept by prepare() or the first apply()."""
         if self._salt is None:
             with _Explained(self.path), Tree.opened(self.path) as tree:
                 kept = tree.read((SALT,)) if tree is not None else None
             self._salt = kept if kept else secrets.token_bytes(_SALT_BYTES)
         return self._salt
 
-    def keep_salt(self) -> bytes:
-        """The salt, kept from now on: two first sweeps at once must mask with the same one."""
-        with _Explained(self.path), Tree.opened(self.path) as found:
-            kept = found.read((SALT,)) if found is not None else None
-        if not kept:
-            with (
-                _Explained(self.path),
-                Tree.made(self.path, private=False) as tree,
-                locked(tree, exclusive=True, seconds=self._lock_seconds),
-            ):
-                recover(tree)
+    def prepare(self, *, redacted: bool = True) -> None:
+        """Write a little, and keep the salt: nobody is asked for what cannot be kept.
+
+        The salt is kept before the first sweep, because two of them at once must mask with the same one.
+        """
+        with (
+            _Explained(self.path),
+            Tree.made(self.path, private=not redacted) as tree,
+            locked(tree, exclusive=True, seconds=self._lock_seconds),
+        ):
+            recover(tree)
+            manifest = self._read_manifest(tree.read((MANIFEST,)))
+            self._agree(manifest, redacted=redacted)
+            if not redacted:
+                self._make_private(tree, manifest)
+            with Transaction.begun(tree) as write:
+                write.write((MANIFEST,), b"{}\n")
                 self._keep_salt(tree)
-                drop_staging(tree)
-                kept = tree.read((SALT,))
-        self._salt = kept
-        return self.salt
+            self._salt = tree.read((SALT,))
+
+    def prepare_check(self, *, redacted: bool = True) -> None:
+        """What prepare() would find, without writing."""
+        with self._reading() as (tree, manifest, _moved):
+            self._agree(manifest, redacted=redacted)
+            if tree is not None and not redacted:
+                self._is_private(tree, manifest)
+            place = Path(self.path)
+            while tree is None and not place.exists():
+                place = place.parent
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
     def known_digests(
         self, servers: Sequence[str], *, redacted: bool = True, policy: str = ""
@@ -117,9 +134,9 @@ class Mirror:
         Raises MirrorError for a mirror of the other kind, redacted or not.
         """
         with self._reading() as (tree, manifest, moved):
+            self._agree(manifest, redacted=redacted)
             if tree is None or manifest is None:
                 return dict.fromkeys(servers)
-            self._agree(manifest, redacted=redacted)
             known: dict[str, str | None] = {}
             for server in servers:
                 record = manifest["servers"].get(server)
@@ -141,7 +158,8 @@ class Mirror:
         """Make the mirror hold what the sweep gave; servers that are not in results are left alone.
 
         policy names how the contents were redacted: under another one no digest is known. check writes nothing. When
-        nothing changed, nothing is written.
+        nothing changed, nothing is written. MirrorUnfinishedError has what was changed; any other MirrorError means
+        that nothing was.
         """
         if check:
             with self._reading() as (found, manifest, _moved):
@@ -164,7 +182,7 @@ class Mirror:
                 )
                 if merge.change.changed:
                     self._keep_salt(tree)
-                    write.commit(dump_manifest(merge.manifest))
+                    self._commit(write, merge)
             return merge.change
 
     def load(self, servers: Sequence[str] | None = None) -> dict[str, Any]:
@@ -182,6 +200,17 @@ class Mirror:
             "hosts": {server: result.as_dict() for server, result in hosts.items()},
             "summary": summary(hosts, 0.0),
         }
+
+    def _commit(self, write: Transaction, merge: Merge) -> None:
+        try:
+            write.commit(dump_manifest(merge.manifest))
+        except (OSError, MirrorError) as error:
+            if not write.decided:
+                raise
+            said = explained(self.path, error) if isinstance(error, OSError) else error
+            raise MirrorUnfinishedError(
+                f"{said}; the next sweep finishes what this one has begun", merge.change
+            ) from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Tree | None, Manifest | None, dict[Location, Location]]]:
@@ -206,12 +235,10 @@ class Mirror:
         try:
             return parse_manifest(raw)
         except ValueError as error:
-            raise MirrorError(
-                f"The manifest of mirror {self.path} cannot be used: {error}; delete the mirror and sweep again"
-            ) from error
+            raise MirrorError(f"The manifest of mirror {self.path} cannot be used: {error}") from error
 
-    def _agree(self, manifest: Manifest, *, redacted: bool) -> None:
-        if manifest["redacted"] != redacted:
+    def _agree(self, manifest: Manifest | None, *, redacted: bool) -> None:
+        if manifest is not None and manifest["redacted"] != redacted:
             held, asked = ("redacted", "unredacted") if manifest["redacted"] else ("unredacted", "redacted")
             raise MirrorError(
                 f"The mirror {self.path} holds {held} contents, and {asked} ones were asked for: "
@@ -220,16 +247,21 @@ class Mirror:
 
     def _make_private(self, tree: Tree, manifest: Manifest | None) -> None:
         """Unredacted contents go only where no one else can look."""
+        if not self._is_private(tree, manifest):
+            os.fchmod(tree.descriptor, 0o700)
+
+    def _is_private(self, tree: Tree, manifest: Manifest | None) -> bool:
+        """Raises MirrorError where it is not and must not be made so."""
         mode = stat.S_IMODE(os.fstat(tree.descriptor).st_mode)
         if mode & 0o077 == 0 or (manifest is not None and manifest["redacted"]):
-            return
+            return True
         strange = [name for name in tree.names() if not name.startswith(b".")]
         if manifest is None and strange:
             raise MirrorError(
                 f"{self.path} is open to others (mode {mode:04o}) and not empty: "
                 "unredacted contents need an empty directory or one of mode 0700"
             )
-        os.fchmod(tree.descriptor, 0o700)
+        return False
 
     def _merge(
         self,
@@ -243,9 +275,8 @@ class Mirror:
         policy: str,
         write: Transaction | None,
     ) -> Merge:
-        if manifest is not None:
-            self._agree(manifest, redacted=redacted)
-        else:
+        self._agree(manifest, redacted=redacted)
+        if manifest is None:
             manifest = Manifest(version=VERSION, redacted=redacted, servers={})
         merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy)
         for server in sorted(results):
@@ -254,7 +285,7 @@ class Mirror:
 
     def _keep_salt(self, tree: Tree) -> None:
         found = tree.stat((SALT,))
-        if found is None or found.st_size == 0:
+        if found is None or found.st_size == 0 or not stat.S_ISREG(found.st_mode):
             tree.write((STAGING, SALT), self.salt, mode=0o600)
             tree.move((STAGING, SALT), (SALT,))
 

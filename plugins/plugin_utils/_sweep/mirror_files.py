@@ -39,8 +39,25 @@ _MAX_TIME: Final = 2**31 - 1
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+_ADVICE: Final = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EROFS: "it is mounted read-only: choose another place",
+    errno.ENOTDIR: "choose another place",
+    errno.EACCES: "let the user who runs Ansible write there, or choose another place",
+    errno.EPERM: "let the user who runs Ansible write there, or choose another place",
+}
+
+
 class MirrorError(Exception):
     """The mirror cannot be used; the message names it and says what to do."""
+
+
+def explained(path: str, error: OSError) -> MirrorError:
+    """What the system refused in the mirror at path."""
+    at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else path
+    advice = _ADVICE.get(error.errno or 0, "see what is wrong there")
+    return MirrorError(f"The mirror {path} cannot be used: {error.strerror} ({at}): {advice}, and sweep again")
 
 
 def component(name: str, *, server: bool = False) -> bytes:
@@ -106,7 +123,10 @@ class Tree:
     @contextlib.contextmanager
     def made(cls, path: str, *, private: bool) -> Iterator[Tree]:
         """The mirror at path, made where there is none. The mode of a directory that exists is left alone."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
         with contextlib.suppress(FileExistsError):
             Path(path).mkdir(mode=0o700)
             if not private:
@@ -255,7 +275,7 @@ def locked(tree: Tree, *, exclusive: bool, seconds: float) -> Iterator[None]:
         descriptor = os.open(LOCK, flags, tree.file_mode, dir_fd=tree.descriptor)
     except OSError as error:
         if exclusive:
-            raise MirrorError(f"The lock of mirror {tree.path} cannot be opened: {error.strerror}") from error
+            raise explained(tree.path, error) from error
         yield
         return
     try:
@@ -283,7 +303,7 @@ class Transaction:
         self._tree = tree
         self._moves: list[tuple[int, Location]] = []
         self._removes: list[Location] = []
-        self._decided = False
+        self.decided = False
 
     @classmethod
     @contextlib.contextmanager
@@ -293,7 +313,7 @@ class Transaction:
         try:
             yield transaction
         finally:
-            if not transaction._decided:
+            if not transaction.decided:
                 drop_staging(tree)
 
     def write(self, target: Location, data: bytes, *, mtime: int | None = None, sync: bool = False) -> None:
@@ -305,7 +325,10 @@ class Transaction:
         self._removes.append(target)
 
     def commit(self, manifest: bytes) -> None:
-        """Carry all out. Raises MirrorError before anything is changed when something stands in the way."""
+        """Carry all out. Raises MirrorError before anything is changed when something stands in the way.
+
+        A fault after decided is set leaves the rest to the next sweep.
+        """
         self._find_obstacles()
         self.write((MANIFEST,), manifest, sync=True)
         journal = {
@@ -315,7 +338,7 @@ class Transaction:
         staged = (STAGING, b"journal")
         self._tree.write(staged, json.dumps(journal).encode(), sync=True)
         self._tree.move(staged, (JOURNAL,))
-        self._decided = True
+        self.decided = True
         os.fsync(self._tree.descriptor)
         _carry_out(self._tree, self._moves, self._removes)
 

@@ -10,8 +10,10 @@ the mirror happens to lie in is never touched, and no hook, signature or filter 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -34,9 +36,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 
 AUTHOR: Final = "prometheus_fleet"
 _SECONDS: Final = 300
-# A commit message names this many servers in its first line, and this many files below.
+# How long another git that works in the mirror is waited for.
+_LOCK_SECONDS: Final = 5.0
+# A commit message names this many servers in its first line, and this many files below. It is one word of a command,
+# which Linux caps at 128 kB.
 _MAX_NAMED: Final = 3
 _MAX_LINES: Final = 200
+_MAX_BYTES: Final = 100_000
 _SETTINGS: Final = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -50,6 +56,22 @@ _SETTINGS: Final = {
     "init.defaultBranch": "main",
     "init.templateDir": "",
 }
+
+
+def ready(path: str, *, git: str = "git") -> None:
+    """Raises MirrorError where history() could not work, before there is anything to commit. Writes nothing."""
+    root = Mirror(path).path
+    if shutil.which(git) is None:
+        raise _without_git(root)
+    try:
+        with Tree.opened(root) as tree:
+            if tree is not None:
+                repository = _Repository(tree, git, private=True)
+                if repository.exists():
+                    repository.run("rev-parse", "--git-dir")
+                    repository.wait_for_others()
+    except OSError as error:
+        raise _not_kept(root, error) from error
 
 
 def history(path: str, change: MirrorChange, *, git: str = "git", lock_seconds: float = 60.0) -> str | None:
@@ -67,7 +89,18 @@ def history(path: str, change: MirrorChange, *, git: str = "git", lock_seconds: 
                 recover(tree)
                 return _commit(tree, change, git)
     except OSError as error:
-        raise MirrorError(f"The history of mirror {root} cannot be kept: {error}") from error
+        raise _not_kept(root, error) from error
+
+
+def _without_git(root: str) -> MirrorError:
+    return MirrorError(
+        f"The history of mirror {root} needs git on the controller: install it, or sweep without history"
+    )
+
+
+def _not_kept(root: str, error: OSError) -> MirrorError:
+    at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else root
+    return MirrorError(f"The history of mirror {root} cannot be kept: {error.strerror} ({at})")
 
 
 def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
@@ -94,11 +127,28 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
         and name not in held
         and tree.stat(tuple(name.split(b"/"))) is None
     }
-    repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=b"\0".join(sorted(held | gone)) + b"\0")
-    if not repository.run("diff", "--cached", "--name-only", "-z"):
+    own = held | gone
+    repository.wait_for_others()
+    repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=_listed(own))
+    changed = own.intersection(repository.run("diff", "--cached", "--name-only", "--no-renames", "-z").split(b"\0"))
+    if not changed:
         return None
-    repository.run("commit", "--quiet", "--no-verify", "--file=-", given=message(change).encode("utf-8", "replace"))
+    # What a person has staged there stays staged: only these files are committed.
+    repository.run(
+        "commit",
+        "--quiet",
+        "--no-verify",
+        "--only",
+        "--pathspec-from-file=-",
+        "--pathspec-file-nul",
+        b"--message=" + message(change).encode("utf-8", "replace"),
+        given=_listed(changed),
+    )
     return repository.run("rev-parse", "HEAD").decode().strip()
+
+
+def _listed(names: Iterable[bytes]) -> bytes:
+    return b"".join(name + b"\0" for name in sorted(names))
 
 
 class _Repository:
@@ -125,13 +175,32 @@ class _Repository:
             "LC_ALL": "C",
         }
 
-    def ensure(self) -> None:
+    def exists(self) -> bool:
+        """Raises MirrorError where something else stands in its place, or it cannot be written."""
         found = self._tree.stat((b".git",))
-        if found is not None and not stat.S_ISDIR(found.st_mode):
+        if found is None:
+            return False
+        if not stat.S_ISDIR(found.st_mode):
             raise MirrorError(
                 f"{self._tree.path}/.git is not a directory: remove it, or keep this mirror without history"
             )
-        if found is None or self._tree.stat((b".git", b"HEAD")) is None:
+        if not os.access(b".git", os.W_OK | os.X_OK, dir_fd=self._tree.descriptor):
+            raise MirrorError(f"{self._tree.path}/.git cannot be written: let the user who runs Ansible write there")
+        return self._tree.stat((b".git", b"HEAD")) is not None
+
+    def wait_for_others(self) -> None:
+        """Another git is done in a moment, or died and left its lock. Raises MirrorError for the second."""
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while self._tree.stat((b".git", b"index.lock")) is not None:
+            if time.monotonic() >= deadline:
+                raise MirrorError(
+                    f"git in {self._tree.path} failed: {self._tree.path}/.git/index.lock: File exists: another git"
+                    " works there, or one died there; if none runs, remove that file"
+                )
+            time.sleep(0.05)
+
+    def ensure(self) -> None:
+        if not self.exists():
             self.run("init", "--quiet")
         own = [JOURNAL, LOCK, SALT, STAGING]
         exclude = Path(self._tree.path, ".git", "info", "exclude")
@@ -140,7 +209,7 @@ class _Repository:
             exclude.touch(mode=0o600)
             exclude.write_bytes(b"".join(b"/%s\n" % name for name in own))
 
-    def run(self, *words: str, given: bytes = b"") -> bytes:
+    def run(self, *words: str | bytes, given: bytes = b"") -> bytes:
         """Raises MirrorError with git's own words."""
         try:
             done = subprocess.run(
@@ -154,15 +223,14 @@ class _Repository:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise MirrorError(
-                f"The history of mirror {self._tree.path} needs git on the controller: "
-                "install it, or sweep without history"
-            ) from error
+            raise _without_git(self._tree.path) from error
         except subprocess.TimeoutExpired as error:
-            raise MirrorError(f"git {words[0]} in {self._tree.path} took more than {_SECONDS} seconds") from error
+            raise MirrorError(
+                f"git {os.fsdecode(words[0])} in {self._tree.path} took more than {_SECONDS} seconds"
+            ) from error
         if done.returncode != 0:
             said = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
-            raise MirrorError(f"git {words[0]} in {self._tree.path} failed: {said}")
+            raise MirrorError(f"git {os.fsdecode(words[0])} in {self._tree.path} failed: {said}")
         return done.stdout
 
 
@@ -172,9 +240,12 @@ def message(change: MirrorChange) -> str:
     named = ", ".join(_plain(server) for server in servers[:_MAX_NAMED])
     more = f" and {len(servers) - _MAX_NAMED} more" if len(servers) > _MAX_NAMED else ""
     lines = list(_lines(change, servers))
-    if len(lines) > _MAX_LINES:
-        lines = [*lines[:_MAX_LINES], f"... and {len(lines) - _MAX_LINES} more"]
-    return "\n".join([f"Sweep: {named or 'no new change'}{more}", "", *lines]) + "\n"
+    shown = lines[:_MAX_LINES]
+    while sum(len(line.encode("utf-8", "replace")) + 1 for line in shown) > _MAX_BYTES:
+        shown = shown[: len(shown) // 2]
+    if len(shown) < len(lines):
+        shown.append(f"... and {len(lines) - len(shown)} more")
+    return "\n".join([f"Sweep: {named or 'no new change'}{more}", "", *shown]) + "\n"
 
 
 def _lines(change: MirrorChange, servers: Iterable[str]) -> Iterable[str]:

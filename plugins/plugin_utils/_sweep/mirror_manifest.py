@@ -86,11 +86,30 @@ _STORED_TYPES: Final[dict[str, tuple[type, ...]]] = {"size": (int,), "sha256": (
 
 
 def parse_manifest(raw: bytes) -> Manifest:
-    """Raises ValueError for anything that is not a manifest of this version."""
+    """Raises ValueError, with what to do, for anything that is not a manifest of this version."""
+    try:
+        return _parsed(raw)
+    except _OtherVersionError:
+        raise
+    except (ValueError, RecursionError) as error:
+        said = error if isinstance(error, ValueError) else "it is no manifest"
+        raise ValueError(
+            f"{said}; get it back (with a history: git checkout .manifest.json), or delete the mirror, and sweep again"
+        ) from error
+
+
+class _OtherVersionError(ValueError):
+    pass
+
+
+def _parsed(raw: bytes) -> Manifest:
     data = json.loads(raw)
     _expect(data, {"version": (int,), "redacted": (bool,), "servers": (dict,)})
     if data["version"] != VERSION:
-        raise ValueError(f"it is of version {data['version']}, and this release reads version {VERSION}")
+        raise _OtherVersionError(
+            f"it is of version {data['version']}, and this release reads version {VERSION}: use the release that wrote"
+            " it, or another directory"
+        )
     for server in data["servers"].values():
         _expect(server, _SERVER_TYPES)
         if server["status"] not in get_args(Status):

@@ -53,6 +53,14 @@ class MirrorChange:
     statuses: dict[str, str] = field(default_factory=dict)
 
 
+class MirrorUnfinishedError(MirrorError):
+    """The change is decided, and whoever reads the mirror sees it, but files are still to be put in their places."""
+
+    def __init__(self, message: str, change: MirrorChange) -> None:
+        super().__init__(message)
+        self.change = change
+
+
 class Merge:
     """One sweep on its way into a mirror. Without a transaction nothing is written."""
 

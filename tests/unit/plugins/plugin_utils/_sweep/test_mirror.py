@@ -380,7 +380,7 @@ def test_two_first_sweeps_have_one_salt(tmp_path: Path) -> None:
     # Each of them would make one of its own.
     assert len({mirror.salt for mirror in mirrors[:4]}) == 4
     with ThreadPoolExecutor(8) as pool:
-        salts = set(pool.map(Mirror.keep_salt, mirrors))
+        salts = set(pool.map(lambda mirror: (mirror.prepare(), mirror.salt)[1], mirrors))
     assert salts == {(tmp_path / "mirror/.salt").read_bytes()}
     assert {path.name for path in (tmp_path / "mirror").iterdir()} == {".salt", ".lock"}
 

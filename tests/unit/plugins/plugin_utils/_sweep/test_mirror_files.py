@@ -19,7 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror, MirrorError
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import (
+    Mirror,
+    MirrorError,
+    MirrorUnfinishedError,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
     component,
     location,
@@ -291,9 +295,10 @@ def test_a_fault_after_the_decision_is_made_up_for(tmp_path: Path, monkeypatch: 
         real(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(MirrorError, match="Input/output error"):
+    with pytest.raises(MirrorUnfinishedError, match=r"Input/output error.*the next sweep finishes") as caught:
         mirror.apply(NEW)
     monkeypatch.undo()
+    assert caught.value.change.added == {"a": [ALERT], "d": [PROM]}
     # What was decided is what is read, and the next sweep carries it out.
     assert mirror.load() == reference.load()
     mirror.apply({"e": failed()})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     AUTHOR,
     history,
     message,
+    ready,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.unit.plugins.plugin_utils._sweep.test_mirror import ALERT, PROM, RULES, failed, item, ok, snapshot
@@ -166,6 +168,8 @@ def test_an_unredacted_history_is_closed_too(tmp_path: Path) -> None:
 def test_without_git(tmp_path: Path) -> None:
     change = Mirror(str(tmp_path)).apply({"a": ok(item(PROM))})
     with pytest.raises(MirrorError, match="needs git on the controller"):
+        ready(str(tmp_path), git="git-that-is-not-there")
+    with pytest.raises(MirrorError, match="needs git on the controller"):
         history(str(tmp_path), change, git="git-that-is-not-there")
     (tmp_path / ".git").write_text("gitdir: /elsewhere\n")
     with pytest.raises(MirrorError, match="is not a directory"):
@@ -180,9 +184,58 @@ def test_what_git_says_is_told_from_its_beginning(tmp_path: Path) -> None:
     with pytest.raises(MirrorError) as caught:
         sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")})
     assert str(lock) in str(caught.value)
+    with pytest.raises(MirrorError, match=r"index\.lock: File exists"):
+        ready(str(tmp_path))
     lock.unlink()
+    ready(str(tmp_path))
     assert sweep(tmp_path, {}) is not None
     assert git(tmp_path, "status", "--porcelain") == ""
+
+
+def test_another_git_is_waited_for(tmp_path: Path) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM))})
+    lock = tmp_path / ".git/index.lock"
+    lock.touch()
+    other = threading.Timer(0.3, lock.unlink)
+    other.start()
+    try:
+        assert sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")}) is not None
+    finally:
+        other.join()
+
+
+def test_what_a_person_has_staged_stays_theirs(tmp_path: Path) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM), item(RULES))})
+    (tmp_path / "README").write_text("mine")
+    git(tmp_path, "add", "README")
+    sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), item(ALERT), digest="2")})
+    changed = git(tmp_path, "show", "--no-renames", "--name-status", "--format=", "HEAD").splitlines()
+    assert changed == ["M\t.manifest.json", f"A\ta{ALERT}", f"M\ta{PROM}", f"D\ta{RULES}"]
+    assert git(tmp_path, "status", "--porcelain") == "A  README\n"
+
+
+@pytest.mark.parametrize("state", ["detached", "branch", "merging"])
+def test_a_repository_in_which_a_person_works(tmp_path: Path, state: str) -> None:
+    person = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+    first = sweep(tmp_path, {"a": ok(item(PROM))})
+    new = {"a": ok(item(PROM, "b: 2\n"), digest="2")}
+    if state == "detached":
+        git(tmp_path, "checkout", "-q", "--detach")
+    elif state == "branch":
+        git(tmp_path, "checkout", "-qb", "mine")
+    else:
+        git(tmp_path, "checkout", "-qb", "mine")
+        git(tmp_path, *person, "commit", "-q", "--allow-empty", "-m", "Mine")
+        git(tmp_path, "checkout", "-q", "main")
+        git(tmp_path, *person, "merge", "-q", "--no-ff", "--no-commit", "mine")
+        with pytest.raises(MirrorError, match="during a merge"):
+            sweep(tmp_path, new)
+        git(tmp_path, "merge", "--abort")
+    assert git(tmp_path, "rev-parse", "HEAD").strip() == first
+    second = sweep(tmp_path, new)
+    assert git(tmp_path, "show", f"HEAD:a{PROM}") == "b: 2\n"
+    assert git(tmp_path, "rev-parse", "HEAD").strip() == second
+    assert (git(tmp_path, "rev-parse", "main").strip() == first) == (state != "merging")
 
 
 def test_where_there_is_no_mirror(tmp_path: Path) -> None:
@@ -197,3 +250,7 @@ def test_a_message_stays_short() -> None:
     assert lines[0] == "Sweep: host-000, host-001, host-002 and 197 more"
     assert lines[-1] == "... and 400 more"
     assert len(lines) == 203
+    long = MirrorChange(changed=True, added={"a": [f"/{'é' * 2000}/{number}" for number in range(100)]})
+    text = message(long)
+    assert len(text.encode()) < 101_000
+    assert text.splitlines()[-1].endswith(" more")
