@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ansible import errors
 from ansible.errors import AnsibleError
+from ansible.utils.sentinel import Sentinel
 
 # AnsibleValueOmittedError came with ansible-core 2.19.
 _OMITTED: Final[Any] = getattr(errors, "AnsibleValueOmittedError", ())
@@ -133,9 +134,13 @@ def _connection(task: Any, templar: Any) -> Any:
     """The keyword as the play has it. Since ansible-core 2.21, the task has what its own host or delegate is reached
     by in its place, which must not be taken for what the others are reached by.
     """
-    written = task.get_ds() or {}
-    above = getattr(task, "_parent", None) or task.get_play()
-    value = written.get("connection", above.connection)
+    value = (task.get_ds() or {}).get("connection", Sentinel)
+    above = getattr(task, "_parent", None)
+    if value is Sentinel and above is not None:
+        # By now, a block shows defaults in the place of what it would inherit.
+        value = above._get_parent_attribute("connection")
+    if value is Sentinel:
+        value = task.get_play().connection
     return templar.template(value) if isinstance(value, str) and "{{" in value else value
 
 

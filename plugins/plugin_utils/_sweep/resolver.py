@@ -9,6 +9,7 @@ Variables, keywords, ansible.cfg, the environment and the command line then mean
 from __future__ import annotations
 
 import functools
+import platform
 import shlex
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 )
 
 _SSH: Final = frozenset({"ssh", "smart", "ansible.builtin.ssh", "ansible.legacy.ssh"})
+_LOCAL: Final = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
 
 
 class Resolver:
@@ -57,7 +59,7 @@ class Resolver:
         if not self._view.knows(server):
             raise Failure("unreachable", f"{server} is not in the inventory: correct hosts, or add it")
         variables = self._view.variables(server)
-        name = str(variables.get("ansible_connection") or variables.keyword("connection") or C.DEFAULT_TRANSPORT)
+        name = str(variables.get("ansible_connection") or _of_all(server, variables.keyword("connection")))
         if name in _SSH:
             name = "ssh"
         options = variables.subset(self._option_names(name))
@@ -128,6 +130,17 @@ class Resolver:
         shell = get_shell_plugin(variables.get("ansible_shell_type"), plain(executable))
         password = plain(plugin.get_option("become_pass"))
         return Become(method, plugin, shell, str(user or "root"), str(password) if password else None)
+
+
+def _of_all(server: str, keyword: Any) -> str:
+    """The connection plugin of a server that names none itself.
+
+    A play may be local because its tasks have nothing to do on servers. What lies on the controller must not be taken
+    for what they have.
+    """
+    name = str(keyword or C.DEFAULT_TRANSPORT)
+    here = platform.node()
+    return "ssh" if name in _LOCAL and server not in {*C.LOCALHOST, here, here.partition(".")[0]} else name
 
 
 def _target(server: str, settings: Mapping[str, Any]) -> Target:

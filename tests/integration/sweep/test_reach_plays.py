@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.sweep.test_actions import Controller, statuses
+from tests.integration.sweep.test_actions import INFO, Controller, statuses
 from tests.support.sshd import SshdFleet
 
 
@@ -28,6 +29,15 @@ def controller(fleet: SshdFleet, tmp_path: Path) -> Controller:
     return made
 
 
+# A plugin as that of a container: it runs commands where it was told to, which is here.
+CONTAINER = """\
+DOCUMENTATION = "{name: container, short_description: Runs commands here, description: x, author: none, options: {}}"
+from ansible.plugins.connection.local import Connection as Local
+
+
+class Connection(Local):
+    transport = "container"
+"""
 OK = {"prom-01": "ok", "prom-02": "ok"}
 
 
@@ -44,3 +54,46 @@ def test_variables_of_another_host(controller: Controller, fleet: SshdFleet, tas
     result = controller.result(task=task)
     assert statuses(result) == OK, result
     assert result["hosts"]["prom-01"]["endpoint"].endswith(f" via 127.0.0.1:{fleet['bastion'].port}")
+
+
+@pytest.mark.parametrize("where", ["play", "block", "task", "command line"])
+def test_a_keyword_that_says_where_tasks_run(controller: Controller, where: str) -> None:
+    """`connection: local` is put on plays that have nothing to do on servers; their servers are not this machine."""
+    hosts = controller.inventory["monitoring"]["hosts"]
+    hosts["localhost"] = {}
+    hosts["explicit"] = {"ansible_connection": "local"}
+    local = {"connection": "local"}
+    task: dict[str, Any] = {INFO: {"hosts": "{{ groups['monitoring'] }}"}, "run_once": True}
+    task.update(local if where == "task" else {})
+    tasks = {"block": [task], **local} if where == "block" else task
+    arguments = ("-c", "local") if where == "command line" else ()
+    found = {}
+    for name, keywords in (("monitoring", {}), ("localhost", {"hosts": "localhost"})):
+        controller.record.unlink(missing_ok=True)
+        status, output = controller.play(
+            tasks, arguments=arguments, **{**keywords, **(local if where == "play" else {})}
+        )
+        assert status == 0, output
+        result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[0])
+        found[name] = {server: host["transport"].partition(" ")[0] for server, host in result["hosts"].items()}
+    expected = {**dict.fromkeys(OK, "asyncssh"), "localhost": "local", "explicit": "local"}
+    assert found == {"monitoring": expected, "localhost": expected}
+
+
+@pytest.mark.parametrize("where", ["play", "block", "task", "command line"])
+def test_another_connection_for_all(controller: Controller, where: str) -> None:
+    plugins = controller.directory / "connection_plugins"
+    plugins.mkdir()
+    (plugins / "container.py").write_text(CONTAINER, encoding="utf-8")
+    other = {"connection": "container"}
+    task: dict[str, Any] = {INFO: {}, "run_once": True, **(other if where == "task" else {})}
+    tasks = {"block": [task], **other} if where == "block" else task
+    arguments = ("-c", "container") if where == "command line" else ()
+    controller.host("prom-02")["ansible_connection"] = "ssh"
+    status, output = controller.play(tasks, arguments=arguments, **(other if where == "play" else {}))
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[0])
+    assert [(name, host["transport"].partition(" ")[0]) for name, host in result["hosts"].items()] == [
+        ("prom-01", "container"),
+        ("prom-02", "asyncssh"),
+    ]
