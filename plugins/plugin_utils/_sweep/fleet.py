@@ -30,6 +30,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Failure,
     OtherTransportNeeded,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import ended_with_parent
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
     FileResult,
@@ -153,9 +154,10 @@ class _Fleet:
         queue = iter(self._servers)
         workers = min(self._options.max_parallel, len(self._servers))
         try:
-            async with asyncio.TaskGroup() as group:
-                for _unused in range(workers):
-                    group.create_task(self._worker(queue))
+            with ended_with_parent():
+                async with asyncio.TaskGroup() as group:
+                    for _unused in range(workers):
+                        group.create_task(self._worker(queue))
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
             # Whoever interrupts a sweep does not wait for a file that is being masked.

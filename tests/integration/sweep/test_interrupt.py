@@ -56,7 +56,7 @@ def started_by(mark: str) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     mark = f"sweep-{uuid.uuid4()}"
     mirror = tmp_path / "mirror"

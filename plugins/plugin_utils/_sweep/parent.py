@@ -1,0 +1,36 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sweep in a worker of Ansible ends with ansible-playbook."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def ended_with_parent() -> Iterator[None]:
+    """Within the block, this process gets SIGTERM when the one that forked it is gone. For a running event loop.
+
+    ansible-playbook hands that signal on by itself, but not where it is killed, and until ansible-core 2.18 not at all:
+    the worker would keep its connections until their time is over.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+    loop, sentinel = asyncio.get_running_loop(), parent.sentinel
+
+    def gone() -> None:
+        loop.remove_reader(sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(sentinel, gone)
+    try:
+        yield
+    finally:
+        loop.remove_reader(sentinel)
