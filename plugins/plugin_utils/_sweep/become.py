@@ -85,14 +85,15 @@ class Dialogue:
                 # It says so where it found no terminal to ask on. It ends by itself.
                 return b""
             raise self._become.missing()
-        if self._expects and not self._answered and plugin.check_password_prompt(self._heard):
+        asks = self._asks()
+        if self._expects and not self._answered and asks:
             self._answered = True
             # What comes after the answer is another matter: a second prompt is a refusal.
             self._heard = b""
             return (self._become.password or "").encode() + b"\n"
-        if not self._expects and self._waits and plugin.check_password_prompt(self._heard):
+        if not self._expects and self._waits and asks:
             raise self._become.missing()
-        if self._answered and plugin.check_password_prompt(self._heard):
+        if self._answered and asks:
             raise self._become.refused()
         return b""
 
@@ -109,6 +110,13 @@ class Dialogue:
             f"{self._become.name} neither ran the command nor asked for a password that it was given within"
             f" {seconds:g} s: set ansible_become_password (or -K)"
         )
+
+    def _asks(self) -> bool:
+        """Whether there is a prompt. Ansible shows its plugins one line at a time, and that of su, until ansible-core
+        2.18, sees no prompt but at the beginning.
+        """
+        last = self._heard.rpartition(b"\n")[2]
+        return any(self._plugin.check_password_prompt(said) for said in (last, self._heard))
 
     @property
     def _waits(self) -> bool:
