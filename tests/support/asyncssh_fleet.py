@@ -35,9 +35,12 @@ def address(number: int) -> str:
 
 @contextlib.contextmanager
 def asyncssh_fleet(
-    directory: Path, count: int, *, bytes_each: int = 80_000
+    directory: Path, count: int, *, bytes_each: int = 80_000, version: str = "Fleet", first_channel: int = 0
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Run count servers in a process of their own; yields the inventory and the services to ask for."""
+    """Run count servers in a process of their own; yields the inventory and the services to ask for.
+
+    version is what they say they are, first_channel the number that they give to a connection's first channel.
+    """
     place = directory / "asyncssh_fleet"
     tree = place / "tree"
     (tree / "rules").mkdir(parents=True)
@@ -51,7 +54,8 @@ def asyncssh_fleet(
     (place / "login_key").chmod(0o600)
     port = free_port()
     known_hosts = place / "known_hosts"
-    command = [sys.executable, "-m", "tests.support.asyncssh_fleet", str(place), str(port), str(count)]
+    command = [sys.executable, "-m", "tests.support.asyncssh_fleet", str(place), str(port), str(count), version]
+    command.append(str(first_channel))
     root = Path(__file__).resolve().parents[2]
     log = place / "log"
     with running(command, ready=known_hosts.exists, log=log, cwd=root, env={"PYTHONPATH": str(root)}, seconds=120):
@@ -80,7 +84,16 @@ class _Answer:
         process.exit(0)
 
 
-async def _serve(place: Path, port: int, count: int) -> None:
+class _Server(asyncssh.SSHServer):
+    def __init__(self, first_channel: int) -> None:
+        self._first_channel = first_channel
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        # There is no public way to choose it.
+        conn._next_recv_chan = self._first_channel
+
+
+async def _serve(place: Path, port: int, count: int, version: str, first_channel: int) -> None:
     answer = _Answer()
     lines = []
     for number in range(count):
@@ -88,6 +101,8 @@ async def _serve(place: Path, port: int, count: int) -> None:
         await asyncssh.listen(
             address(number),
             port,
+            server_factory=lambda: _Server(first_channel),
+            server_version=version,
             server_host_keys=[host_key],
             authorized_client_keys=str(place / "login_key.pub"),
             process_factory=answer,
@@ -103,11 +118,11 @@ async def _serve(place: Path, port: int, count: int) -> None:
 
 
 def main() -> None:
-    """Arguments: the fleet's directory, the port, how many servers."""
+    """Arguments: the fleet's directory, the port, how many servers, their version, the number of the first channel."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
-    place, port, count = sys.argv[1:]
-    asyncio.run(_serve(Path(place), int(port), int(count)))
+    place, port, count, version, first_channel = sys.argv[1:]
+    asyncio.run(_serve(Path(place), int(port), int(count), version, int(first_channel)))
 
 
 if __name__ == "__main__":

@@ -222,6 +222,7 @@ class _Fleet:
                     seconds=options.timeout,
                     # What the sink takes, and one more: it says best what is wrong.
                     max_bytes=options.limits.max_wire_bytes + MAX_NOISE + 1,
+                    early=not last,
                 )
                 break
             except Failure as failure:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import early_channel, failures
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become, Dialogue
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
@@ -93,8 +93,12 @@ async def run(
     *,
     seconds: float,
     max_bytes: int,
+    early: bool,
 ) -> tuple[int | None, bytes]:
     """Run command until sink(bytes) says it has enough, or the command ends, within the time.
+
+    early: the command may go out before its channel is confirmed. The connection must have had no channel yet, and may
+    break where the server counts its channels in another way.
 
     Returns the exit status, where it came in time, and the end of standard error. Raises Failure: timeout, denied (what
     become said), too_large (more than max_bytes of both streams), protocol_error (the server runs no command, or the
@@ -103,7 +107,7 @@ async def run(
     call = _Call(connection, sink, become.dialogue(command) if become else None, max_bytes)
     try:
         async with asyncio.timeout(seconds):
-            await call.run(command)
+            await call.run(command, early=early)
             if become and call.dialogue and call.dialogue.wants_terminal:
                 call = _Call(connection, sink, become.dialogue(command, tty=True), max_bytes)
                 await call.run(command)
@@ -122,7 +126,8 @@ async def run(
     except (asyncssh.ConnectionLost, OSError):
         raise failures.broken(call.received) from None
     except asyncssh.Error as error:
-        raise Failure("protocol_error", f"the command could not be run ({error})") from None
+        # What the server could not bear may be that the command came early.
+        raise Failure("protocol_error", f"the command could not be run ({error})", again=early) from None
     if call.lost:
         raise failures.broken(call.received)
     if call.dialogue:
@@ -161,14 +166,21 @@ class _Call:
     def exit_status(self) -> int | None:
         return self._session.exit_status
 
-    async def run(self, command: str) -> None:
+    async def run(self, command: str, *, early: bool = False) -> None:
         dialogue = self.dialogue
-        tty = bool(dialogue and dialogue.tty)
-        options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
-        channel, _unused = await self._connection.create_session(
-            lambda: self._session, dialogue.command if dialogue else command, encoding=None, send_env=(), **options
-        )
+        command = dialogue.command if dialogue else command
+        if early and not (dialogue and dialogue.tty) and early_channel.counts_from_zero(self._connection):
+            channel = await early_channel.open_session(self._connection, self._session, command)
+        else:
+            channel = await self._open_session(command, tty=bool(dialogue and dialogue.tty))
         try:
             await self._session.done
         finally:
             channel.close()
+
+    async def _open_session(self, command: str, *, tty: bool) -> asyncssh.SSHClientChannel[bytes]:
+        options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}
+        channel, _unused = await self._connection.create_session(
+            lambda: self._session, command, encoding=None, send_env=(), **options
+        )
+        return channel

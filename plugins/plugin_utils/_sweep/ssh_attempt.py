@@ -21,6 +21,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import LoginKeys
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_wire import string
 
 _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
 # An RSA key's signatures, in the order in which ssh prefers them.
@@ -136,7 +137,7 @@ class Client(asyncssh.SSHClient):
         connection.create_task(self._signed(connection, pair))
 
     async def _signed(self, connection: asyncssh.SSHClientConnection, pair: asyncssh.SSHKeyPair) -> None:
-        arguments = (b"\1", _string(pair.algorithm), _string(pair.public_data))
+        arguments = (b"\1", string(pair.algorithm), string(pair.public_data))
         try:
             await connection.send_userauth_request(b"publickey", *arguments, key=pair, trivial=False)
         except ValueError:
@@ -220,10 +221,6 @@ def _as_ssh_signs(pair: asyncssh.SSHKeyPair) -> asyncssh.SSHKeyPair:
     if pair.algorithm.startswith(b"ssh-rsa"):
         pair.sig_algorithms = _RSA_SIGNATURES
     return pair
-
-
-def _string(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
 
 
 def _host_key_algorithms(trust: Trust) -> list[str]:
