@@ -24,7 +24,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.become import Become
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import HostView, PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import (
     Credentials,
     Target,
@@ -34,6 +34,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 
 _SSH: Final = frozenset({"ssh", "smart", "ansible.builtin.ssh", "ansible.legacy.ssh"})
 _LOCAL: Final = frozenset({"local", "ansible.builtin.local", "ansible.legacy.local"})
+# What the ssh plugin knows since ansible-core 2.19; these variables mean the same here before. The last one counts.
+_KEY_VARIABLES: Final = {
+    "private_key": ("ansible_private_key", "ansible_ssh_private_key"),
+    "private_key_passphrase": ("ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase"),
+}
 
 
 class Resolver:
@@ -78,7 +83,7 @@ class Resolver:
         endpoint.become = become
         if name == "ssh":
             try:
-                endpoint.target = _target(server, plain(settings))
+                endpoint.target = _target(server, plain({**_keys(variables, settings), **settings}))
             except UnsupportedError as error:
                 endpoint.reason = str(error)
             else:
@@ -141,6 +146,16 @@ def _of_all(server: str, keyword: Any) -> str:
     name = str(keyword or C.DEFAULT_TRANSPORT)
     here = platform.node()
     return "ssh" if name in _LOCAL and server not in {*C.LOCALHOST, here, here.partition(".")[0]} else name
+
+
+def _keys(variables: HostView, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Options for keys that are not among the plugin's settings, from the host's variables."""
+    return {
+        option: value
+        for option, names in _KEY_VARIABLES.items()
+        if option not in settings
+        for value in variables.subset(names).values()
+    }
 
 
 def _target(server: str, settings: Mapping[str, Any]) -> Target:

@@ -265,7 +265,6 @@ def test_a_credential_that_was_refused_is_not_tried_again(fleet: SshdFleet, serv
 
 
 def test_inline_private_key(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:
-    pytest.importorskip("ansible._internal._ssh", reason="ansible_private_key came with ansible-core 2.19")
     text = server.key.read_text(encoding="utf-8")
     assert login(fleet, tmp_path, NO_KEY, ansible_private_key=text).status == "ok"
 
