@@ -87,11 +87,11 @@ def mirrored(
     redact = bool(given["redact"])
     keep_history = given["history"] == "git"
     mirror = Mirror(given["dest"])
-    policy = _policy() if redact else "none"
     asked = options(given)
     if keep_history:
         ready(mirror.path)
     (mirror.prepare_check if check else mirror.prepare)(redacted=redact)
+    policy = _policy(mirror.salt) if redact else "none"
     known = {} if given["force"] else mirror.known_digests(servers, redacted=redact, policy=policy)
     redactor = secrets.Redactor(mirror.salt)
     swept = fleet.sweep(servers, Resolver(view), asked, redactor, known_digests=known, say=say)
@@ -172,9 +172,12 @@ def hints(servers: Mapping[str, ServerResult]) -> list[str]:
     ]
 
 
-def _policy() -> str:
-    """Names the rules of redaction: a mirror whose contents were masked by other rules is fetched anew."""
-    digest = hashlib.sha256()
+def _policy(salt: bytes) -> str:
+    """Names the rules of redaction and the salt: what a mirror holds that was masked otherwise is fetched anew.
+
+    A salt that was lost, as in a clone of the history, would else make equal secrets differ from server to server.
+    """
+    digest = hashlib.sha256(salt)
     for path in sorted(Path(secrets.__file__).parent.glob("secret*.py")):
         digest.update(path.read_bytes())
     return f"redact:{digest.hexdigest()[:16]}"

@@ -281,6 +281,7 @@ class Mirror:
         merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy)
         for server in sorted(results):
             merge.server(server, results[server])
+        merge.forget_deleted(results)
         return merge
 
     def _keep_salt(self, tree: Tree) -> None:

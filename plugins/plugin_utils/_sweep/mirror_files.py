@@ -129,8 +129,7 @@ class Tree:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
         with contextlib.suppress(FileExistsError):
             Path(path).mkdir(mode=0o700)
-            if not private:
-                Path(path).chmod(0o750)
+            Path(path).chmod(0o700 if private else 0o750)
         with cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), private=private)._held() as tree:
             yield tree
 
@@ -264,15 +263,28 @@ class Tree:
             return []
 
 
+def _make_lock(tree: Tree) -> None:
+    """Whatever the umask: who may read the mirror may wait for it."""
+    with contextlib.suppress(FileExistsError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(LOCK, flags, 0o600, dir_fd=tree.descriptor)
+        try:
+            os.fchmod(descriptor, tree.file_mode)
+        finally:
+            os.close(descriptor)
+
+
 @contextlib.contextmanager
 def locked(tree: Tree, *, exclusive: bool, seconds: float) -> Iterator[None]:
     """Hold the mirror's lock; the system frees it with the process. Raises MirrorError when seconds have passed.
 
     A reader that finds no lock file, as in a copy of a mirror, goes on without.
     """
-    flags = (os.O_RDWR | os.O_CREAT if exclusive else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = (os.O_RDWR if exclusive else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(LOCK, flags, tree.file_mode, dir_fd=tree.descriptor)
+        if exclusive:
+            _make_lock(tree)
+        descriptor = os.open(LOCK, flags, dir_fd=tree.descriptor)
     except OSError as error:
         if exclusive:
             raise explained(tree.path, error) from error
@@ -353,8 +365,15 @@ class Transaction:
                 found = self._tree.stat(target)
             except OSError as error:
                 raise _obstacle(self._tree, target[:-1], error) from error
-            if found is not None and stat.S_ISDIR(found.st_mode) and target not in going_below:
+            if found is not None and stat.S_ISDIR(found.st_mode) and not self._vanishes(target, going, going_below):
                 raise _obstacle(self._tree, target, OSError(errno.EISDIR, "Is a directory"))
+
+    def _vanishes(self, folder: Location, going: set[Location], going_below: set[Location]) -> bool:
+        """Whether a folder will be gone with what is removed: nothing of others lies in it."""
+        if folder not in going_below:
+            return False
+        below = [(*folder, name) for name in self._tree.names(folder)]
+        return all(place in going or self._vanishes(place, going, going_below) for place in below)
 
 
 def _obstacle(tree: Tree, parts: Location, error: OSError) -> MirrorError:

@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     STAGING,
     MirrorError,
     Tree,
+    component,
     location,
     locked,
     recover,
@@ -115,9 +116,8 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     repository = _Repository(tree, git, private=not manifest["redacted"])
     repository.ensure()
     held = {MANIFEST}
-    folders = set()
+    folders = {component(server, server=True) for server in (*servers, *repository.earlier_servers())}
     for server, record in servers.items():
-        folders.add(location(server, "/")[0])
         held.update(b"/".join(location(server, name)) for name, item in record["files"].items() if item["stored"])
     gone = {
         name
@@ -198,6 +198,13 @@ class _Repository:
                     " works there, or one died there; if none runs, remove that file"
                 )
             time.sleep(0.05)
+
+    def earlier_servers(self) -> list[str]:
+        """The servers of the last commit."""
+        try:
+            return list(parse_manifest(self.run("show", "HEAD:" + os.fsdecode(MANIFEST)))["servers"])
+        except (MirrorError, ValueError):
+            return []
 
     def ensure(self) -> None:
         if not self.exists():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     MirrorError,
     Transaction,
     Tree,
+    component,
     file_time,
     location,
 )
@@ -105,6 +107,18 @@ class Merge:
             self.change.statuses[name] = new["status"]
             self._show(f"{name} (status)", before, after)
 
+    def forget_deleted(self, swept: Collection[str]) -> None:
+        """Forget servers whose whole folder somebody deleted, unless they were swept just now."""
+        if self._tree is None:
+            return
+        for name, record in list(self.manifest["servers"].items()):
+            held = {path: item for path, item in record["files"].items() if item["stored"] is not None}
+            if name in swept or not held or self._tree.stat((component(name, server=True),)) is not None:
+                continue
+            for path, item in held.items():
+                self._remove(name, path, item)
+            del self.manifest["servers"][name]
+
     def _unchanged(self, name: str, result: ServerResult, old: ServerRecord | None) -> ServerRecord:
         if old is None or old["digest"] is None or old["digest"] != result.digest:
             error = f"{name} said that nothing changed, but the mirror holds another state: sweep it with force"
@@ -120,6 +134,8 @@ class Merge:
 
     def _answered(self, name: str, result: ServerResult, old: ServerRecord | None) -> ServerRecord:
         known = old["files"] if old is not None else {}
+        places = _Places(item.path for item in result.files if item.content is not None)
+        _leave_out_folders(name, result, places)
         new = _record(result, old, result.status)
         new["policy"] = self._policy
         new["digest"] = result.digest if result.status in WHOLE else None
@@ -127,21 +143,22 @@ class Merge:
         for item in result.files:
             if not item.path.startswith("/"):
                 raise MirrorError(f"{name}: {item.path!r} is not an absolute path")
-            files[item.path] = self._file(name, item, known.get(item.path))
+            files[item.path] = self._file(name, item, known.get(item.path), places)
         for path, kept in known.items():
             if path in files:
                 continue
-            if result.status not in WHOLE:
-                files[path] = kept
-            elif self._prune:
+            if (result.status in WHOLE and self._prune) or places.are_in_the_way(path):
                 self._remove(name, path, kept)
+            elif result.status not in WHOLE:
+                files[path] = kept
             else:
                 files[path] = {**kept, "stale": True}
         return new
 
-    def _file(self, name: str, item: FileResult, old: FileRecord | None) -> FileRecord:
-        if old is not None and old["stored"] is not None and item.content is None and item.sha256 is None:
-            # It could not be read this time: what the mirror holds is still the last word.
+    def _file(self, name: str, item: FileResult, old: FileRecord | None, places: _Places) -> FileRecord:
+        left_out = item.content is None and (item.sha256 is None or item.error is not None)
+        if old is not None and old["stored"] is not None and left_out and not places.are_in_the_way(item.path):
+            # There is nothing to put in its place: what the mirror holds is still the last word.
             return {**old, "error": item.error, "stale": False}
         stored: Stored | None = None
         data = b""
@@ -178,9 +195,9 @@ class Merge:
 
     def _remove(self, name: str, path: str, old: FileRecord) -> None:
         self.change.changed = True
-        self.change.removed.setdefault(name, []).append(path)
         if old["stored"] is None:
             return
+        self.change.removed.setdefault(name, []).append(path)
         self._show_file(name, path, old, None, "")
         if self._transaction is not None:
             self._transaction.remove(location(name, path))
@@ -206,6 +223,36 @@ class Merge:
         else:
             self._diff_left -= size
         self.change.diff.append({"before": before, "after": after, "before_header": title, "after_header": title})
+
+
+class _Places:
+    """Where the files of an answer lie, and the folders that they need."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._files = {_parts(path) for path in paths}
+        self._folders = {parts[:depth] for parts in self._files for depth in range(1, len(parts))}
+
+    def are_in_the_way(self, path: str) -> bool:
+        """Whether path is a folder now, or lies below what is a file now."""
+        parts = _parts(path)
+        return parts in self._folders or any(parts[:depth] in self._files for depth in range(1, len(parts)))
+
+    def are_below(self, path: str) -> bool:
+        return _parts(path) in self._folders
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part)
+
+
+def _leave_out_folders(name: str, result: ServerResult, places: _Places) -> None:
+    """No honest server has a file and a directory of one name; another one must not stop the whole sweep."""
+    for item in result.files:
+        if item.content is not None and places.are_below(item.path):
+            item.content = None
+            item.error = "it came as a file and as a directory: run the sweep again"
+            if result.status == "ok":
+                result.status, result.error = "partial", f"{name}: {item.path}: {item.error}"
 
 
 def is_copy(found: os.stat_result | None, item: FileRecord) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,8 +123,9 @@ def test_the_same_again_writes_nothing(mirror: Mirror, folder: Path) -> None:
     assert snapshot(folder) == before
 
 
-def test_modes(tmp_path: Path) -> None:
-    old = os.umask(0)
+@pytest.mark.parametrize("mask", [0, 0o077, 0o177])
+def test_modes(tmp_path: Path, mask: int) -> None:
+    old = os.umask(mask)
     try:
         for redacted, folder_mode, file_mode in ((True, 0o750, 0o640), (False, 0o700, 0o600)):
             base = tmp_path / str(redacted)
@@ -213,6 +215,45 @@ def test_a_partial_answer_removes_nothing(mirror: Mirror) -> None:
     assert mirror.known_digests(["a"]) == {"a": None}
     mirror.apply({"a": ok(item(PROM, "b: 2\n"), item(RULES), digest="sha256:3")})
     assert held(mirror) == {"a": {PROM: "b: 2\n", RULES: "a: 1\n"}}
+
+
+@pytest.mark.parametrize("sha256", ["1" * 64, None])
+def test_a_file_whose_content_is_left_out_keeps_its_copy(mirror: Mirror, sha256: str | None) -> None:
+    """It is not text any more, or masking it took too long: what the mirror has is still the last word."""
+    mirror.apply({"a": ok(item(PROM), item(RULES))})
+    left_out = FileResult(PROM, "prometheus", 9, 1_700_000_001, sha256, None, 0, "it is not UTF-8 text")
+    change = mirror.apply({"a": ok(left_out, item(RULES), status="partial", digest=None)})
+    assert (change.removed, change.updated) == ({}, {})
+    assert held(mirror) == {"a": {PROM: "a: 1\n", RULES: "a: 1\n"}}
+    assert mirror.load()["hosts"]["a"]["files"][0]["error"] == "it is not UTF-8 text"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_kept_gives_way_to_what_is_there(mirror: Mirror, folder: Path, whole: bool) -> None:
+    """A file where a directory was, and the other way round, are no reason to refuse the whole sweep."""
+    mirror.apply({"a": ok(item("/etc/x"), item("/etc/y/z"), item("/etc/y/deep/w"), item("/etc/xx")), "b": ok()})
+    files = [item("/etc/x/z"), item("/etc/y")]
+    if not whole:
+        files.append(item("/etc/q", error="EIO"))
+    answer = ok(*files, digest="2", status="ok" if whole else "partial")
+    change = mirror.apply({"a": answer, "b": ok(item(PROM), digest="2")}, prune=not whole)
+    assert held(mirror)["a"].keys() >= {"/etc/x/z", "/etc/y"}
+    assert sorted(change.removed["a"]) == ["/etc/x", "/etc/y/deep/w", "/etc/y/z"]
+    assert held(mirror)["b"] == {PROM: "a: 1\n"}
+    assert (folder / "a/etc/x/z").is_file()
+
+
+def test_a_server_whose_folder_was_deleted_is_forgotten(mirror: Mirror, folder: Path) -> None:
+    mirror.apply({"a": ok(item(PROM)), "b": ok(item(PROM)), "never": failed()})
+    shutil.rmtree(folder / "a")
+    assert mirror.load()["hosts"]["a"]["status"] == "partial"
+    assert mirror.apply({"b": ok(item(PROM))}, check=True).removed == {"a": [PROM]}
+    change = mirror.apply({"b": ok(item(PROM))})
+    assert (change.changed, change.removed) == (True, {"a": [PROM]})
+    assert mirror.load()["hosts"].keys() == {"b", "never"}
+    # One that is swept is mended instead.
+    shutil.rmtree(folder / "b")
+    assert mirror.apply({"b": ok(item(PROM))}).updated == {"b": [PROM]}
 
 
 def test_a_digest_of_a_partial_answer_is_not_kept(mirror: Mirror) -> None:

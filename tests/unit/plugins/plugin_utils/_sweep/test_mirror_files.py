@@ -175,6 +175,38 @@ def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path) -> None:
     assert held(mirror) == {"a": {"/etc/prometheus/x/z": "below", "/etc/prometheus/y": "file"}}
 
 
+def test_a_file_and_a_directory_of_one_name_in_one_answer(tmp_path: Path) -> None:
+    """Only a hostile server sends them: it must not stop the mirror for all others."""
+    for first in (True, False):
+        mirror = Mirror(str(tmp_path / str(first)))
+        files = [item("/etc/x", "file"), item("/etc/x/y/z", "below")]
+        answer = ok(*(files if first else reversed(files)))
+        mirror.apply({"a": answer, "b": ok(item(PROM))})
+        assert (answer.status, answer.error) == (
+            "partial",
+            "a: /etc/x: it came as a file and as a directory: run the sweep again",
+        )
+        assert held(mirror) == {"a": {"/etc/x": None, "/etc/x/y/z": "below"}, "b": {PROM: "a: 1\n"}}
+        # Nor may what could not be read, and is kept, be in the way.
+        odd = [item("/etc/x/y", "file"), item("/etc/x/y/z", error="EIO")]
+        mirror.apply({"a": ok(*odd, status="partial", digest=None)})
+        assert held(mirror)["a"] == {"/etc/x/y": "file", "/etc/x/y/z": None}
+
+
+def test_a_folder_with_files_of_others_that_becomes_a_file(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply({"a": ok(item("/etc/x/y"), item("/etc/x/z/w"))})
+    mine = tmp_path / "a/etc/x/z/mine"
+    mine.write_text("mine")
+    new = {"a": ok(item("/etc/x", "file"), digest="2")}
+    with pytest.raises(MirrorError, match="a/etc/x: Is a directory"):
+        mirror.apply(new)
+    assert held(mirror) == {"a": {"/etc/x/y": "a: 1\n", "/etc/x/z/w": "a: 1\n"}}
+    mine.unlink()
+    mirror.apply(new)
+    assert held(mirror) == {"a": {"/etc/x": "file"}}
+
+
 def test_a_server_folder_that_goes_and_comes_back(tmp_path: Path) -> None:
     mirror = Mirror(str(tmp_path / "mirror"))
     mirror.apply({"a": ok(item(PROM))})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_what_an_earlier_sweep_did_not_commit_is_committed(tmp_path: Path) -> No
     assert history(str(tmp_path), MirrorChange()) is not None
     assert git(tmp_path, "status", "--porcelain") == ""
     assert sorted(git(tmp_path, "ls-files").split()) == [".manifest.json", f"a{PROM}", f"b{PROM}"]
+
+
+def test_a_forgotten_server_leaves_the_history_too(tmp_path: Path) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM)), "b": ok(item(PROM))})
+    shutil.rmtree(tmp_path / "a")
+    assert sweep(tmp_path, {"b": ok(item(PROM))}) is not None
+    assert git(tmp_path, "ls-files").split() == [".manifest.json", f"b{PROM}"]
+    assert git(tmp_path, "status", "--porcelain") == ""
+    assert f"a: removed {PROM}" in git(tmp_path, "log", "-1", "--format=%B")
 
 
 def test_odd_names(tmp_path: Path) -> None:
