@@ -73,6 +73,9 @@ def component(name: str, *, server: bool = False) -> bytes:
         )
     if text.startswith(".") and (server or text in {".", ".."} or text.lower().startswith(".git")):
         text = "%2E" + text[1:]
+    if text.lower().startswith("git~"):
+        # Windows may call .git so, and git takes no such name anywhere.
+        text = f"%{ord(text[0]):02X}{text[1:]}"
     encoded = _encode(text)
     if not encoded or len(encoded) > _MAX_NAME:
         begin = encoded[:180].decode("utf-8", "ignore")

@@ -48,6 +48,7 @@ _SETTINGS: Final = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.autocrlf": "false",
+    "core.ignoreCase": "false",
     "core.safecrlf": "false",
     "core.attributesFile": os.devnull,
     "core.excludesFile": os.devnull,
@@ -209,12 +210,15 @@ class _Repository:
     def ensure(self) -> None:
         if not self.exists():
             self.run("init", "--quiet")
-        own = [JOURNAL, LOCK, SALT, STAGING]
         exclude = Path(self._tree.path, ".git", "info", "exclude")
         if not exclude.exists():
             exclude.parent.mkdir(mode=0o700, exist_ok=True)
             exclude.touch(mode=0o600)
-            exclude.write_bytes(b"".join(b"/%s\n" % name for name in own))
+        known = exclude.read_bytes()
+        missing = [name for name in (JOURNAL, LOCK, SALT, STAGING) if b"/" + name not in known.split(b"\n")]
+        if missing:
+            begin = known if known.endswith(b"\n") or not known else known + b"\n"
+            exclude.write_bytes(begin + b"".join(b"/%s\n" % name for name in missing))
 
     def run(self, *words: str | bytes, given: bytes = b"") -> bytes:
         """Raises MirrorError with git's own words."""

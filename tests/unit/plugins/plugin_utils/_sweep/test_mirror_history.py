@@ -115,6 +115,29 @@ def test_odd_names(tmp_path: Path) -> None:
     assert "-host?: added /etc/prometheus/a?b ?[31m.yml" in text
 
 
+def test_names_that_git_refuses_or_takes_for_one(tmp_path: Path) -> None:
+    """Where file systems know no case, git init says so; there, and with names that Windows knows, history goes on."""
+    sweep(tmp_path, {"a": ok(item(PROM))})
+    git(tmp_path, "config", "core.ignoreCase", "true")
+    names = ["/etc/prometheus/X.yml", "/etc/prometheus/x.yml", "/etc/GIT~1/x.yml", "/etc/git~1/hooks/y.yml"]
+    assert sweep(tmp_path, {"a": ok(*(item(name) for name in names), digest="2"), "git~1": ok(item(PROM))}) is not None
+    assert len(git(tmp_path, "ls-files").split()) == 6
+
+
+def test_a_clone_of_the_history_is_a_mirror_too(tmp_path: Path) -> None:
+    """Its salt is a secret that must not be offered to `git add .`; what a person excludes there stays excluded."""
+    sweep(tmp_path / "mirror", {"a": ok(item(PROM))})
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(tmp_path / "mirror"), str(clone))
+    (clone / ".git/info/exclude").write_text("/own")
+    (clone / "own").touch()
+    sweep(clone, {"a": ok(item(PROM, "b: 2\n"), digest="2")})
+    assert git(clone, "status", "--porcelain") == ""
+    before = (clone / ".git/info/exclude").read_text()
+    sweep(clone, {"a": ok(item(PROM), digest="3")})
+    assert (clone / ".git/info/exclude").read_text() == before
+
+
 def test_a_repository_around_the_mirror_is_not_touched(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "own").write_text("x")
