@@ -33,6 +33,7 @@ __all__ = ["Bundle", "BundleReader", "RawFile", "remote_command"]
 # Login scripts may print this much before the marker.
 MAX_NOISE: Final = 1024 * 1024
 _MAX_HEAD: Final = 160
+_MAX_QUOTED: Final = 512
 # What one call of zlib may hand out.
 _PIECE: Final = 256 * 1024
 
@@ -46,6 +47,8 @@ class BundleReader:
         self._known = known_digest if known_digest and DIGEST.fullmatch(known_digest) else None
         self._wire = 0
         self._noise = 0
+        # The end of that, as long as no body has begun.
+        self._heard = b""
         # What may be the beginning of the line that begins a body; None within a body.
         self._head: bytes | None = b""
         self._inflate: zlib._Decompress | None = None
@@ -111,6 +114,7 @@ class BundleReader:
         if start < 0:
             keep = len(MARKER) - 1
             self._noise += max(len(held) - keep, 0)
+            self._heard = (self._heard + data)[-_MAX_QUOTED:]
             if self._noise > MAX_NOISE:
                 raise StreamError(f"no sign of the remote command in the first {MAX_NOISE} bytes")
             self._head = held[-keep:]
@@ -178,7 +182,8 @@ class BundleReader:
         self._attempt = self._first = self._inflate = None
 
     def _cut_off(self, exit_status: int | None, stderr: bytes) -> str:
-        words = quote(stderr)
+        # Who is sent away is told so on standard output: by nologin, sftp or a forced command.
+        words = quote(stderr) or ("" if self._attempts else quote(self._heard))
         said = f"; the host said: {words}" if words else ""
         ended = "" if exit_status is None else f" (exit status {exit_status})"
         if self._attempts:

@@ -85,12 +85,13 @@ def login(target: Target, error: Exception, trust: Trust, tried: str) -> Failure
     reason = _reason(error)
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return host_key(target, trust, reason)
-    if isinstance(error, asyncssh.PermissionDenied) or "too many authentication failures" in reason.lower():
-        return Failure(
-            "auth_failed",
-            f"{target.address} refused the login as {target.user} (tried: {tried}): check ansible_user,"
-            " ansible_ssh_private_key_file, ansible_password and what the server accepts",
-        )
+    many = "too many authentication failures" in reason.lower()
+    if isinstance(error, asyncssh.PermissionDenied) or many:
+        advice = "check ansible_user, ansible_ssh_private_key_file, ansible_password and what the server accepts"
+        if many:
+            # As with ssh, the agent's come first.
+            advice = "it takes fewer keys (MaxAuthTries): name the one that fits, and set IdentitiesOnly=yes"
+        return Failure("auth_failed", f"{target.address} refused the login as {target.user} (tried: {tried}): {advice}")
     if isinstance(error, asyncssh.KeyExchangeFailed):
         return OtherTransportNeeded(f"no algorithm in common with {target.address}")
     if isinstance(error, asyncssh.ConnectionLost):

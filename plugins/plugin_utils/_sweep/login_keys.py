@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import copy
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -154,6 +155,10 @@ def _load(path: str, passphrase: str | None, certificates: tuple[str, ...]) -> I
         identity.note = f"the key file {path} cannot be read: {error.strerror}"
         return identity
     identity.public = _public(path, content)
+    if is_of_token(identity.public):
+        # The token wants a touch, and asyncssh a library for it. An agent may hold the key.
+        identity.note = f"{path} is of a security key, which only ssh or an ssh-agent can ask"
+        return identity
     if b"PRIVATE KEY-----" not in content:
         if identity.public is None:
             identity.note = f"{path} holds no key"
@@ -176,6 +181,19 @@ def _load(path: str, passphrase: str | None, certificates: tuple[str, ...]) -> I
         elif identity.public is None:
             identity.public = identity.pairs[-1].key_public_data
     return identity
+
+
+def token_file(paths: Iterable[str]) -> str | None:
+    """The first of the key files that is of a security key."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if is_of_token(_public(path, Path(path).read_bytes())):
+                return path
+    return None
+
+
+def is_of_token(public: bytes | None) -> bool:
+    return public is not None and public[4:].startswith(b"sk-")
 
 
 def _public(path: str, content: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins that only ssh itself has: over a connection that is open already, and with a Kerberos ticket."""
+"""Logins that only ssh itself has: over a connection that is open already, with a Kerberos ticket or a security key."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import OtherTransportNeeded
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import token_file
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 _KLIST_SECONDS: Final = 5
@@ -24,6 +25,10 @@ def other_login(target: Target) -> OtherTransportNeeded | None:
         return OtherTransportNeeded(f"the open connection at {target.control_path}", target.control_path)
     if target.gssapi and _has_ticket(os.environ.get("KRB5CCNAME", "")):
         return OtherTransportNeeded(f"{target.address} refused the login, and ssh has a Kerberos ticket")
+    if "publickey" in target.methods and not target.credentials.private_key:
+        path = token_file(target.identities)
+        if path:
+            return OtherTransportNeeded(f"{target.address} refused the login, and {path} is of a security key")
     return None
 
 

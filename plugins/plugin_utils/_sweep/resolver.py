@@ -9,6 +9,7 @@ Variables, keywords, ansible.cfg, the environment and the command line then mean
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import shlex
 from collections.abc import Mapping
@@ -176,7 +177,8 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
     if key:
         words += ["-o", "IdentitiesOnly=yes"]
     elif settings.get("private_key_file"):
-        words += ["-i", str(settings["private_key_file"])]
+        # Where ~ is, Ansible asks HOME; ssh would ask the user database.
+        words += ["-i", os.path.expanduser(str(settings["private_key_file"]))]  # noqa: PTH111
     if not password:
         words += ["-o", "KbdInteractiveAuthentication=no", "-o", "PasswordAuthentication=no"]
         words += ["-o", "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"]

@@ -233,6 +233,16 @@ def test_an_empty_answer_says_what_to_look_at() -> None:
     )
 
 
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+def test_who_is_sent_away_is_told_so_on_either_stream(piece: int) -> None:
+    bundle = read(b"-" * 5000 + b"\nThis account is not available.\n", exit_status=1, piece=piece)
+    assert bundle.error is not None
+    assert "This account is not available.: log in by hand" in bundle.error
+    begun = read(b"Welcome\n" + plain(body(archive(FILES)))[:900], piece=piece)
+    assert begun.error is not None
+    assert "Welcome" not in begun.error
+
+
 def test_what_a_host_said_is_quoted_in_one_short_line() -> None:
     loud = b"x" * 5000 + b"\n\x1b[31mred\x1b[0m\r\n\xff end"
     error = read(b"", stderr=loud).error
