@@ -83,6 +83,7 @@ class Mirror:
         self.path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  (bytes-safe names)
         self._lock_seconds = lock_seconds
         self._salt: bytes | None = None
+        self._known: dict[str, str | None] = {}
 
     @property
     def salt(self) -> bytes:
@@ -143,6 +144,7 @@ class Mirror:
                 usable = record is not None and record["policy"] == policy and not moved
                 whole = usable and record is not None and self._is_intact(tree, server, record)
                 known[server] = record["digest"] if record is not None and whole else None
+            self._known = known
             return known
 
     def apply(
@@ -278,7 +280,7 @@ class Mirror:
         self._agree(manifest, redacted=redacted)
         if manifest is None:
             manifest = Manifest(version=VERSION, redacted=redacted, servers={})
-        merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy)
+        merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy, asked=self._known)
         for server in sorted(results):
             merge.server(server, results[server])
         merge.forget_deleted(results)
@@ -322,7 +324,7 @@ class Mirror:
             place = location(server, path)
             data = tree.read(moved.get(place, place))
             if data is None or hashlib.sha256(data).hexdigest() != item["stored"]["sha256"]:
-                found.error = "its copy in the mirror was changed or damaged since the sweep: sweep again"
+                found.error = "its copy in the mirror was changed or damaged since the sweep: sweep with force"
                 if result.status == "ok":
                     result.status = "partial"
                     result.error = f"{path}: {found.error}"

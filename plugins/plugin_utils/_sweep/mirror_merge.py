@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -75,6 +75,7 @@ class Merge:
         prune: bool,
         diff: bool,
         policy: str,
+        asked: Mapping[str, str | None],
     ) -> None:
         self.manifest = manifest
         self.change = MirrorChange()
@@ -84,6 +85,8 @@ class Merge:
         self._diff = diff
         self._diff_left = MAX_DIFF
         self._policy = policy
+        # The digests that the servers were asked about.
+        self._asked = asked
         self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def server(self, name: str, result: ServerResult) -> None:
@@ -120,6 +123,10 @@ class Merge:
             del self.manifest["servers"][name]
 
     def _unchanged(self, name: str, result: ServerResult, old: ServerRecord | None) -> ServerRecord:
+        replaced = old is not None and result.digest is not None and old["digest"] != result.digest
+        if old is not None and replaced and result.digest == self._asked.get(name):
+            # Another sweep was here in between, and knows better.
+            return old
         if old is None or old["digest"] is None or old["digest"] != result.digest:
             error = f"{name} said that nothing changed, but the mirror holds another state: sweep it with force"
             return _failed(ServerResult("protocol_error", error), old)
@@ -182,7 +189,7 @@ class Merge:
         place = location(name, item.path)
         found = self._tree.stat(place) if self._tree is not None else None
         same = old is not None and old["stored"] == stored
-        if same and is_copy(found, new):
+        if same and is_copy(found, new) and self._tree is not None and self._tree.read(place) == data:
             return new
         change = self.change.added if old is None or old["stored"] is None else self.change.updated
         change.setdefault(name, []).append(item.path)

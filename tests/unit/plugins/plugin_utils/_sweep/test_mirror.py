@@ -406,6 +406,32 @@ def test_unchanged_without_a_known_state_is_a_fault(mirror: Mirror) -> None:
     assert held(mirror) == {"a": {PROM: "a: 1\n"}}
 
 
+def test_a_damaged_copy_of_the_same_size_and_time_is_mended(mirror: Mirror, folder: Path) -> None:
+    mirror.apply({"a": ok(item(PROM))})
+    place = folder / "a" / PROM[1:]
+    place.write_text("a: X\n")
+    os.utime(place, (1_700_000_000, 1_700_000_000))
+    assert "sweep with force" in mirror.load()["hosts"]["a"]["files"][0]["error"]
+    # That is what force makes of it.
+    assert mirror.apply({"a": ok(item(PROM))}).updated == {"a": [PROM]}
+    assert held(mirror) == {"a": {PROM: "a: 1\n"}}
+
+
+def test_unchanged_since_a_state_that_another_sweep_replaced(folder: Path) -> None:
+    """Two sweeps at once: the answer is no fault of the server, and says nothing of what the mirror holds by now."""
+    slow, quick = Mirror(str(folder)), Mirror(str(folder))
+    slow.apply({"a": ok(item(PROM))})
+    assert slow.known_digests(["a"]) == {"a": "sha256:1"}
+    quick.apply({"a": ok(item(PROM, "b: 2\n"), digest="sha256:2")})
+    for check in (True, False):
+        assert slow.apply({"a": unchanged("sha256:1")}, check=check) == MirrorChange()
+    assert held(slow) == {"a": {PROM: "b: 2\n"}}
+    assert slow.load()["hosts"]["a"]["status"] == "ok"
+    shutil.rmtree(folder / "a")
+    quick.apply({"b": failed()})
+    assert slow.apply({"a": unchanged("sha256:1")}).statuses == {"a": "protocol_error"}
+
+
 def test_salt(mirror: Mirror, folder: Path) -> None:
     salt = mirror.salt
     assert len(salt) == 32
