@@ -57,6 +57,13 @@ def unreachable(target: Target, error: OSError) -> Failure:
 
 
 def dropped(target: Target) -> Failure:
+    if target.proxy_command:
+        return Failure(
+            "unreachable",
+            f"the proxy command to {target.address} ended before the login was done: see that its program is installed"
+            " and that it leads there, and what it says when run by hand",
+            again=True,
+        )
     return Failure(
         "unreachable",
         f"{target.address} closed the connection before the login was done: it may limit logins (MaxStartups,"

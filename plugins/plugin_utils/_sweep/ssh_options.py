@@ -37,6 +37,9 @@ Strict = Literal["yes", "accept-new", "no"]
 DEFAULT_IDENTITIES: Final = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 _METHODS: Final = ("publickey", "keyboard-interactive", "password")
 _MAX_HOPS: Final = 8
+# What ssh takes in no name of a host or user from its command line.
+_NO_HOST: Final = re.compile(r"""['`"$\\;&<>|(){},\s\x00-\x1f\x7f]""")
+_NO_USER: Final = re.compile(r"""['`";&<>|(){}\x00-\x1f\x7f]|\s-|\\$""")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -328,10 +331,21 @@ def _with_proxy(result: Target, found: Settings, arguments: Arguments, depth: in
     if not order or found.get(order[0]).lower() == "none":
         return result
     if order[0] == "proxyjump":
-        return replace(result, jump=_jump(result, found.get("proxyjump"), arguments, depth))
+        hops = _tokens(found.get("proxyjump"), found, result)
+        return replace(result, jump=_jump(result, hops, arguments, depth))
+    _check_names(found.host, result)
     command = _tokens(found.get("proxycommand"), found, result)
     jump = _jump_command(result, command, depth)
     return replace(result, jump=jump) if jump else replace(result, proxy_command=command)
+
+
+def _check_names(asked: str, result: Target) -> None:
+    """Raise ValueError for names that are more than names to the shell that runs a proxy command, as ssh does."""
+    hosts, user = {asked, result.host}, result.user
+    if any(host.startswith("-") or _NO_HOST.search(host) for host in hosts):
+        raise ValueError("a host name with characters that a shell would read")
+    if user.startswith("-") or _NO_USER.search(user):
+        raise ValueError("a user name with characters that a shell would read")
 
 
 def _jump(result: Target, text: str, arguments: Arguments, depth: int) -> Target | None:
@@ -367,7 +381,8 @@ def _destination(text: str) -> tuple[str, str, str]:
 
 def _jump_command(result: Target, command: str, depth: int) -> Target | None:
     """The hop of a proxy command that is just `ssh -W host:port HOP`; None for any other command."""
-    if re.search(r"[|&;<>$`()*?\[\]{}~#!\\\n]", command.replace(f"[{result.host}]", result.host)):
+    command = _as_shells_read(command.replace(f"[{result.host}]", result.host))
+    if re.search(r"[|&;<>$`()*?\[\]{}~#!\\\n]", command):
         return None
     try:
         words = shlex.split(command)
@@ -392,3 +407,12 @@ def _jump_command(result: Target, command: str, depth: int) -> Target | None:
     except UnsupportedError:
         # ssh will say what it thinks of it.
         return None
+
+
+def _as_shells_read(command: str) -> str:
+    """The command with the home directory filled in and without a `2>/dev/null` at its end: most have these."""
+    command = re.sub(r"\s2>\s*/dev/null\s*$", "", command)
+    place = os.environ.get("HOME", "")
+    if not re.fullmatch(r"[\w./-]+", place) or "'" in command or '"' in command:
+        return command
+    return re.sub(r"(?<=\s)(~|\$HOME|\$\{HOME\})(?=/)", lambda _match: place, command)

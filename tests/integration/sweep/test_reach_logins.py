@@ -12,6 +12,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_forms_of_key_files(fleet: SshdFleet, server: SshServer, tmp_path: Path,
     command = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", form, "-N", PASSPHRASE if encrypted else ""]
     subprocess.run([*command, "-C", "", "-f", str(key)], check=True, stdin=subprocess.DEVNULL)
     authorized(server, key)
-    named = {"ansible_ssh_private_key_file": str(key)}
+    named: dict[str, Any] = {"ansible_ssh_private_key_file": str(key)}
     if encrypted:
         result = login(fleet, tmp_path, **named)
         assert result.status == "auth_failed"
