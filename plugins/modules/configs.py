@@ -16,6 +16,8 @@ description:
     and keeps them with their secrets masked in a directory on the controller, in a folder for each server.
   - A server of which nothing changed since the last sweep says so, and sends nothing.
   - One server that cannot be read costs no other server its result, and keeps what the mirror has of it.
+  - A server that is not swept any more keeps its files too. To have the mirror forget it, delete its folder - the next
+    sweep of other servers does the rest.
 extends_documentation_fragment:
   - skills_eye.prometheus_fleet.attributes
   - skills_eye.prometheus_fleet.attributes.controller_action
@@ -58,7 +60,7 @@ options:
     type: bool
     default: false
   history:
-    description: V(git) commits each sweep that changed something, in a repository in O(dest). It needs git.
+    description: V(git) commits each sweep that changed something, in a repository in O(dest). It needs git 2.25 or later.
     type: str
     choices: [none, git]
     default: none

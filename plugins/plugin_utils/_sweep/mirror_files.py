@@ -56,8 +56,11 @@ class MirrorError(Exception):
 def explained(path: str, error: OSError) -> MirrorError:
     """What the system refused in the mirror at path."""
     at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else path
-    advice = _ADVICE.get(error.errno or 0, "see what is wrong there")
-    return MirrorError(f"The mirror {path} cannot be used: {error.strerror} ({at}): {advice}, and sweep again")
+    return MirrorError(f"The mirror {path} cannot be used: {error.strerror} ({at}): {_advice(error)}, and sweep again")
+
+
+def _advice(error: OSError) -> str:
+    return _ADVICE.get(error.errno or 0, "see what is wrong there")
 
 
 def component(name: str, *, server: bool = False) -> bytes:
@@ -318,6 +321,7 @@ class Transaction:
         self._tree = tree
         self._moves: list[tuple[int, Location]] = []
         self._removes: list[Location] = []
+        self._writable: set[Location] = set()
         self.decided = False
 
     @classmethod
@@ -360,6 +364,9 @@ class Transaction:
     def _find_obstacles(self) -> None:
         going = set(self._removes)
         going_below = {target[:depth] for target in self._removes for depth in range(1, len(target))}
+        for target in self._removes:
+            if self._tree.stat(target) is not None:
+                self._find_closed(target[:-1])
         for _number, target in self._moves:
             if any(target[:depth] in going for depth in range(1, len(target))):
                 continue
@@ -368,8 +375,16 @@ class Transaction:
                 found = self._tree.stat(target)
             except OSError as error:
                 raise _obstacle(self._tree, target[:-1], error) from error
+            self._find_closed(target[:-1])
             if found is not None and stat.S_ISDIR(found.st_mode) and not self._vanishes(target, going, going_below):
                 raise _obstacle(self._tree, target, OSError(errno.EISDIR, "Is a directory"))
+
+    def _find_closed(self, folder: Location) -> None:
+        if folder in self._writable:
+            return
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=self._tree.folder(folder)):
+            raise _obstacle(self._tree, folder, PermissionError(errno.EACCES, "It is not writable"))
+        self._writable.add(folder)
 
     def _vanishes(self, folder: Location, going: set[Location], going_below: set[Location]) -> bool:
         """Whether a folder will be gone with what is removed: nothing of others lies in it."""
@@ -381,9 +396,10 @@ class Transaction:
 
 def _obstacle(tree: Tree, parts: Location, error: OSError) -> MirrorError:
     place = os.fsdecode(b"/".join(parts))
+    obstacle = error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.ENOTEMPTY}
+    advice = "remove what stands there (links in a mirror are not followed)" if obstacle else _advice(error)
     return MirrorError(
-        f"The mirror {tree.path} cannot be written at {place}: {error.strerror}; "
-        "remove what stands there (links in a mirror are not followed) and sweep again"
+        f"The mirror {tree.path} cannot be written at {place}: {error.strerror}; {advice}, and sweep again"
     )
 
 

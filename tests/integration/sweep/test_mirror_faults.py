@@ -111,6 +111,45 @@ def test_a_place_that_is_read_only(controller: Controller, tmp_path: Path) -> No
         assert "choose another place" in result["msg"]
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("change", ["update", "add", "remove"])
+def test_a_folder_in_the_mirror_that_cannot_be_written(controller: Controller, tmp_path: Path, change: str) -> None:
+    """It is found before anything is moved: found halfway, it would hold up every later sweep of all servers."""
+    dest = tmp_path / "mirror"
+    task = {CONFIGS: {"dest": str(dest)}}
+    server = controller.fleet["prom-02"]
+    extra = server.write("/etc/prometheus/extra.yml", "a: 1\n")
+    new = server.path("/etc/prometheus/new.yml")
+    controller.results(task)
+    folder = dest / "prom-02/etc/prometheus"
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        if change == "update":
+            extra.write_text("a: 2\n", encoding="utf-8")
+        elif change == "add":
+            new.write_text("a: 1\n", encoding="utf-8")
+        else:
+            extra.unlink()
+        results = controller.results(task, {CONFIGS: {"dest": str(dest), "hosts": ["prom-01", "prom-03"]}})
+    finally:
+        subprocess.run(["umount", folder], check=True)
+        extra.unlink(missing_ok=True)
+    try:
+        again = controller.results(task)[0]
+    finally:
+        new.unlink(missing_ok=True)
+    assert results[0]["failed"] is True
+    assert "cannot be written at prom-02/etc/prometheus" in results[0]["msg"]
+    assert statuses(results[0]) == {"prom-01": "unchanged", "prom-02": "ok", "prom-03": "unchanged"}
+    assert results[0]["changed"] is False
+    assert (results[1].get("failed", False), statuses(results[1])) == (
+        False,
+        {"prom-01": "unchanged", "prom-03": "unchanged"},
+    )
+    assert not again.get("failed")
+
+
 def test_what_can_be_known_before(controller: Controller, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("", encoding="utf-8")
