@@ -60,7 +60,7 @@ options:
     type: bool
     default: false
   history:
-    description: V(git) commits each sweep that changed something, in a repository in O(dest). It needs git 2.25 or later.
+    description: V(git) commits each sweep that changed something, in a repository in O(dest), with git 2.25 or later.
     type: str
     choices: [none, git]
     default: none
