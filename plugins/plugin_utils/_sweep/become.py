@@ -16,6 +16,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 _MAX_TALK: Final = 256 * 1024
 _TAIL: Final = 2048
 _REFUSED: Final = re.compile(rb"incorrect password|authentication fail", re.IGNORECASE)
+# What sudo repeats of a command.
+_COMMAND: Final = re.compile(rb"'[^'\n]*BECOME-SUCCESS-.*'", re.DOTALL)
 # These read the password from a terminal only.
 _TERMINAL: Final = frozenset({"su", "doas", "ansible.builtin.su", "community.general.doas"})
 
@@ -43,6 +45,7 @@ class Become:
             raise self.missing()
         if self.plugin.check_incorrect_password(said) or _REFUSED.search(said):
             raise self.refused()
+        said = _COMMAND.sub(b"the command", said)
         words = " ".join(said[-_TAIL:].decode("utf-8", errors="replace").split())[-300:]
         raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'})")
 
@@ -75,7 +78,7 @@ class Dialogue:
         """Take output of either stream; returns what to write to the command. Raises Failure."""
         self._heard = (self._heard + data)[-_MAX_TALK:]
         plugin = self._plugin
-        if plugin.check_success(self._heard):
+        if plugin.check_success(self._heard) and self._begun():
             self.succeeded = True
             return b""
         if plugin.check_incorrect_password(self._heard):
@@ -110,6 +113,11 @@ class Dialogue:
             f"{self._become.name} neither ran the command nor asked for a password that it was given within"
             f" {seconds:g} s: set ansible_become_password (or -K)"
         )
+
+    def _begun(self) -> bool:
+        """Whether the word of success ends a line. Within one, it is in the command that sudo says it refuses."""
+        word = str(getattr(self._plugin, "success", None) or "").encode()
+        return re.search(re.escape(word) + rb"\r*\n", self._heard) is not None if word else True
 
     def _asks(self) -> bool:
         """Whether there is a prompt. Ansible shows its plugins one line at a time, and that of su, until ansible-core
