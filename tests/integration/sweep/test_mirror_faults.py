@@ -150,6 +150,35 @@ def test_a_folder_in_the_mirror_that_cannot_be_written(controller: Controller, t
     assert not again.get("failed")
 
 
+@pytest.mark.needs_root
+def test_a_fault_when_half_is_moved(controller: Controller, tmp_path: Path) -> None:
+    """What was changed is told, and the next sweep that can finishes it."""
+    dest = tmp_path / "mirror"
+    task = {CONFIGS: {"dest": str(dest), "history": "git"}}
+    extra = controller.fleet["prom-02"].write("/etc/prometheus/extra.yml", "a: 1\n")
+    controller.results(task)
+    copy = dest / "prom-02/etc/prometheus/extra.yml"
+    if subprocess.run(["chattr", "+i", copy], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this file system has no immutable files")
+    try:
+        extra.write_text("a: 2\n", encoding="utf-8")
+        first, second = controller.results(task, task)
+    finally:
+        subprocess.run(["chattr", "-i", copy], check=True)
+    try:
+        third = controller.results(task)[0]
+    finally:
+        extra.unlink()
+    assert first["failed"] is True
+    assert "the next sweep finishes what this one has begun" in first["msg"]
+    assert statuses(first)["prom-02"] == "ok"
+    assert (first["changed"], first["updated"]) == (True, {"prom-02": ["/etc/prometheus/extra.yml"]})
+    assert (second["failed"], "hosts" in second) == (True, False)
+    assert copy.read_text(encoding="utf-8") == "a: 2\n"
+    assert set(statuses(third).values()) == {"unchanged"}
+    assert third["commit"]
+
+
 def test_what_can_be_known_before(controller: Controller, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("", encoding="utf-8")
