@@ -342,7 +342,8 @@ def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Pat
     player.tasks({NAME: FLEET | {"store": "directory", "path": str(store)}})
     (tmp_path / "ansible.cfg").write_text(f"[prometheus_fleet]\nstore = directory\npath = {store}\n", encoding="utf-8")
     [by_ini] = player.tasks(lookup)
-    assert by_ini["msg"] == 2
+    # Until ansible-core 2.18, what a template gives is text.
+    assert int(by_ini["msg"]) == 2
     nowhere = {"prometheus_fleet_path": str(tmp_path / "nowhere")}
     [by_variable] = player.tasks(lookup, vars=nowhere)
     assert "Nothing was published at" in by_variable["msg"]
@@ -350,7 +351,7 @@ def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Pat
         {"ansible.builtin.debug": {"msg": f"{{{{ query('{NAME}', path='{store}', tiers=['store']) | length }}}}"}},
         vars=nowhere,
     )
-    assert by_argument["msg"] == 2
+    assert int(by_argument["msg"]) == 2
 
 
 # The documentation.
