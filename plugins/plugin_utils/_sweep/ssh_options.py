@@ -57,7 +57,7 @@ _MAPPED: Final = _words("""
 _IDLE: Final = _words("""
     addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
     canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings compression connectionattempts
-    controlmaster controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
+    channeltimeout controlmaster controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
     exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
     forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
     gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms
