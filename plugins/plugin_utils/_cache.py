@@ -66,9 +66,14 @@ class Tier(Protocol):
     name: str
     max_age: float
 
-    def get(self, key: str) -> Kept | None: ...
-    def put(self, key: str, kept: Kept) -> None: ...
-    def drop(self, key: str) -> None: ...
+    def get(self, key: str) -> Kept | None:
+        """The answer for the key, or None."""
+
+    def put(self, key: str, kept: Kept) -> None:
+        """Keep an answer."""
+
+    def drop(self, key: str) -> None:
+        """Keep it no longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,10 @@ class Report:
 
 
 class Kind(Protocol):
-    """A type. read returns the value, or BAD after reporting why there is none; into is what a merge has put there."""
+    """A type."""
 
-    def read(self, node: Node, report: Report, into: Any = None) -> Any: ...
+    def read(self, node: Node, report: Report, into: Any = None) -> Any:
+        """The value, or BAD after reporting why there is none; into is what a merge has put there."""
 
 
 BAD: Final = object()

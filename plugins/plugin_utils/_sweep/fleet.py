@@ -48,9 +48,10 @@ _MASKERS: Final = 4
 
 
 class Endpoints(Protocol):
-    """Gives a server's endpoint, or raises Failure."""
+    """Where the servers are."""
 
-    def resolve(self, server: str) -> Endpoint: ...
+    def resolve(self, server: str) -> Endpoint:
+        """A server's endpoint. Raises Failure."""
 
 
 @dataclass(frozen=True, slots=True)
