@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_comments import (
@@ -59,10 +61,19 @@ class Cuts(NamedTuple):
     at_rest holds where each edit puts a mask in the place of a whole scalar on one line, or of all that a comment says
     behind a value: then the result has the same events in the same places, its comments stand where they stood and are
     read with the same keys above them, and each scalar but the masks is what it was, so no secret can come to light.
+
+    lessons are the secrets to look for elsewhere, each with its place in the text. apart says that none was met there,
+    and that nothing is open at the edges that were asked about but mappings and lists in block style.
     """
 
     edits: list[Edit]
-    at_rest: bool
+    at_rest: bool = False
+    lessons: Sequence[tuple[int, str]] = ()
+    apart: bool = False
+
+    def places(self) -> list[int]:
+        """Where something is masked."""
+        return [edit.start for edit in self.edits if edit.secret is not None]
 
 
 class Tree:
@@ -79,15 +90,15 @@ class Tree:
         """Whether there is any mapping or sequence: prose, too, parses as one scalar."""
         return self._events.is_structured
 
-    def cuts(self, *, look_inside: bool) -> Cuts:
-        """What to cut. look_inside: some string may show a secret by its shape."""
+    def cuts(self, *, look_inside: bool, edges: Sequence[int] = ()) -> Cuts:
+        """What to cut. look_inside: some string may show a secret by its shape. edges: where lines begin, in order."""
         items, kinds, keys = self._items, self._events.kinds, self._events.keys
         judged = sorted(index for index, kind in kinds.items() if kind >= Kind.EXPANDED)
         secret: set[int] = set()
         edits: list[Edit] = []
         # What is masked, now or before, with the line of its key: a comment there tells of the value as well.
         masked: list[Span] = []
-        known: list[str] = []
+        lessons: list[tuple[int, str]] = []
         at_rest = not self._events.has_odd_keys
         for index in judged:
             item = items[index]
@@ -96,11 +107,12 @@ class Tree:
                 found = self._mask_whole(index)
                 edits.extend(found)
                 at_rest = at_rest and index not in keys and self._keeps_its_place(item, found)
-                known.extend(_lessons(item.value, kinds[index]))
+                lessons.extend([(item.start, lesson) for lesson in _lessons(item.value, kinds[index])])
             elif not MASK.fullmatch(item.value):
                 continue
             masked.append((items[index - 1].end if index - 1 in keys else item.start, item.end))
-        parts = self._parts(secret, known, look_inside=look_inside)
+        known = [lesson for _start, lesson in lessons]
+        parts, alone = self._parts(secret, known, look_inside=look_inside)
         if parts:
             at_rest = False
             edits.extend(parts)
@@ -112,10 +124,23 @@ class Tree:
             at_rest = at_rest and only_whole
             edits.extend([Edit(start, end, self.text[start:end]) for start, end in spans])
         edits.sort(key=lambda edit: (edit.start, edit.end))
-        return Cuts(edits, at_rest)
+        return Cuts(edits, at_rest, lessons, alone and not self._any_joins(edges))
 
-    def _parts(self, secret: set[int], known: list[str], *, look_inside: bool) -> list[Edit]:
-        """Secrets inside the scalars that are not secret as a whole."""
+    def _any_joins(self, edges: Sequence[int]) -> bool:
+        """Whether some string or braces reach over one of these edges."""
+        items = self._items
+        scalars = [index for index, item in enumerate(items) if item[0] == "s"]
+        starts = [items[index][2] for index in scalars]
+        for edge in edges:
+            number = bisect_left(starts, edge)
+            if number and items[scalars[number - 1]].end > edge:
+                return True
+            if number < len(scalars) and self._events.in_flow(scalars[number]):
+                return True
+        return False
+
+    def _parts(self, secret: set[int], known: list[str], *, look_inside: bool) -> tuple[list[Edit], bool]:
+        """Secrets inside the scalars that are not secret as a whole, and whether none of them is one that is known."""
         items, keys, kinds = self._items, self._events.keys, self._events.kinds
         rest = [index for index, item in enumerate(items) if item[0] == "s" and item[1] and index not in secret]
         elsewhere = "\0".join([items[index][1] for index in rest])
@@ -124,14 +149,14 @@ class Tree:
         in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         if not look_inside and not in_values:
             if "\n" not in elsewhere:
-                return []
+                return [], True
             rest = [index for index in rest if "\n" in items[index][1]]
         found: list[Edit] = []
         for index in rest:
             pattern = in_keys if index in keys else in_values
             kind = kinds.get(index, Kind.PLAIN)
             found.extend(self._mask_parts(index, kind, pattern, look_inside=look_inside))
-        return found
+        return found, in_values is None and in_keys is None
 
     def _keeps_its_place(self, item: Item, edits: list[Edit]) -> bool:
         """Whether a scalar that these edits mask leaves all that is around it as it was: see Cuts."""

@@ -15,8 +15,10 @@ import re
 import secrets as random_source
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
     LineReader,
@@ -25,11 +27,19 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     parameter_names_a_secret,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_pieces import (
+    Masked,
+    Memory,
+    Piece,
+    shared_out,
+    split,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAK,
     MASK,
     Elsewhere,
     Signs,
+    is_telling,
     may_hold,
     merged,
     pairs,
@@ -68,6 +78,14 @@ class Redacted:
     count: int
 
 
+class _Settled(NamedTuple):
+    """A masked text, in how many places, and the same of each piece, where those do not hang together."""
+
+    text: str
+    places: int
+    shares: list[Masked] | None
+
+
 class Redactor:
     """Masks secrets with one salt, so that equal secrets have equal masks in all texts of a run."""
 
@@ -76,6 +94,7 @@ class Redactor:
         self._salt = random_source.token_bytes(32) if salt is None else salt
         self._cache: OrderedDict[bytes, Redacted] = OrderedDict()
         self._cached_characters = 0
+        self._memory = Memory()
         self._lock = threading.Lock()
 
     def redact(self, text: str) -> Redacted:
@@ -119,30 +138,65 @@ class Redactor:
         if len(text) > _MAX_CHARACTERS:
             return self._mask_all(text)
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        current, count = text.removeprefix(mark), 0
-        look_inside = may_hold(current)
+        bare = text.removeprefix(mark)
+        pieces = split(bare)
+        found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces or [])
+        return Redacted(mark + found.text, found.places) if found else self._mask_all(text)
+
+    def _by_pieces(self, pieces: list[Piece]) -> _Settled | None:
+        """The text that these pieces are, masked by what is known of most of them; None where that does not do."""
+        with self._lock:
+            known = self._memory.recall(pieces)
+        if known is None:
+            return None
+        new = [piece for piece, old in zip(pieces, known, strict=True) if old is None]
+        read = self._settle("".join([piece.text for piece in new]), new)
+        if read is None or (read.shares is None and new):
+            return None
+        fresh = iter(read.shares or ())
+        masked = [old or next(fresh) for old in known]
+        text = "".join([piece.text for piece in masked])
+        # A secret that stands elsewhere as well is for a reading of the whole text to find.
+        again = seen_again([lesson for piece in masked for lesson in piece.lessons], text)
+        if any(is_telling(lesson, Elsewhere.COMMENT) for lesson in again):
+            return None
+        return _Settled(text, sum([piece.places for piece in masked]), masked)
+
+    def _settle(self, text: str, pieces: list[Piece]) -> _Settled | None:
+        """Mask a text until it is at rest; None when it does not come to rest. pieces: what it is made of."""
+        edges = [0, *accumulate([len(piece.text) for piece in pieces])]
+        look_inside = may_hold(text)
+        current, first, count, changes = text, None, 0, 0
         # A text from which secrets were cut is read again, unless the cuts are such that it must be at rest: no secret
         # may come to light in the result, and what did not parse may parse now.
         for _unused in range(_MAX_ROUNDS):
-            edits, at_rest = self._cuts(current, look_inside)
-            changed = self._apply(current, edits)
-            count += sum(1 for edit in edits if edit.secret is not None)
-            if changed == current:
-                return Redacted(mark + current, count)
+            cuts = self._cuts(current, look_inside, [] if first else edges)
+            first = first or cuts
+            changed = self._apply(current, cuts.edits)
+            count += len(cuts.places())
+            changes += changed != current
             looked_inside, look_inside = look_inside, may_hold(changed)
-            if at_rest and looked_inside >= look_inside and len(changed) <= MAX_CHARACTERS:
-                return Redacted(mark + changed, count)
+            at_rest = cuts.at_rest and looked_inside >= look_inside and len(changed) <= MAX_CHARACTERS
+            if changed == current or at_rest:
+                shares = None
+                # A second change may hang on what the first one left, wherever that is.
+                if first.apart and changes < 2:
+                    shares = shared_out(changed, pieces, first.places(), first.lessons)
+                if shares:
+                    with self._lock:
+                        self._memory.learn(pieces, shares)
+                return _Settled(changed, count, shares)
             current = changed
-        return self._mask_all(text)
+        return None
 
-    def _cuts(self, text: str, look_inside: bool) -> Cuts:
+    def _cuts(self, text: str, look_inside: bool, edges: Sequence[int]) -> Cuts:
         try:
             tree = Tree(text)
         except UnreadableError:
-            return Cuts(_line_edits(text), at_rest=False)
+            return Cuts(_line_edits(text))
         if not tree.is_structured:
-            return Cuts(_line_edits(text), at_rest=False)
-        return tree.cuts(look_inside=look_inside)
+            return Cuts(_line_edits(text))
+        return tree.cuts(look_inside=look_inside, edges=edges)
 
     def _apply(self, text: str, edits: Iterable[Edit]) -> str:
         pieces: list[str] = []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -138,8 +139,8 @@ class Thorough(Redactor):
 
     at_rest = 0
 
-    def _cuts(self, text: str, look_inside: bool) -> Cuts:
-        cuts = super()._cuts(text, look_inside)
+    def _cuts(self, text: str, look_inside: bool, edges: Sequence[int]) -> Cuts:
+        cuts = super()._cuts(text, look_inside, edges)
         self.at_rest += cuts.at_rest and bool(cuts.edits)
         return cuts._replace(at_rest=False)
 
