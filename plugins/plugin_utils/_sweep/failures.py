@@ -21,6 +21,8 @@ _FAR: Final = {
     errno.EACCES: "a firewall forbids it",
     errno.EPERM: "a firewall forbids it",
 }
+# What asyncssh says of a channel on a connection that broke, some moments before that counts as closed.
+_GONE: Final = "SSH connection closed"
 
 
 class Failure(Exception):  # noqa: N818
@@ -140,6 +142,8 @@ def jump(target: Target, error: asyncssh.ChannelOpenError) -> Failure:
     """The jump host answered, but did not lead on."""
     hop = target.jump.address if target.jump else "the jump host"
     reason = _reason(error)
+    if reason == _GONE:
+        return broken_jump(target)
     if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
         hint = "let it forward there (AllowTcpForwarding, PermitOpen)"
     else:

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures, ssh_options
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.support.sshd import SshdFleet
 from tests.support.sweeping import sweep
@@ -125,6 +129,26 @@ def test_no_name_is_for_a_shell_to_read(
     assert not trace.exists()
     assert result.status == "unreachable"
     assert "characters that a shell would read" in str(result.error)
+
+
+def test_a_jump_host_that_has_just_gone_may_come_back(fleet: SshdFleet) -> None:
+    """The library says that of a channel before the connection counts as closed."""
+    outer = fleet["outer"]
+    found = ssh_options.target("127.0.0.1", ["-F", "none", "-p", str(outer.port)], ssh_options.Credentials())
+    behind = dataclasses.replace(found, jump=found)
+
+    async def broken() -> failures.Failure:
+        options = {"known_hosts": str(fleet.known_hosts), "client_keys": [str(outer.key)], "config": None}
+        async with asyncssh.connect("127.0.0.1", outer.port, username=outer.user, **options) as connection:
+            connection.abort()
+            assert not connection.is_closed()
+            with pytest.raises(asyncssh.ChannelOpenError) as caught:
+                await asyncssh.connect("127.0.0.1", fleet["prom-01"].port, tunnel=connection, config=None)
+        return failures.jump(behind, caught.value)
+
+    failure = asyncio.run(broken())
+    assert failure.again
+    assert f"the connection to the jump host 127.0.0.1:{outer.port} broke" in failure.message
 
 
 class TestIPv6:
