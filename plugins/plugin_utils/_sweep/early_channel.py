@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
@@ -49,10 +50,16 @@ def counts_from_zero(connection: asyncssh.SSHClientConnection) -> bool:
 
 
 async def open_session(
-    connection: asyncssh.SSHClientConnection, session: asyncssh.SSHClientSession[bytes], command: str
+    connection: asyncssh.SSHClientConnection,
+    session: asyncssh.SSHClientSession[bytes],
+    command: str,
+    over: Callable[[], bool],
 ) -> asyncssh.SSHClientChannel[bytes]:
-    """Run command on the first channel of a connection that counts_from_zero. Raises what create_session does."""
-    channel = _EarlyChannel(connection)
+    """Run command on the first channel of a connection that counts_from_zero. Raises what create_session does.
+
+    Once it is over before the server has closed it, the channel ends with its connection, without a word of its own.
+    """
+    channel = _EarlyChannel(connection, over)
     # create() has sent the request for the channel by the time that it waits for the first time.
     asyncio.get_running_loop().call_soon(channel.ask, connection, command)
     off: Any = (False, None, None, {}, False, None, None, False, False)
@@ -63,9 +70,10 @@ async def open_session(
 class _EarlyChannel(asyncssh.SSHClientChannel[bytes]):
     """Keeps what the server sends until asyncssh asks for the command, which has gone out before."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
+    def __init__(self, connection: asyncssh.SSHClientConnection, over: Callable[[], bool]) -> None:
         super().__init__(connection, asyncio.get_running_loop(), "strict", None, "strict", _WINDOW, _PACKET)
         self._early: list[tuple[int, int, Any]] | None = []
+        self._over = over
 
     def ask(self, connection: asyncssh.SSHClientConnection, command: str) -> None:
         """Send the command to the channel that is about to be confirmed."""
@@ -79,7 +87,14 @@ class _EarlyChannel(asyncssh.SSHClientChannel[bytes]):
             self._early = None
         super().process_open_confirmation(send_chan, send_window, send_pktsize, packet)
 
+    def close(self) -> None:
+        if not self._over():
+            super().close()
+
     def process_packet(self, pkttype: int, pktid: int, packet: Any) -> Any:
+        if self._over():
+            # Each answer to it would cost both sides a packet that nobody waits for.
+            return True
         if self._early is None:
             return super().process_packet(pkttype, pktid, packet)
         self._early.append((pkttype, pktid, packet))

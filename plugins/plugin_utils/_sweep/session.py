@@ -170,7 +170,9 @@ class _Call:
         dialogue = self.dialogue
         command = dialogue.command if dialogue else command
         if early and not (dialogue and dialogue.tty) and early_channel.counts_from_zero(self._connection):
-            channel = await early_channel.open_session(self._connection, self._session, command)
+            channel = await early_channel.open_session(
+                self._connection, self._session, command, self._session.done.done
+            )
         else:
             channel = await self._open_session(command, tty=bool(dialogue and dialogue.tty))
         try:
