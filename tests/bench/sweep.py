@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sweep beside what a user could have picked instead, against real sshd servers on loopback.
 
-Usage: python -m tests.bench sweep [--hosts 3,50] [--round-trip 0,50] [--rounds 5] [--without NAME ...]
+Usage: python -m tests.bench sweep [--hosts 3,50] [--round-trip 0,50] [--rounds 5]
+       [--equal-share 0.95] [--without NAME ...]
 
 Prints, for each number of hosts and each round trip (milliseconds, by a delay proxy), a table of whole processes:
 medians of wall time, CPU time of the client and its children, peak memory, and ratios to the collection's sweep.
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hosts", default="3,50", help="numbers of servers, with commas")
     parser.add_argument("--round-trip", default="0,50", help="milliseconds, with commas")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--equal-share", type=float, default=0.0, help="the part of the files that all servers share")
     parser.add_argument("--without", action="append", default=[], help="leave out a contender whose name holds this")
     options = parser.parse_args(arguments)
     for hosts in numbers(options.hosts):
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             fleet = SshdFleet(work, hosts, sshd_config=SSHD_CONFIG)
             with fleet:
                 for index, server in enumerate(fleet):
-                    for path, text in tree(index).items():
+                    for path, text in tree(index, options.equal_share).items():
                         server.write(f"/etc/{path}", text)
                     server.path("/etc/prometheus/rules/node.yml").unlink()
                     server.authorize(login_key(fleet).with_suffix(".pub").read_text(encoding="utf-8"))
