@@ -26,13 +26,17 @@ _GONE: Final = "SSH connection closed"
 
 
 class Failure(Exception):  # noqa: N818
-    """A server's result in place of files. again: the same attempt may succeed a moment later."""
+    """A server's result in place of files.
 
-    def __init__(self, status: Status, message: str, *, again: bool = False) -> None:
+    again: the same attempt may succeed a moment later; once: one more will tell.
+    """
+
+    def __init__(self, status: Status, message: str, *, again: bool = False, once: bool = False) -> None:
         super().__init__(message)
         self.status: Status = status
         self.message = message
         self.again = again
+        self.once = once
 
 
 class OtherTransportNeeded(Exception):  # noqa: N818
@@ -71,6 +75,17 @@ def dropped(target: Target) -> Failure:
         f"{target.address} closed the connection before the login was done: it may limit logins (MaxStartups,"
         " PerSourcePenalties), or refuse this address",
         again=True,
+    )
+
+
+def turned_away(target: Target) -> Failure:
+    """The server closed the connection after it heard who wants to log in."""
+    return Failure(
+        "unreachable",
+        f"{target.address} closed the connection while {target.user} logged in: see in its log whether the account may"
+        " log in (expired, locked, /etc/nologin, PAM), or whether it limits logins",
+        again=True,
+        once=True,
     )
 
 

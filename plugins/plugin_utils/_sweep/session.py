@@ -15,6 +15,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 
 _STDERR_TAIL: Final = 8192
+# In seconds.
+_PAUSES: Final = (0.05, 0.2, 0.5)
 # A terminal that passes bytes on as they are.
 _RAW: Final = {
     asyncssh.PTY_OPOST: 0,
@@ -109,8 +111,9 @@ async def run(
         async with asyncio.timeout(seconds):
             await call.run(command, early=early)
             if become and call.dialogue and call.dialogue.wants_terminal:
+                await call.closed()
                 call = _Call(connection, sink, become.dialogue(command, tty=True), max_bytes)
-                await call.run(command)
+                await _when_it_may(connection, call, command)
     except TimeoutError:
         if call.dialogue and not call.dialogue.succeeded:
             raise Failure("denied", call.dialogue.unanswered(seconds)) from None
@@ -135,6 +138,18 @@ async def run(
     return call.exit_status, call.stderr
 
 
+async def _when_it_may(connection: asyncssh.SSHClientConnection, call: _Call, command: str) -> None:
+    """Run a second session: a server that allows one at a time may take a moment to see that the first has ended."""
+    for pause in _PAUSES:
+        try:
+            return await call.run(command)
+        except asyncssh.ChannelOpenError:
+            if connection.is_closed():
+                raise
+        await asyncio.sleep(pause)
+    return await call.run(command)
+
+
 class _Call:
     """One session on a connection, and what came of it."""
 
@@ -148,6 +163,7 @@ class _Call:
         self.dialogue = dialogue
         self._connection = connection
         self._session = _Session(sink, dialogue, max_bytes)
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     @property
     def received(self) -> int:
@@ -175,10 +191,18 @@ class _Call:
             )
         else:
             channel = await self._open_session(command, tty=bool(dialogue and dialogue.tty))
+        self._channel = channel
+        if not dialogue:
+            # Whatever reads there, in a login script or in the command's place, is not to wait.
+            channel.write_eof()
         try:
             await self._session.done
         finally:
             channel.close()
+
+    async def closed(self) -> None:
+        if self._channel:
+            await self._channel.wait_closed()
 
     async def _open_session(self, command: str, *, tty: bool) -> asyncssh.SSHClientChannel[bytes]:
         options: dict[str, Any] = {"request_pty": "force", "term_type": "dumb", "term_modes": _RAW} if tty else {}

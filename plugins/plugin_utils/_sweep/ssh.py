@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures, tcp
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
     Failure,
     OtherTransportNeeded,
@@ -136,7 +136,8 @@ class Dialer:
                             raise gate.refused from None
                     pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
                     over = time.monotonic() + pause > began + self._patience
-                    if not failure.again or attempt == _MAX_ATTEMPTS or over:
+                    most = _MAX_ATTEMPTS if not failure.once else 2
+                    if not failure.again or attempt >= most or over:
                         if attempt > 1:
                             raise Failure(failure.status, f"{failure.message} ({attempt} attempts)") from failure
                         raise
@@ -173,6 +174,8 @@ class Dialer:
             if isinstance(error, asyncssh.ConnectionLost) and attempt.client.exchanging_keys:
                 # An sshd that finds no algorithm in common hangs up.
                 raise OtherTransportNeeded(f"{target.address} broke off the key exchange") from None
+            if isinstance(error, asyncssh.ConnectionLost) and attempt.client.authenticating:
+                raise failures.turned_away(target) from None
             raise failures.login(target, error, attempt.trust, attempt.tried) from None
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
@@ -217,6 +220,8 @@ async def _open(
     if target.proxy_command:
         proxies.append(await Proxy.start(target.proxy_command))
         options["sock"] = proxies[-1].socket
+    elif tunnel is None and (made := await tcp.connected(target)):
+        options["sock"] = made
     return await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
 
 

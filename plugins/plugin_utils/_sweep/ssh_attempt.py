@@ -20,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.host_keys import Trust
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import LoginKeys
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_config import matches
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_wire import string
 
@@ -74,6 +75,11 @@ class Client(asyncssh.SSHClient):
         if self._connection is None or self._keys_exchanged:
             return False
         return bool(self._connection.get_extra_info("server_version"))
+
+    @property
+    def authenticating(self) -> bool:
+        """Keys were agreed upon, so that the server heard who wants to log in."""
+        return self._keys_exchanged
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.connected = True
@@ -193,7 +199,7 @@ class Attempt:
             "config": None,
             "username": target.user,
             "known_hosts": self.trust.known_hosts(),
-            "server_host_key_algs": _host_key_algorithms(self.trust),
+            "server_host_key_algs": _host_key_algorithms(self.trust, target.host_key_algorithms),
             "x509_trusted_certs": None,
             # The client is asked for them.
             "client_keys": None,
@@ -223,13 +229,17 @@ def _as_ssh_signs(pair: asyncssh.SSHKeyPair) -> asyncssh.SSHKeyPair:
     return pair
 
 
-def _host_key_algorithms(trust: Trust) -> list[str]:
-    """Those of known keys first, as ssh does; certificates only where an authority is known."""
+def _host_key_algorithms(trust: Trust, changes: str) -> list[str]:
+    """Those of known keys first, as ssh does; certificates where an authority is known. changes: + or - with names."""
     kinds = [entry.kind for entry in trust.entries if not entry.marker]
-    known = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,)) if name in _HOST_KEYS]
+    names = changes[1:].split(",")
+    more = [name for name in names if _has("server_host_key_algs", name)] if changes.startswith("+") else []
+    rsa = (*_RSA, *(name for name in more if name == "ssh-rsa"))
+    known = [name for kind in kinds for name in (rsa if kind == "ssh-rsa" else (kind,)) if name in {*_HOST_KEYS, *more}]
     certificates = any(entry.marker == "cert-authority" for entry in trust.entries)
-    plain = list(dict.fromkeys((*known, *_HOST_KEYS)))
-    return [*_HOST_CERTIFICATES, *plain] if certificates else plain
+    plain = dict.fromkeys((*known, *_HOST_KEYS, *more))
+    found = [*_HOST_CERTIFICATES, *plain] if certificates else list(plain)
+    return [name for name in found if not matches(name, names)] if changes.startswith("-") else found
 
 
 def _algorithms(target: Target) -> dict[str, Any]:
@@ -237,7 +247,8 @@ def _algorithms(target: Target) -> dict[str, Any]:
         "kex_algs": target.kex,
         "encryption_algs": target.ciphers,
         "mac_algs": target.macs,
-        "server_host_key_algs": target.host_key_algorithms,
+        # With + and -, ssh keeps those of known keys in front.
+        "server_host_key_algs": target.host_key_algorithms if target.host_key_algorithms[:1] not in {"+", "-"} else "",
         "signature_algs": target.signature_algorithms,
     }
     return {option: found for option, text in wanted.items() if text and (found := _supported(option, text))}
