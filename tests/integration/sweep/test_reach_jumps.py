@@ -151,13 +151,18 @@ def test_a_jump_host_that_has_just_gone_may_come_back(fleet: SshdFleet) -> None:
     assert f"the connection to the jump host 127.0.0.1:{outer.port} broke" in failure.message
 
 
+@pytest.fixture(scope="module")
+def fleet_of_six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
+    with SshdFleet(tmp_path_factory.mktemp("v6"), ["prom-01", "hop"], sshd_config="ListenAddress ::1") as running:
+        lines = [f"[::1]:{server.port} {server.host_key}\n" for server in running]
+        running.known_hosts.write_text("".join(lines), encoding="utf-8")
+        yield running
+
+
 class TestIPv6:
-    @pytest.fixture(scope="class")
-    def fleet(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
-        with SshdFleet(tmp_path_factory.mktemp("v6"), ["prom-01", "hop"], sshd_config="ListenAddress ::1") as running:
-            lines = [f"[::1]:{server.port} {server.host_key}\n" for server in running]
-            running.known_hosts.write_text("".join(lines), encoding="utf-8")
-            yield running
+    @pytest.fixture
+    def fleet(self, fleet_of_six: SshdFleet) -> SshdFleet:
+        return fleet_of_six
 
     def ask(self, fleet: SshdFleet, directory: Path, arguments: str, host: str = "::1") -> ServerResult:
         config = directory / "ssh_config"
