@@ -129,6 +129,8 @@ class Memory:
             if found[number] is None:
                 for needed in piece.needs:
                     found[needed] = None
+            else:
+                self._known.move_to_end((piece.place, piece.text))
         sizes = [len(piece.text) for piece in pieces]
         new = sum([size for size, known in zip(sizes, found, strict=True) if known is None])
         return found if new <= _WORTH * sum(sizes) else None
