@@ -90,6 +90,7 @@ def test_login_scripts(tmp_path: Path, script: str, status: str) -> None:
         assert ask(fleet, tmp_path).status == status
 
 
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
 def test_old_algorithms_are_allowed_by_name(tmp_path: Path) -> None:
     """ssh itself says what a server offers in place of what it takes."""
     settings = "KexAlgorithms diffie-hellman-group1-sha1\nCiphers 3des-cbc\nMACs hmac-md5"
