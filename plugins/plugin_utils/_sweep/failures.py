@@ -177,6 +177,18 @@ def broken_jump(target: Target) -> Failure:
     )
 
 
+def no_command(error: asyncssh.ChannelOpenError, received: int, *, closed: bool) -> Failure:
+    """The server opened no channel, or ran no command on it. closed: the connection is known to be."""
+    reason = _reason(error)
+    if closed or reason == _GONE:
+        return broken(received)
+    return Failure(
+        "protocol_error",
+        f"the server runs no command ({reason}): see what its sshd allows (MaxSessions, PermitTTY, and what the key may"
+        " do by its line in authorized_keys)",
+    )
+
+
 def broken(received: int) -> Failure:
     """The connection was lost after the login, and received bytes of the command's output."""
     return Failure(

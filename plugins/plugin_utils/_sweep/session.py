@@ -123,9 +123,7 @@ async def run(
             " with, or raise timeout",
         ) from None
     except asyncssh.ChannelOpenError as error:
-        if connection.is_closed():
-            raise failures.broken(call.received) from None
-        raise Failure("protocol_error", f"the server runs no command ({error.reason or error.code})") from None
+        raise failures.no_command(error, call.received, closed=connection.is_closed()) from None
     except (asyncssh.ConnectionLost, OSError):
         raise failures.broken(call.received) from None
     except asyncssh.Error as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,22 @@ def _into(output: bytearray) -> Callable[[bytes], bool]:
     return sink
 
 
-async def _outputs(fleet: SshdFleet, earlies: list[bool]) -> list[tuple[int | None, bytes, bytes]]:
-    """What the same command gave on one connection, for each time that it was run: status, output, complaints."""
+def _connected(fleet: SshdFleet) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
     server = fleet["prom-01"]
-    found = []
-    async with asyncssh.connect(
+    return asyncssh.connect(
         LOOPBACK,
         server.port,
         username=server.user,
         client_keys=[str(server.key)],
         known_hosts=str(fleet.known_hosts),
         config=None,
-    ) as connection:
+    )
+
+
+async def _outputs(fleet: SshdFleet, earlies: list[bool]) -> list[tuple[int | None, bytes, bytes]]:
+    """What the same command gave on one connection, for each time that it was run: status, output, complaints."""
+    found = []
+    async with _connected(fleet) as connection:
         for early in earlies:
             output = bytearray()
             status, stderr = await session.run(
@@ -83,7 +88,26 @@ def test_a_server_that_runs_no_command_says_so(tmp_path: Path) -> None:
         assert caught.value.status == "protocol_error"
         result = sweep(fleet.inventory(), tmp_path)["prom-01"]
     assert result.status == "protocol_error"
-    assert "runs no command (open failed)" in str(result.error)
+    assert "runs no command (open failed): see what its sshd allows (MaxSessions" in str(result.error)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_connection_that_has_just_broken(tmp_path: Path, *, early: bool) -> None:
+    """asyncssh takes a moment to count it as closed."""
+
+    async def broken(fleet: SshdFleet) -> Failure:
+        async with _connected(fleet) as connection:
+            connection.abort()
+            with pytest.raises(Failure) as caught:
+                await session.run(
+                    connection, COMMAND, _into(bytearray()), None, seconds=20, max_bytes=1000, early=early
+                )
+        return caught.value
+
+    with SshdFleet(tmp_path, 1) as fleet:
+        failure = asyncio.run(broken(fleet))
+    assert failure.again
+    assert "the connection broke after 0 bytes" in failure.message
 
 
 # asyncssh's own servers end a connection on which a message comes for a channel that there is not.
