@@ -68,6 +68,7 @@ class Client(asyncssh.SSHClient):
         self._asked: asyncssh.SSHKeyPair | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._keys_exchanged = False
+        self._silenced = False
 
     @property
     def exchanging_keys(self) -> bool:
@@ -147,14 +148,19 @@ class Client(asyncssh.SSHClient):
         try:
             await connection.send_userauth_request(b"publickey", *arguments, key=pair, trivial=False)
         except ValueError:
-            # The agent does not sign with it, after all.
-            connection.try_next_auth()
+            # The agent does not sign with it, after all: nothing was asked.
+            self.asked_early, self._asked = False, None
+            if self._silenced:
+                connection.try_next_auth()
 
     def _ask_nothing(self) -> None:
         connection = self._connection
+        if connection is None or not self.asked_early:
+            return
         # The answer may be there already, and asyncssh at the next method.
-        if connection and connection.auth and connection.get_server_auth_methods() == ["none"]:
+        if connection.auth and connection.get_server_auth_methods() == ["none"]:
             connection.auth.cancel()
+            self._silenced = True
 
 
 class Attempt:
