@@ -87,7 +87,8 @@ def split(text: str) -> list[Piece] | None:
 
 def _entries(text: str, name: str, indent: int, number: int) -> Iterator[Piece]:
     """The pieces of a setting that is a list, of which the first has this number."""
-    starts = [match.start() + 1 for match in _line(indent, "-[ ]").finditer(text)]
+    # A bare dash begins an entry as well: what follows it belongs to no setting of the entry before.
+    starts = [match.start() + 1 for match in _line(indent, r"-(?=\s|\Z)").finditer(text)]
     yield Piece("list", text[: starts[0]])
     head = number + 1
     for first, last in zip(starts, [*starts[1:], len(text)], strict=True):

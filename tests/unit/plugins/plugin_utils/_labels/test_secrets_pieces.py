@@ -104,6 +104,10 @@ LATER = {
     "a key that is a secret's name with a known list below": config("b", []) + "password:\n" + "".join(JOBS),
     "a password with several lines before a known job": config("b", [job(30, "'a\n      b'"), *JOBS]),
     "a bare dash": config("b", [*JOBS, "  -\n    password: hunter-2\n"]),
+    "a bare dash within a job": config(
+        "b", [JOBS[0].replace("configs:\n      - server", "configs:\n  -\n      - server"), *JOBS]
+    ),
+    "a dash and a tab within a job": config("b", [JOBS[0].replace("configs:\n      - s", "configs:\n  -\t- s"), *JOBS]),
     "keys in question marks": config("b", [*JOBS, "  - job_name: x\n    ? password\n    : hunter-2\n"]),
     "marks that are there already": config("b", [JOBS[0].replace("hunter-0-22", "<secret:0a1b>"), *JOBS[1:]]),
     "no line break at the end": config("b", JOBS)[:-1],
