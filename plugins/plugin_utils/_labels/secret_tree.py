@@ -128,6 +128,8 @@ class Tree:
 
     def _any_joins(self, edges: Sequence[int]) -> bool:
         """Whether some string or braces reach over one of these edges."""
+        if not edges:
+            return False
         items = self._items
         scalars = [index for index, item in enumerate(items) if item[0] == "s"]
         starts = [items[index][2] for index in scalars]

@@ -164,7 +164,7 @@ class Redactor:
 
     def _settle(self, text: str, pieces: list[Piece]) -> _Settled | None:
         """Mask a text until it is at rest; None when it does not come to rest. pieces: what it is made of."""
-        edges = [0, *accumulate([len(piece.text) for piece in pieces])]
+        edges = list(accumulate([len(piece.text) for piece in pieces], initial=0)) if pieces else []
         look_inside = may_hold(text)
         current, first, count, changes = text, None, 0, 0
         # A text from which secrets were cut is read again, unless the cuts are such that it must be at rest: no secret

@@ -99,19 +99,9 @@ class Mirror:
 
         The salt is kept before the first sweep, because two of them at once must mask with the same one.
         """
-        with (
-            _Explained(self.path),
-            Tree.made(self.path, private=not redacted) as tree,
-            locked(tree, exclusive=True, seconds=self._lock_seconds),
-        ):
-            recover(tree)
-            manifest = self._read_manifest(tree.read((MANIFEST,)))
-            self._agree(manifest, redacted=redacted)
-            if not redacted:
-                self._make_private(tree, manifest)
-            with Transaction.begun(tree) as write:
-                write.write((MANIFEST,), b"{}\n")
-                self._keep_salt(tree)
+        with self._writing(redacted=redacted) as (tree, _manifest, write):
+            write.write((MANIFEST,), b"{}\n")
+            self._keep_salt(tree)
             self._salt = tree.read((SALT,))
 
     def prepare_check(self, *, redacted: bool = True) -> None:
@@ -165,26 +155,18 @@ class Mirror:
         """
         if check:
             with self._reading() as (found, manifest, _moved):
+                self._agree(manifest, redacted=redacted)
                 merge = self._merge(
                     found, manifest, results, prune=prune, diff=diff, redacted=redacted, policy=policy, write=None
                 )
                 return merge.change
-        with (
-            _Explained(self.path),
-            Tree.made(self.path, private=not redacted) as tree,
-            locked(tree, exclusive=True, seconds=self._lock_seconds),
-        ):
-            recover(tree)
-            manifest = self._read_manifest(tree.read((MANIFEST,)))
-            if not redacted:
-                self._make_private(tree, manifest)
-            with Transaction.begun(tree) as write:
-                merge = self._merge(
-                    tree, manifest, results, prune=prune, diff=diff, redacted=redacted, policy=policy, write=write
-                )
-                if merge.change.changed:
-                    self._keep_salt(tree)
-                    self._commit(write, merge)
+        with self._writing(redacted=redacted) as (tree, manifest, write):
+            merge = self._merge(
+                tree, manifest, results, prune=prune, diff=diff, redacted=redacted, policy=policy, write=write
+            )
+            if merge.change.changed:
+                self._keep_salt(tree)
+                self._commit(write, merge)
             return merge.change
 
     def load(self, servers: Sequence[str] | None = None) -> dict[str, Any]:
@@ -213,6 +195,22 @@ class Mirror:
             raise MirrorUnfinishedError(
                 f"{said}; the next sweep finishes what this one has begun", merge.change
             ) from error
+
+    @contextlib.contextmanager
+    def _writing(self, *, redacted: bool) -> Iterator[tuple[Tree, Manifest | None, Transaction]]:
+        """The mirror, made where there is none, for nobody else, whole, and of this kind."""
+        with (
+            _Explained(self.path),
+            Tree.made(self.path, private=not redacted) as tree,
+            locked(tree, exclusive=True, seconds=self._lock_seconds),
+        ):
+            recover(tree)
+            manifest = self._read_manifest(tree.read((MANIFEST,)))
+            self._agree(manifest, redacted=redacted)
+            if not redacted:
+                self._make_private(tree, manifest)
+            with Transaction.begun(tree) as write:
+                yield tree, manifest, write
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[tuple[Tree | None, Manifest | None, dict[Location, Location]]]:
@@ -277,7 +275,6 @@ class Mirror:
         policy: str,
         write: Transaction | None,
     ) -> Merge:
-        self._agree(manifest, redacted=redacted)
         if manifest is None:
             manifest = Manifest(version=VERSION, redacted=redacted, servers={})
         merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy, asked=self._known)

@@ -55,8 +55,13 @@ class MirrorError(Exception):
 
 def explained(path: str, error: OSError) -> MirrorError:
     """What the system refused in the mirror at path."""
+    return MirrorError(f"The mirror {path} cannot be used: {refusal(path, error)}: {_advice(error)}, and sweep again")
+
+
+def refusal(path: str, error: OSError) -> str:
+    """The system's words, and where; path where it does not say."""
     at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else path
-    return MirrorError(f"The mirror {path} cannot be used: {error.strerror} ({at}): {_advice(error)}, and sweep again")
+    return f"{error.strerror} ({at})"
 
 
 def _advice(error: OSError) -> str:

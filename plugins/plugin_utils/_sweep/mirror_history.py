@@ -31,6 +31,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     location,
     locked,
     recover,
+    refusal,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_manifest import parse_manifest
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import MirrorChange
@@ -101,8 +102,7 @@ def _without_git(root: str) -> MirrorError:
 
 
 def _not_kept(root: str, error: OSError) -> MirrorError:
-    at = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else root
-    return MirrorError(f"The history of mirror {root} cannot be kept: {error.strerror} ({at})")
+    return MirrorError(f"The history of mirror {root} cannot be kept: {refusal(root, error)}")
 
 
 def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:

@@ -183,12 +183,13 @@ class _Call:
     async def run(self, command: str, *, early: bool = False) -> None:
         dialogue = self.dialogue
         command = dialogue.command if dialogue else command
-        if early and not (dialogue and dialogue.tty) and early_channel.counts_from_zero(self._connection):
+        tty = bool(dialogue and dialogue.tty)
+        if early and not tty and early_channel.counts_from_zero(self._connection):
             channel = await early_channel.open_session(
                 self._connection, self._session, command, self._session.done.done
             )
         else:
-            channel = await self._open_session(command, tty=bool(dialogue and dialogue.tty))
+            channel = await self._open_session(command, tty=tty)
         self._channel = channel
         if not dialogue:
             # Whatever reads there, in a login script or in the command's place, is not to wait.
