@@ -71,7 +71,10 @@ options:
     description:
       - How Consul reads. V(default) asks the leader, V(consistent) has the leader make sure that it still is one, and
         V(stale) takes the word of any server.
-      - Writes check the index of every key that they change, so none of these can lose an update.
+      - A leader that has just begun may answer V(default) from an older state for some milliseconds; V(consistent)
+        waits until it has caught up.
+      - What is written is always planned from a V(consistent) read, and writes check the index of every key that they
+        change, so no update can be lost.
     type: str
     choices: [default, consistent, stale]
     default: default

@@ -160,8 +160,8 @@ class Store(Protocol):
     def place(self, key: str) -> str:
         """The key as a user finds it: a whole key, or a path."""
 
-    def read(self) -> Snapshot:
-        """Everything, in one request."""
+    def read(self, *, latest: bool = False) -> Snapshot:
+        """Everything, in one request. latest: all that was ever committed, however the store is asked otherwise."""
 
     def read_document(self) -> Entry | None:
         """The document alone, in one request; None where there is none."""

@@ -66,9 +66,11 @@ class ConsulStore:
     def place(self, key: str) -> str:
         return f"{self.prefix}/{key}"
 
-    def read(self) -> Snapshot:
+    def read(self, *, latest: bool = False) -> Snapshot:
+        # A leader that has just begun answers before it has gone through its log: from an older state, or an empty one.
+        consistency = "consistent" if latest else None
         # The slash keeps the read to our own keys: without it a sibling such as <prefix>-old would match.
-        answer = self._client.get(f"/v1/kv/{self.prefix}/", [("recurse", "1")], (200, 404))
+        answer = self._client.get(f"/v1/kv/{self.prefix}/", [("recurse", "1")], (200, 404), consistency)
         rows = answer.json() if answer.status == 200 else []
         start = len(self.prefix) + 1
         entries = {row["Key"][start:]: _entry(row) for row in rows}

@@ -36,6 +36,8 @@ except ImportError:
 BODY_SHOWN = 200
 # A connection is there at once or not at all; an answer may take its time.
 CONNECT_SECONDS = 5.0
+# What Consul says while it elects a leader, and while the new one goes through its log.
+NO_LEADER = ("No cluster leader", "rpc error", "leadership lost", "Not ready to serve consistent reads")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -135,9 +137,13 @@ class ConsulClient:
         parts.extend(f"{name} {value}" for name, value in named if value)
         return ", ".join(parts)
 
-    def get(self, path: str, params: list[tuple[str, str]], expected: tuple[int, ...]) -> Answer:
-        if self.settings.consistency != "default":
-            params = [*params, (self.settings.consistency, "1")]
+    def get(
+        self, path: str, params: list[tuple[str, str]], expected: tuple[int, ...], consistency: str | None = None
+    ) -> Answer:
+        """Read. consistency: another one than that of the settings."""
+        consistency = consistency or self.settings.consistency
+        if consistency != "default":
+            params = [*params, (consistency, "1")]
         answer = self._request("read", expected, lambda: self._http.get(_raw, path, [*params, *self._tenancy()]))
         if answer.status == 404 and "X-Consul-Index" not in answer.headers:
             # Consul says by 404 that there is no such key, and anything else that it knows no such page.
@@ -283,7 +289,7 @@ class ConsulClient:
             return StoreError(
                 f"Consul at {self.endpoint.url} knows no datacenter {self.settings.datacenter}. Check datacenter."
             )
-        if "No cluster leader" in answer.body or "rpc error" in answer.body or "leadership lost" in answer.body:
+        if any(sign in answer.body for sign in NO_LEADER):
             message = (
                 f"Consul at {self.where} has no leader now, so it cannot {verb} ({body}). Wait until most of its "
                 "servers are back (consul operator raft list-peers), then run again."

@@ -62,7 +62,7 @@ class DirectoryStore:
     def place(self, key: str) -> str:
         return str(self.path / key if key.endswith("/") else self._file(key)).rstrip("/")
 
-    def read(self) -> Snapshot:
+    def read(self, *, latest: bool = False) -> Snapshot:  # noqa: ARG002 - a directory is never behind
         self.requests += 1
         try:
             with self._locked(fcntl.LOCK_SH):

@@ -49,7 +49,7 @@ def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: 
     while True:
         attempts += 1
         try:
-            snapshot = store.read()
+            snapshot = store.read(latest=True)
             reached = True
             plan = planner(snapshot)
             if not plan.changed:

@@ -15,10 +15,22 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Put,
     Store,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
-from tests.support.fleets import NOW
+from tests.support.fleets import NOW, extraction
 
 LATER = NOW + timedelta(hours=1)
+FLEET = extraction({"prom-01": ["company", "env"], "prom-02": ["company"]})
+LARGE = extraction({f"prom-{number:03d}": ["company", f"own{number}"] for number in range(150)})
+
+
+def store_at(address: str, prefix: str = "fleet", **settings: Any) -> ConsulStore:
+    return ConsulStore(ConsulSettings(address=address, **settings), prefix)
+
+
+def names(store: ConsulStore) -> list[str]:
+    return [item["name"] for item in whole_view(store.read(), store, NOW)["fields"]]
 
 
 def view(store: Store) -> dict[str, Any]:

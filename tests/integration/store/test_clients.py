@@ -53,7 +53,7 @@ def test_other_client(name: str) -> None:
     # Elections and restarts are slow and have nothing to do with the client.
     command += ["-k", "not directory and not leader_lost and not restarts and not hangs and not drips"]
     done = subprocess.run(
-        [*command, HERE / "test_contract.py", HERE / "test_history.py", HERE / "test_faults.py"],
+        [*command, *(HERE / f"test_{name}.py" for name in ("contract", "history", "faults", "leader"))],
         cwd=PROJECT,
         env=environment,
         capture_output=True,

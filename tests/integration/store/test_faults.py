@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that can go wrong between a publisher and Consul: it ends, it says what to do, and nothing is lost.
 
-Faults come from real servers where they can be had: no leader, restarts, ACLs, TLS, datacenters. Only what a healthy
+Faults come from real servers where they can be had: ACLs, TLS, datacenters. Only what a healthy
 Consul never does (429, 500, endless answers, lost answers) is put in by a proxy in front of a real one.
 """
 
@@ -31,25 +31,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     StoreUnavailableError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
-from tests.support.consul import ConsulAgent, consul_agent, consul_cluster
+from tests.integration.store.looking import FLEET, LARGE, names, store_at
+from tests.support.consul import ConsulAgent, consul_agent
 from tests.support.consul_proxy import Fault, Proxy, Request, proxy_to
 from tests.support.fleets import NOW, extraction, publish_to
 from tests.support.processes import free_port
 from tests.support.tls import Certificates, make_certificates
-
-FLEET = extraction({"prom-01": ["company", "env"], "prom-02": ["company"]})
-LARGE = extraction({f"prom-{number:03d}": ["company", f"own{number}"] for number in range(150)})
-
-
-def store_at(address: str, prefix: str = "fleet", **settings: Any) -> ConsulStore:
-    return ConsulStore(ConsulSettings(address=address, **settings), prefix)
-
-
-def names(store: ConsulStore) -> list[str]:
-    return [item["name"] for item in whole_view(store.read(), store, NOW)["fields"]]
 
 
 @pytest.fixture
@@ -58,7 +46,7 @@ def proxy(agent: ConsulAgent) -> Iterator[Proxy]:
         yield running
 
 
-# Nobody there, nobody in charge.
+# Nobody there.
 
 
 def test_nothing_listens() -> None:
@@ -71,51 +59,6 @@ def test_nothing_listens() -> None:
 def test_name_that_is_not_known() -> None:
     with pytest.raises(StoreError, match=r"consul\.invalid cannot be resolved"):
         publish_to(store_at("consul.invalid:8500"), FLEET)
-
-
-def test_leader_lost_and_found(tmp_path: Path) -> None:
-    with consul_cluster(tmp_path) as servers:
-        store = store_at(servers[0].address)
-        publish_to(store, FLEET)
-        servers[1].stop()
-        servers[2].stop()
-        more = extraction({"prom-03": ["company", "rack"]})
-        with pytest.raises(StoreUnavailableError, match=r"no leader now.*Wait until most of its servers are back"):
-            publish_to(store, more, retry_seconds=1.0)
-        # With one more server there is a majority again, and a run that waits for it gets through.
-        outcomes: list[Any] = []
-        # What was refused may be in the log of a server that was the leader, and come through now: a write either
-        # happens or not, and who is told that it failed does not know which. So this run brings something else.
-        other = extraction({"prom-04": ["company", "row"]})
-        publisher = threading.Thread(target=lambda: outcomes.append(publish_to(store, other, retry_seconds=60.0)))
-        publisher.start()
-        servers[1].start()
-        publisher.join(90)
-        assert [outcome.changed for outcome in outcomes] == [True]
-        publish_to(store, more)
-        assert names(store_at(servers[1].address)) == ["company", "env", "rack", "row"]
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_agent_restarts_in_mid_run(tmp_path: Path, number: int) -> None:
-    """The agent goes down when it gets one of the requests of a run, and comes back while the run waits."""
-    with consul_agent(tmp_path) as agent, proxy_to(agent) as proxy:
-        publish_to(store_at(agent.address), FLEET)
-        starter = threading.Thread(target=agent.start)
-
-        def stop_once(request: Request) -> None:
-            if request.number == number:
-                agent.stop()
-                starter.start()
-
-        proxy.script = stop_once
-        store = store_at(proxy.address)
-        outcome = publish_to(store, LARGE, retry_seconds=60.0)
-        assert len(outcome.plan.report.added) == 150
-        view = whole_view(store.read(), store, NOW)
-        assert len(view["servers"]) == 152
-        assert view["statuses"]["synced"] == 152
-        starter.join()
 
 
 def is_open(connection: socket.socket) -> bool:
@@ -425,7 +368,9 @@ def test_unchanged_publish_is_one_read(proxy: Proxy, prefix: str) -> None:
     publish_to(store, LARGE)
     proxy.requests.clear()
     publish_to(store, LARGE)
-    assert [(request.method, request.path) for request in proxy.requests] == [("GET", f"/v1/kv/{prefix}/?recurse=1")]
+    assert [(request.method, request.path) for request in proxy.requests] == [
+        ("GET", f"/v1/kv/{prefix}/?recurse=1&consistent=1")
+    ]
 
 
 def test_small_publish_is_one_transaction(proxy: Proxy, prefix: str) -> None:
@@ -576,6 +521,8 @@ def test_reading_consistency_is_asked_for(proxy: Proxy, prefix: str) -> None:
         snapshot = store.read()
         assert proxy.requests[-1].path.endswith(f"&{consistency}=1")
         assert snapshot.staleness_ms >= 0
+        publish_to(store, FLEET, check_mode=True)
+        assert proxy.requests[-1].path.endswith("&consistent=1")
 
 
 def test_document_alone_is_one_small_read(proxy: Proxy, prefix: str) -> None:
