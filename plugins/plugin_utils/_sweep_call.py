@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import traceback
 from types import ModuleType
 
@@ -14,25 +16,33 @@ from ansible.module_utils.compat.version import LooseVersion
 
 # Earlier ones break jump hosts and RSA keys of agents.
 OLDEST = "2.23.1"
+PURPOSE = "to reach the servers"
 
 
 def sweep_modules() -> tuple[ModuleType, ModuleType]:
-    """The modules gather and play_view. Raises AnsibleError when asyncssh is missing or too old."""
-    try:
-        import asyncssh
+    """The modules gather and play_view. Raises AnsibleError when asyncssh is missing or too old.
 
+    asyncssh itself is not imported: the sweep does that while its first connections are on their way.
+    """
+    version = _asyncssh_version()
+    if version is None:
+        raise AnsibleError(missing_required_lib(f"asyncssh >= {OLDEST}", reason=PURPOSE))
+    if version and LooseVersion(version) < LooseVersion(OLDEST):
+        raise AnsibleError(f"asyncssh {version} is too old: {OLDEST} or later is needed {PURPOSE}")
+    try:
         from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import gather, play_view
     except ImportError as error:
         name = (error.name or "").partition(".")[0]
-        if name == "ansible_collections":
+        if name in {"ansible_collections", ""}:
             raise
-        needed = name if name not in {"asyncssh", ""} else f"asyncssh >= {OLDEST}"
-        message = missing_required_lib(needed, reason="to reach the servers")
-        if name not in {"asyncssh", ""}:
-            message += f" ({traceback.format_exception_only(error)[-1].strip()})"
-        raise AnsibleError(message) from None
-    if LooseVersion(asyncssh.__version__) < LooseVersion(OLDEST):
-        raise AnsibleError(
-            f"asyncssh {asyncssh.__version__} is too old: {OLDEST} or later is needed to reach the servers"
-        )
+        said = traceback.format_exception_only(error)[-1].strip()
+        raise AnsibleError(f"{missing_required_lib(name, reason=PURPOSE)} ({said})") from None
     return gather, play_view
+
+
+def _asyncssh_version() -> str | None:
+    """None where there is no asyncssh, and nothing where it does not say which it is."""
+    try:
+        return importlib.metadata.version("asyncssh")
+    except importlib.metadata.PackageNotFoundError:
+        return "" if importlib.util.find_spec("asyncssh") else None

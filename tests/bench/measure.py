@@ -103,11 +103,12 @@ def _row(name: str, taken: Sequence[Sample]) -> Row:
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
-    """The rows, and how each compares with the first: above 1 means that the first row is better.
+    """The rows, and how each compares with the first that says it: above 1 means that the first row is better.
 
     The columns of the work leave out the start of the process and its imports, which a running Ansible has behind it.
     """
     first = rows[0]
+    first_work = next((row.work for row in rows if row.work), None)
     width = max(len(row.name) for row in rows)
     print(f"\n{title}")
     print(f"  {'':<{width}}  {'whole process':^42} | {'the work alone':^31}")
@@ -118,10 +119,10 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
             f"  {row.name:<{width}}  {row.wall:8.2f} {row.cpu:8.2f} {row.peak_mb:8.0f}"
             f" {row.wall / first.wall:8.2f} {row.cpu / first.cpu:6.2f} |"
         )
-        if row.work and first.work:
+        if row.work and first_work:
             line += (
                 f" {row.work[0]:7.2f} {row.work[1]:7.2f}"
-                f" {row.work[0] / first.work[0]:7.2f} {row.work[1] / first.work[1]:7.2f}"
+                f" {row.work[0] / first_work[0]:7.2f} {row.work[1] / first_work[1]:7.2f}"
             )
         print(line)
 

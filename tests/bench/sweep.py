@@ -145,15 +145,18 @@ def contenders(fleet: SshdFleet, servers: list[dict[str, Any]], work: Path) -> l
     playbook = [str(Path(python).parent / "ansible-playbook"), "-i", str(work / "inventory.yml")]
     environment = fleet.environment(ANSIBLE_FORKS=parallel, ANSIBLE_PIPELINING="1", ANSIBLE_STDOUT_CALLBACK="minimal")
     return [
-        Contender(
-            "this collection: the sweep",
-            [python, str(CONTENDERS / "collection.py"), listing, parallel],
-            python_path,
-        ),
-        Contender(
-            "this collection: the same, secrets not masked",
-            [python, str(CONTENDERS / "collection.py"), listing, parallel, "unmasked"],
-            python_path,
+        *(
+            Contender(
+                f"this collection: the {name}",
+                [python, str(CONTENDERS / "collection.py"), listing, parallel, *words],
+                python_path,
+            )
+            for name, words in (
+                ("sweep", []),
+                ("same, secrets not masked", ["unmasked"]),
+                ("same, asyncssh imported before", ["loaded"]),
+                ("same, imported before, not masked", ["unmasked", "loaded"]),
+            )
         ),
         Contender(
             "two rounds of tar over asyncssh",

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
-
-# Looking up names is all that is left for them.
+# Looking up names, and importing asyncssh, is all that is left for them.
 _THREADS: Final = 8
+_OPTIONS: Final = "SSHClientConnectionOptions"
 
 
 class Executor(ThreadPoolExecutor):
@@ -26,7 +25,8 @@ class Executor(ThreadPoolExecutor):
         super().__init__(max_workers=_THREADS, thread_name_prefix="sweep")
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if not (isinstance(fn, functools.partial) and fn.func is asyncssh.SSHClientConnectionOptions):
+        # By its name: asyncssh may not be there yet.
+        if not (isinstance(fn, functools.partial) and getattr(fn.func, "__name__", "") == _OPTIONS):
             return super().submit(fn, *args, **kwargs)
         future: Future[Any] = Future()
         try:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
     MAX_NOISE,
     Bundle,
@@ -38,8 +38,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     ServerResult,
     Service,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.tcp import Connector
+
+if TYPE_CHECKING:
+    from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
 
 _COLLECT_EVERY: Final = 50
 # Bytes that are masked in some milliseconds, whatever they are.
@@ -118,6 +121,12 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("socket.send() raised")
 
 
+def _load() -> None:
+    """Import what asyncssh is needed for. Raises ImportError where it is there, but cannot be used."""
+    importlib.import_module("asyncssh")
+    from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session, ssh  # noqa: F401
+
+
 class _Fleet:
     """The state of one sweep, within one event loop."""
 
@@ -139,6 +148,8 @@ class _Fleet:
         self._progress = Progress(len(self._servers), say) if say else None
         self._results: dict[str, ServerResult] = {}
         self._seconds = 0.0
+        self._connector = Connector()
+        self._loading: asyncio.Future[None] | None = None
         self._dialers: dict[float, Dialer] = {}
         # Masking a large file of a hostile server takes seconds. Each server has one file here at a time.
         self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
@@ -161,6 +172,7 @@ class _Fleet:
                         group.create_task(self._worker(queue))
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
+            await self._connector.close()
             # Whoever interrupts a sweep does not wait for a file that is being masked.
             self._maskers.shutdown(wait=len(self._results) == len(self._servers), cancel_futures=True)
             self._seconds = time.monotonic() - began
@@ -206,6 +218,9 @@ class _Fleet:
 
     async def _over_asyncssh(self, endpoint: Endpoint, target: Target, result: ServerResult) -> None:
         options = self._options
+        await self._asyncssh_for(target)
+        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session
+
         dialer = self._dialer(options.connect_timeout or endpoint.connect_timeout)
         over = time.monotonic() + options.timeout
         for last in (False, True):
@@ -252,9 +267,24 @@ class _Fleet:
         reader.feed(output.stdout)
         await self._take(endpoint.server, reader.finish(output.status, output.stderr), result)
 
+    async def _asyncssh_for(self, target: Target) -> None:
+        """Wait until asyncssh is there. Meanwhile the first servers take their connections, and their sshd begins."""
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().run_in_executor(None, _load)
+        if not self._loading.done():
+            self._connector.begin(target)
+        try:
+            await asyncio.shield(self._loading)
+        except ImportError as error:
+            words = f"asyncssh cannot be imported ({error}): install it again for the Python that runs Ansible"
+            raise Failure("unreachable", words) from None
+
     def _dialer(self, connect_timeout: float) -> Dialer:
+        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
+
         if connect_timeout not in self._dialers:
-            self._dialers[connect_timeout] = Dialer(connect_timeout, connect_timeout + self._options.timeout)
+            patience = connect_timeout + self._options.timeout
+            self._dialers[connect_timeout] = Dialer(connect_timeout, patience, self._connector)
         return self._dialers[connect_timeout]
 
     def _command(self, server: str) -> str:

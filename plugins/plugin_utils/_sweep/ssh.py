@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures, tcp
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import failures
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
     Failure,
     OtherTransportNeeded,
@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_attempt import Attempt
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.tcp import Connector
 
 # An sshd with its default MaxStartups of 10:30:100 begins to drop logins when ten are under way.
 LOGINS_PER_ADDRESS: Final = 8
@@ -66,9 +67,10 @@ class _Hop:
 class Dialer:
     """Opens connections. connect_timeout bounds one login, in seconds; patience bounds all attempts at one server."""
 
-    def __init__(self, connect_timeout: float, patience: float) -> None:
+    def __init__(self, connect_timeout: float, patience: float, connector: Connector) -> None:
         self._connect_timeout = connect_timeout
         self._patience = patience
+        self._connector = connector
         self._known_hosts = KnownHosts()
         self._ring = KeyRing()
         self._gates: dict[tuple[Any, ...], _Gate] = {}
@@ -154,11 +156,11 @@ class Dialer:
             async with asyncio.timeout(self._connect_timeout):
                 attempt.keys = await self._ring.keys(target)
                 try:
-                    connection = await _open(attempt.start(), tunnel, proxies)
+                    connection = await self._open(attempt.start(), tunnel, proxies)
                 except asyncssh.Error:
                     if not attempt.may_go_slower:
                         raise
-                    connection = await _open(attempt.start(), tunnel, proxies)
+                    connection = await self._open(attempt.start(), tunnel, proxies)
             if proxies:
                 self._proxies[connection] = proxies.pop()
         except TimeoutError:
@@ -187,6 +189,19 @@ class Dialer:
             await self._remember(target, attempt.trust.offered)
         return connection
 
+    async def _open(
+        self, attempt: Attempt, tunnel: asyncssh.SSHClientConnection | None, proxies: list[Proxy]
+    ) -> asyncssh.SSHClientConnection:
+        """Connect and log in; a proxy that was started for it is the last of proxies."""
+        target = attempt.target
+        options = attempt.options()
+        if target.proxy_command:
+            proxies.append(await Proxy.start(target.proxy_command))
+            options["sock"] = proxies[-1].socket
+        elif tunnel is None and (made := await self._connector.connected(target)):
+            options["sock"] = made
+        return await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
+
     async def _remember(self, target: Target, key: str) -> None:
         # As with ssh: a known_hosts that cannot be written costs nobody the connection.
         with contextlib.suppress(OSError):
@@ -209,20 +224,6 @@ class Dialer:
         except OtherTransportNeeded as needed:
             raise OtherTransportNeeded(f"jump host: {needed}") from None
         return login.connection
-
-
-async def _open(
-    attempt: Attempt, tunnel: asyncssh.SSHClientConnection | None, proxies: list[Proxy]
-) -> asyncssh.SSHClientConnection:
-    """Connect and log in; a proxy that was started for it is the last of proxies."""
-    target = attempt.target
-    options = attempt.options()
-    if target.proxy_command:
-        proxies.append(await Proxy.start(target.proxy_command))
-        options["sock"] = proxies[-1].socket
-    elif tunnel is None and (made := await tcp.connected(target)):
-        options["sock"] = made
-    return await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
 
 
 def _broken(task: asyncio.Task[Login]) -> bool:

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TCP connection to a name whose addresses may not all answer: IPv6 behind a firewall, mostly (RFC 8305).
+"""The TCP connections that asyncssh is given: those that began before it was there, and those to names.
 
-asyncio does that, but asyncssh has no way to ask it to: it is given the socket.
+Not all addresses of a name may answer, IPv6 behind a firewall mostly (RFC 8305): asyncio can do that, but asyncssh has
+no way to ask it to.
 """
 
 from __future__ import annotations
@@ -26,10 +27,37 @@ class _Unread(asyncio.Protocol):
         cast(asyncio.Transport, transport).pause_reading()
 
 
-async def connected(target: Target) -> socket.socket | None:
-    """A socket to the first address of a name that answers; None for an address. Raises OSError."""
-    if _is_address(target.host):
-        return None
+class Connector:
+    """The connections of one sweep, in one event loop; close() ends those that nobody took."""
+
+    def __init__(self) -> None:
+        self._begun: dict[tuple[Any, ...], asyncio.Task[socket.socket]] = {}
+
+    def begin(self, target: Target) -> None:
+        """Connect to the first host on the way to the target: once, since that may be a jump host of many."""
+        while target.jump:
+            target = target.jump
+        if not target.proxy_command and _place(target) not in self._begun:
+            self._begun[_place(target)] = asyncio.ensure_future(_connected(target))
+
+    async def connected(self, target: Target) -> socket.socket | None:
+        """A socket, to the first address of a name that answers; None where asyncssh does as well. Raises OSError."""
+        begun = self._begun.pop(_place(target), None)
+        if begun:
+            return await begun
+        return None if _is_address(target.host) else await _connected(target)
+
+    async def close(self) -> None:
+        begun = list(self._begun.values())
+        self._begun.clear()
+        for task in begun:
+            task.cancel()
+        for made in await asyncio.gather(*begun, return_exceptions=True):
+            if isinstance(made, socket.socket):
+                made.close()
+
+
+async def _connected(target: Target) -> socket.socket:
     bound: dict[str, Any] = {"local_addr": (target.bind_address, 0)} if target.bind_address else {}
     transport, _protocol = await asyncio.get_running_loop().create_connection(
         _Unread, target.host, target.port, family=target.family, happy_eyeballs_delay=_ALONE, **bound
@@ -38,6 +66,10 @@ async def connected(target: Target) -> socket.socket | None:
         return cast(socket.socket, transport.get_extra_info("socket").dup())
     finally:
         transport.abort()
+
+
+def _place(target: Target) -> tuple[Any, ...]:
+    return target.host, target.port, target.family, target.bind_address, target.jump
 
 
 def _is_address(host: str) -> bool:

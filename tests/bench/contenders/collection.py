@@ -3,17 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This collection's sweep without ansible-playbook around it: the same endpoints, transport, redaction and result.
 
-Usage: collection.py SERVERS.json MAX_PARALLEL [unmasked]
+Usage: collection.py SERVERS.json MAX_PARALLEL [unmasked] [loaded]
+
+loaded: asyncssh is imported first, and the work alone is measured. Else that is done while the connections begin.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import Options, sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Service
@@ -39,8 +44,11 @@ class Listed:
 
 def main() -> None:
     servers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    with work():
-        sweep_all(servers, int(sys.argv[2]), redact=sys.argv[3:] != ["unmasked"])
+    loaded = "loaded" in sys.argv[3:]
+    if loaded:
+        importlib.import_module(f"{fleet.__package__}.ssh")
+    with work() if loaded else contextlib.nullcontext():
+        sweep_all(servers, int(sys.argv[2]), redact="unmasked" not in sys.argv[3:])
 
 
 def sweep_all(servers: list[dict[str, Any]], max_parallel: int, *, redact: bool) -> None:

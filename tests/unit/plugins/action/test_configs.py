@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
@@ -22,33 +23,38 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def forget(monkeypatch: pytest.MonkeyPatch, asyncssh: Any) -> None:
-    """Have asyncssh be this, and the sweep not imported yet."""
-    for name in list(sys.modules):
-        if "plugin_utils._sweep." in name:
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "asyncssh", asyncssh)
-
-
 def test_asyncssh_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget(monkeypatch, None)
+    def not_found(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_found)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(AnsibleError, match=r"asyncssh >= 2\.23\.1.* to reach the servers"):
         _sweep_call.sweep_modules()
 
 
 def test_asyncssh_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncssh
-
-    monkeypatch.setattr(asyncssh, "__version__", "2.14.0")
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "2.14.0")
     with pytest.raises(AnsibleError, match=r"asyncssh 2\.14\.0 is too old: 2\.23\.1 or later"):
         _sweep_call.sweep_modules()
 
 
-def test_nothing_of_asyncssh_is_imported_before_it_is_needed() -> None:
+def test_asyncssh_that_does_not_say_which_it_is_may_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_found(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", not_found)
+    assert _sweep_call.sweep_modules()
+
+
+def test_asyncssh_is_not_imported_before_a_server_is_asked() -> None:
     code = (
-        "import sys; sys.modules['asyncssh'] = None\n"
+        "import sys\n"
         "from ansible_collections.skills_eye.prometheus_fleet.plugins.action import configs, configs_info\n"
         "from ansible_collections.skills_eye.prometheus_fleet.plugins.lookup import configs as lookup\n"
+        "from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _sweep_call\n"
+        "_sweep_call.sweep_modules()\n"
+        "assert 'asyncssh' not in sys.modules\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / ".venv/collections")}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
