@@ -150,7 +150,7 @@ class Mirror:
         """Make the mirror hold what the sweep gave; servers that are not in results are left alone.
 
         policy names how the contents were redacted: under another one no digest is known. check writes nothing. When
-        nothing changed, nothing is written. MirrorUnfinishedError has what was changed; any other MirrorError means
+        nothing is new, nothing is written. MirrorUnfinishedError has what was changed; any other MirrorError means
         that nothing was.
         """
         if check:
@@ -164,7 +164,7 @@ class Mirror:
             merge = self._merge(
                 tree, manifest, results, prune=prune, diff=diff, redacted=redacted, policy=policy, write=write
             )
-            if merge.change.changed:
+            if merge.has_news:
                 self._keep_salt(tree)
                 self._commit(write, merge)
             return merge.change

@@ -132,7 +132,8 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     repository.wait_for_others()
     repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=_listed(own))
     changed = own.intersection(repository.run("diff", "--cached", "--name-only", "--no-renames", "-z").split(b"\0"))
-    if not changed:
+    if not changed or (changed == {MANIFEST} and not change.changed):
+        # A time or a mode alone is nothing to tell of: it goes with the next commit.
         return None
     # What a person has staged there stays staged: only these files are committed.
     repository.run(

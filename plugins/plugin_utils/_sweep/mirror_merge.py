@@ -47,12 +47,16 @@ class MirrorChange:
     diff is for Ansible: before, after, before_header and after_header of each change, when it was asked for.
     """
 
-    changed: bool = False
     diff: list[dict[str, str]] = field(default_factory=list)
     added: dict[str, list[str]] = field(default_factory=dict)
     updated: dict[str, list[str]] = field(default_factory=dict)
     removed: dict[str, list[str]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to name. Times, modes and places of what is the same are none of it."""
+        return bool(self.added or self.updated or self.removed or self.statuses)
 
 
 class MirrorUnfinishedError(MirrorError):
@@ -64,7 +68,10 @@ class MirrorUnfinishedError(MirrorError):
 
 
 class Merge:
-    """One sweep on its way into a mirror. Without a transaction nothing is written."""
+    """One sweep on its way into a mirror. Without a transaction nothing is written.
+
+    has_news: the manifest has something new, be it only when a file was touched.
+    """
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class Merge:
     ) -> None:
         self.manifest = manifest
         self.change = MirrorChange()
+        self.has_news = False
         self._tree = tree
         self._transaction = transaction
         self._prune = prune
@@ -99,7 +107,7 @@ class Merge:
             new = _failed(result, old)
         if old is not None and _without_times(old) == _without_times(new):
             return
-        self.change.changed = True
+        self.has_news = True
         if new["status"] in ANSWERED:
             new["last_seen"] = self._now
         else:
@@ -193,7 +201,7 @@ class Merge:
             return new
         change = self.change.added if old is None or old["stored"] is None else self.change.updated
         change.setdefault(name, []).append(item.path)
-        self.change.changed = True
+        self.has_news = True
         if not same:
             self._show_file(name, item.path, old, new, item.content or "")
         if self._transaction is not None:
@@ -201,7 +209,7 @@ class Merge:
         return new
 
     def _remove(self, name: str, path: str, old: FileRecord) -> None:
-        self.change.changed = True
+        self.has_news = True
         if old["stored"] is None:
             return
         self.change.removed.setdefault(name, []).append(path)

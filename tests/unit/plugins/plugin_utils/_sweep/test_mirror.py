@@ -94,9 +94,8 @@ def test_a_first_sweep(mirror: Mirror, folder: Path) -> None:
     change = mirror.apply(
         {"prom-01": ok(item(PROM), item(RULES, "groups: []\n")), "prom-02": failed("timeout", "slow")}
     )
-    assert change == MirrorChange(
-        changed=True, added={"prom-01": [PROM, RULES]}, statuses={"prom-01": "ok", "prom-02": "timeout"}
-    )
+    assert change == MirrorChange(added={"prom-01": [PROM, RULES]}, statuses={"prom-01": "ok", "prom-02": "timeout"})
+    assert change.changed
     place = folder / "prom-01" / PROM[1:]
     assert place.read_text() == "a: 1\n"
     assert place.stat().st_mtime == 1_700_000_000
@@ -158,6 +157,20 @@ def test_a_new_time_alone_is_a_change_of_the_copy(mirror: Mirror, folder: Path) 
     change = mirror.apply({"a": ok(item(PROM, mtime=1_700_000_001), digest="sha256:2")}, diff=True)
     assert (change.updated, change.diff) == ({"a": [PROM]}, [])
     assert (folder / "a" / PROM[1:]).stat().st_mtime == 1_700_000_001
+
+
+def test_a_new_mode_or_way_is_kept_but_is_no_change(mirror: Mirror, folder: Path) -> None:
+    """A tar archive names modes, so a chmod gives the server another digest."""
+    mirror.apply({"a": ok(item(PROM))})
+    files = {name: entry for name, entry in snapshot(folder).items() if not name.startswith(".")}
+    moved = ok(item(PROM), digest="sha256:2")
+    moved.endpoint = "ops@192.0.2.7:22"
+    assert not mirror.apply({"a": moved}, check=True).changed
+    assert mirror.known_digests(["a"]) != {"a": "sha256:2"}
+    change = mirror.apply({"a": moved}, diff=True)
+    assert (change.changed, change.diff, change.statuses) == (False, [], {})
+    assert mirror.known_digests(["a"]) == {"a": "sha256:2"}
+    assert {name: entry for name, entry in snapshot(folder).items() if not name.startswith(".")} == files
 
 
 @pytest.mark.parametrize(

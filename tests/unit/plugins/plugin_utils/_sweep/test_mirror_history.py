@@ -96,6 +96,14 @@ def test_what_an_earlier_sweep_did_not_commit_is_committed(tmp_path: Path) -> No
     assert sorted(git(tmp_path, "ls-files").split()) == [".manifest.json", f"a{PROM}", f"b{PROM}"]
 
 
+def test_a_mode_alone_is_no_commit(tmp_path: Path) -> None:
+    first = sweep(tmp_path, {"a": ok(item(PROM))})
+    assert sweep(tmp_path, {"a": ok(item(PROM), digest="2")}) is None
+    assert git(tmp_path, "rev-parse", "HEAD").strip() == first
+    assert sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="3")})
+    assert git(tmp_path, "status", "--porcelain") == ""
+
+
 def test_a_forgotten_server_leaves_the_history_too(tmp_path: Path) -> None:
     sweep(tmp_path, {"a": ok(item(PROM)), "b": ok(item(PROM))})
     shutil.rmtree(tmp_path / "a")
@@ -278,12 +286,12 @@ def test_where_there_is_no_mirror(tmp_path: Path) -> None:
 
 
 def test_a_message_stays_short() -> None:
-    many = MirrorChange(changed=True, added={f"host-{number:03}": [PROM, RULES, ALERT] for number in range(200)})
+    many = MirrorChange(added={f"host-{number:03}": [PROM, RULES, ALERT] for number in range(200)})
     lines = message(many).splitlines()
     assert lines[0] == "Sweep: host-000, host-001, host-002 and 197 more"
     assert lines[-1] == "... and 400 more"
     assert len(lines) == 203
-    long = MirrorChange(changed=True, added={"a": [f"/{'é' * 2000}/{number}" for number in range(100)]})
+    long = MirrorChange(added={"a": [f"/{'é' * 2000}/{number}" for number in range(100)]})
     text = message(long)
     assert len(text.encode()) < 101_000
     assert text.splitlines()[-1].endswith(" more")
