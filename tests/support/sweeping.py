@@ -23,10 +23,14 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather, session, ssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
+
+# Ansible's finder, which play_view() installs, loads nothing of a collection that began without it.
+assert session
+assert ssh
 
 DEFAULTS: dict[str, Any] = {"timeout": 20.0, "max_parallel": 50, "max_bytes": 1 << 26, "max_files": 2000}
 

@@ -52,7 +52,7 @@ def store_at(place: str, prefix: str) -> Store:
 
 def publish_rounds(store: Store, number: int, rounds: int) -> None:
     for round_ in range(rounds):
-        publish_to(store, slice_of(number, round_), retry_seconds=60.0)
+        publish_to(store, slice_of(number, round_), retry_seconds=240.0)
 
 
 def edit_until(store: Store, stop: Path) -> int:
@@ -68,7 +68,8 @@ def edit_until(store: Store, stop: Path) -> int:
             except StoreConflictError:
                 continue
             count += 1
-        time.sleep(0.05)
+        # Publishers that take turns with it must now and then be first, on a slow machine too.
+        time.sleep(0.1)
     return count
 
 
