@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import os
 import socket
+import tempfile
 from asyncio.subprocess import Process
-from typing import Final
+from typing import IO, Final
 
 _END_SECONDS: Final = 3.0
+_SAID: Final = 200
 # The shell is in a session of its own. It ends, and takes all of that along, when nobody holds the other end of what it
 # has for standard error any more. What runs in the background would read from nowhere, hence 4.
 _SUPERVISE: Final = """\
 exec 3<&2 2>/dev/null 4<&0
-{ eval "$1"; } <&4 3<&- 4<&- &
+{ eval "$1"; } <&4 3<&- 4<&- 2>>"/dev/fd/$2" &
 exec </dev/null >/dev/null 4<&-
 read -r end <&3
 kill -9 0
@@ -27,9 +29,10 @@ kill -9 0
 class Proxy:
     """A running command; socket leads to its standard input and output."""
 
-    def __init__(self, process: Process, ours: socket.socket, living: int) -> None:
+    def __init__(self, process: Process, ours: socket.socket, living: int, complaints: IO[bytes]) -> None:
         self.socket = ours
         self._process = process
+        self._complaints = complaints
         self._living = living
 
     @classmethod
@@ -37,6 +40,8 @@ class Proxy:
         """Run the command with sh. Raises OSError."""
         ours, theirs = socket.socketpair()
         alive, living = os.pipe()
+        # A pipe that nobody reads would hold up a command that complains much.
+        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the command
         try:
             process = await asyncio.create_subprocess_exec(
                 "/bin/sh",
@@ -44,20 +49,31 @@ class Proxy:
                 _SUPERVISE,
                 "proxy",
                 command,
+                str(complaints.fileno()),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=alive,
+                pass_fds=[complaints.fileno()],
                 start_new_session=True,
             )
         except BaseException:
             os.close(living)
             ours.close()
+            complaints.close()
             raise
         finally:
             os.close(alive)
             theirs.close()
         ours.setblocking(False)
-        return cls(process, ours, living)
+        return cls(process, ours, living, complaints)
+
+    def said(self) -> str:
+        """The last line that the command printed on standard error, if any."""
+        size = os.fstat(self._complaints.fileno()).st_size
+        end = os.pread(self._complaints.fileno(), 4 * _SAID, max(0, size - 4 * _SAID)).decode("utf-8", "replace")
+        lines = [" ".join(line.split()) for line in end.splitlines()]
+        last = next((line for line in reversed(lines) if line), "")
+        return "".join(character for character in last if character.isprintable())[:_SAID]
 
     async def close(self) -> None:
         """End the command and all that it started, and reap it."""
@@ -66,6 +82,7 @@ class Proxy:
         os.close(self._living)
         self._living = -1
         self.socket.close()
+        self._complaints.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
                 await self._process.wait()

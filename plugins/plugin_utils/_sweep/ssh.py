@@ -149,8 +149,22 @@ class Dialer:
         raise AssertionError  # pragma: no cover - the last attempt returns or raises
 
     async def _login(self, target: Target, tunnel: asyncssh.SSHClientConnection | None) -> asyncssh.SSHClientConnection:
-        """One login, within the time. Where there is but one key to offer, it is offered without being asked for."""
+        """One login, within the time; what a proxy command complained of is part of the failure."""
         proxies: list[Proxy] = []
+        try:
+            return await self._logged_in(target, tunnel, proxies)
+        except Failure as failure:
+            if proxies and failure.status in {"unreachable", "timeout"} and (said := proxies[-1].said()):
+                failure.message += f"; the proxy command said: {said}"
+            raise
+        finally:
+            for proxy in proxies:
+                await proxy.close()
+
+    async def _logged_in(
+        self, target: Target, tunnel: asyncssh.SSHClientConnection | None, proxies: list[Proxy]
+    ) -> asyncssh.SSHClientConnection:
+        """Where there is but one key to offer, it is offered without being asked for."""
         attempt = Attempt(target, self._known_hosts.trust(target))
         try:
             async with asyncio.timeout(self._connect_timeout):
@@ -182,9 +196,6 @@ class Dialer:
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
             raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
-        finally:
-            for proxy in proxies:
-                await proxy.close()
         if attempt.trust.offered and not attempt.client.mismatch and not is_exempt(target):
             await self._remember(target, attempt.trust.offered)
         return connection

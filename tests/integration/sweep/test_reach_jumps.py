@@ -104,6 +104,39 @@ def test_a_proxy_command_that_is_not_there(fleet: SshdFleet, tmp_path: Path) -> 
     assert result.status == "unreachable"
     assert "the proxy command to 127.0.0.1:" in str(result.error)
     assert "MaxStartups" not in str(result.error)
+    assert "the proxy command said: " in str(result.error)
+    assert "no-such-program: not found" in str(result.error)
+
+
+def test_what_a_proxy_command_complains_of_is_one_line_and_masked(fleet: SshdFleet, tmp_path: Path) -> None:
+    script = tmp_path / "proxy"
+    script.write_text(
+        "#!/bin/sh\ni=0\nwhile [ $i -lt 20000 ]; do echo 'a line of many' >&2; i=$((i + 1)); done\n"
+        "printf 'no way:\\tpassword=not-a-real-one\\033[31m\\n\\n' >&2\n"
+    )
+    script.chmod(0o755)
+    result = through(fleet, tmp_path, f"-F none -o ProxyCommand='{script} %h'")["prom-01"]
+    assert result.status == "unreachable"
+    assert str(result.error).count("the proxy command said: no way: ") == 1
+    assert "a line of many" not in str(result.error)
+    assert "not-a-real-one" not in str(result.error)
+    assert str(result.error).isprintable()
+
+
+def test_a_proxy_command_that_complains_but_works(fleet: SshdFleet, tmp_path: Path) -> None:
+    outer = fleet["outer"]
+    hop = f"Host outer\n  HostName 127.0.0.1\n  Port {outer.port}\n  User {fleet.user}\n  IdentityFile {outer.key}\n"
+    config = configuration(fleet, tmp_path, hop)
+    command = f"echo careful >&2; exec ssh -F {config} -q -W %h:%p outer"
+    result = through(fleet, tmp_path, f"-F {config} -o ProxyCommand='{command}'")["prom-01"]
+    assert (result.status, result.error) == ("ok", None)
+
+
+def test_a_proxy_command_that_waits(fleet: SshdFleet, tmp_path: Path) -> None:
+    words = "-F none -o ConnectTimeout=1 -o ProxyCommand='echo still looking >&2; exec sleep 30'"
+    result = through(fleet, tmp_path, words)["prom-01"]
+    assert result.status == "timeout"
+    assert "the proxy command said: still looking" in str(result.error)
 
 
 @pytest.mark.parametrize(
