@@ -133,7 +133,7 @@ class Dialer:
                     raise
                 except Failure as failure:
                     if failure.status == "auth_failed":
-                        gate.refused = other_login(target) or failure
+                        gate.refused = await asyncio.to_thread(other_login, target) or failure
                         if isinstance(gate.refused, OtherTransportNeeded):
                             raise gate.refused from None
                     pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
