@@ -126,6 +126,8 @@ def _load() -> None:
     importlib.import_module("asyncssh")
     from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session, ssh  # noqa: F401
 
+    gc.freeze()
+
 
 class _Fleet:
     """The state of one sweep, within one event loop."""
