@@ -282,9 +282,9 @@ class _Fleet:
             raise Failure("unreachable", words) from None
 
     def _dialer(self, connect_timeout: float) -> Dialer:
-        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
-
         if connect_timeout not in self._dialers:
+            from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
+
             patience = connect_timeout + self._options.timeout
             self._dialers[connect_timeout] = Dialer(connect_timeout, patience, self._connector)
         return self._dialers[connect_timeout]

@@ -13,8 +13,10 @@ import tempfile
 from asyncio.subprocess import Process
 from typing import IO, Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.body import quote
+
 _END_SECONDS: Final = 3.0
-_SAID: Final = 200
+_TAIL: Final = 1024
 # The shell is in a session of its own. It ends, and takes all of that along, when nobody holds the other end of what it
 # has for standard error any more. What runs in the background would read from nowhere, hence 4.
 _SUPERVISE: Final = """\
@@ -70,10 +72,8 @@ class Proxy:
     def said(self) -> str:
         """The last line that the command printed on standard error, if any."""
         size = os.fstat(self._complaints.fileno()).st_size
-        end = os.pread(self._complaints.fileno(), 4 * _SAID, max(0, size - 4 * _SAID)).decode("utf-8", "replace")
-        lines = [" ".join(line.split()) for line in end.splitlines()]
-        last = next((line for line in reversed(lines) if line), "")
-        return "".join(character for character in last if character.isprintable())[:_SAID]
+        lines = os.pread(self._complaints.fileno(), _TAIL, max(0, size - _TAIL)).rstrip().splitlines()
+        return quote(lines[-1]) if lines else ""
 
     async def close(self) -> None:
         """End the command and all that it started, and reap it."""

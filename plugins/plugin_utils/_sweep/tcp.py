@@ -41,7 +41,10 @@ class Connector:
             self._begun[_place(target)] = asyncio.ensure_future(_connected(target))
 
     async def connected(self, target: Target) -> socket.socket | None:
-        """A socket, to the first address of a name that answers; None where asyncssh does as well. Raises OSError."""
+        """A socket to a target without a jump host, at the first address of its name that answers.
+
+        None where asyncssh does as well. Raises OSError.
+        """
         begun = self._begun.pop(_place(target), None)
         if begun:
             return await begun
@@ -69,7 +72,7 @@ async def _connected(target: Target) -> socket.socket:
 
 
 def _place(target: Target) -> tuple[Any, ...]:
-    return target.host, target.port, target.family, target.bind_address, target.jump
+    return target.host, target.port, target.family, target.bind_address
 
 
 def _is_address(host: str) -> bool:

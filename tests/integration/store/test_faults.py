@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that can go wrong between a publisher and Consul: it ends, it says what to do, and nothing is lost.
 
-Faults come from real servers where they can be had: ACLs, TLS, datacenters. Only what a healthy
-Consul never does (429, 500, endless answers, lost answers) is put in by a proxy in front of a real one.
+Faults come from real servers where they can be had: ACLs, TLS, datacenters. Only what a healthy Consul never does (429,
+500, endless answers, lost answers) is put in by a proxy in front of a real one.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from tests.support.sshd import SAMPLE, SshdFleet
 from tests.support.sweeping import sweep
 
 ANY_KEY = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+Waits = Callable[[Callable[[], bool]], list[bool]]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshdFleet]:
 
 
 @pytest.fixture
-def import_waits(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], bool]], list[bool]]:
+def import_waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Have the import of asyncssh wait until something is so; the list says then whether it was."""
 
     def wait(until: Callable[[], bool]) -> list[bool]:
@@ -60,7 +61,7 @@ def hosts(fleet: SshdFleet, **of_hosts: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_one_that_began_is_the_one_of_the_login(
-    fleet: SshdFleet, tmp_path: Path, import_waits: Callable[[Callable[[], bool]], list[bool]], host: str
+    fleet: SshdFleet, tmp_path: Path, import_waits: Waits, host: str
 ) -> None:
     with Cutter(fleet["prom-01"].port, 0, 0).running() as cutter:
         began = import_waits(lambda: cutter.connections == 1)
@@ -71,9 +72,7 @@ def test_one_that_began_is_the_one_of_the_login(
     assert (results["one"].status, results["one"].attempts) == ("ok", 1)
 
 
-def test_one_address_is_begun_with_once(
-    fleet: SshdFleet, tmp_path: Path, import_waits: Callable[[Callable[[], bool]], list[bool]]
-) -> None:
+def test_one_address_is_begun_with_once(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
     """An sshd drops logins when many are under way: the others wait for their turn."""
     with Cutter(fleet["prom-01"].port, 0, 0).running() as cutter:
         began = import_waits(lambda: cutter.connections == 1)
@@ -84,9 +83,7 @@ def test_one_address_is_begun_with_once(
     assert {result.status for result in results.values()} == {"ok"}
 
 
-def test_a_jump_host_is_begun_with(
-    fleet: SshdFleet, tmp_path: Path, import_waits: Callable[[Callable[[], bool]], list[bool]]
-) -> None:
+def test_a_jump_host_is_begun_with(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
     jump = fleet["jump"]
     with Cutter(jump.port, 0, 0).running() as cutter:
         began = import_waits(lambda: cutter.connections == 1)
@@ -102,10 +99,8 @@ def test_a_jump_host_is_begun_with(
     assert {name: result.status for name, result in results.items()} == {"one": "ok", "two": "ok"}
 
 
-def test_one_that_nobody_takes_is_closed(
-    fleet: SshdFleet, tmp_path: Path, import_waits: Callable[[Callable[[], bool]], list[bool]]
-) -> None:
-    """The time is over before the login begins: nothing is left open."""
+def test_one_that_nobody_takes_is_closed(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
+    """Its options are for ssh alone, which connects by itself: nothing is left open."""
     closed = threading.Event()
     heard: list[bytes] = []
 
@@ -124,9 +119,7 @@ def test_one_that_nobody_takes_is_closed(
     assert heard[0] == b""
 
 
-def test_nothing_listens(
-    fleet: SshdFleet, tmp_path: Path, import_waits: Callable[[Callable[[], bool]], list[bool]]
-) -> None:
+def test_nothing_listens(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
     import_waits(lambda: True)
     results = sweep(hosts(fleet, one={}, gone={"ansible_port": free_port()}), tmp_path, fail_on="never")
     assert results["one"].status == "ok"

@@ -23,10 +23,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def test_asyncssh_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_found(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
+def not_found(name: str) -> str:
+    raise importlib.metadata.PackageNotFoundError(name)
 
+
+def test_asyncssh_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", not_found)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(AnsibleError, match=r"asyncssh >= 2\.23\.1.* to reach the servers"):
@@ -40,9 +41,6 @@ def test_asyncssh_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_asyncssh_that_does_not_say_which_it_is_may_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_found(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
-
     monkeypatch.setattr(importlib.metadata, "version", not_found)
     assert _sweep_call.sweep_modules()
 
