@@ -57,8 +57,10 @@ def test_limit_narrows_the_fleet(site: Site, tmp_path: Path, strategy: str) -> N
     assert site.fields()["company"]["servers"] == [NAMES[1]]
 
 
+# With one fork strategy free loses every host before the next one is asked: the last two are in an order by chance.
+@pytest.mark.parametrize("arguments", [[], ["--forks", "1"]], ids=["", "one-fork"])
 @pytest.mark.parametrize("strategy", ["linear", "free"])
-def test_a_shuffled_play_is_refused_aloud(site: Site, tmp_path: Path, strategy: str) -> None:
+def test_a_shuffled_play_is_refused_aloud(site: Site, tmp_path: Path, strategy: str, arguments: list[str]) -> None:
     """Nobody could say which host speaks for the fleet, and doing nothing in silence would look like success."""
     server = site.fleet[NAMES[0]]
     twin = {
@@ -70,7 +72,7 @@ def test_a_shuffled_play_is_refused_aloud(site: Site, tmp_path: Path, strategy: 
     # So many hosts that a shuffle does not come out in order by chance.
     inventory = site.inventory({f"twin-{number:02}": twin for number in range(12)})
     before = site.logins()
-    run = own_play(site, tmp_path, {"order": "shuffle", "strategy": strategy}, inventory=inventory)
+    run = own_play(site, tmp_path, {"order": "shuffle", "strategy": strategy}, *arguments, inventory=inventory)
     assert run.status != 0
     assert "The play has order: shuffle" in run.output
     assert site.stored() == {}
