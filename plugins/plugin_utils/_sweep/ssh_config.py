@@ -192,9 +192,10 @@ def read_file(path: str, base: str) -> tuple[Line, ...]:
 
 @dataclass(slots=True)
 class Settings:
-    """Keywords of one host with their words; host is as it was asked for."""
+    """Keywords of one host with their words; host is as it was asked for, name what Host lines speak of."""
 
     host: str
+    name: str
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
 
@@ -216,7 +217,7 @@ class Settings:
 
 def settings(host: str, arguments: Arguments) -> Settings:
     """Everything that ssh would be told for host: arguments, then -F or ~/.ssh/config and /etc/ssh/ssh_config."""
-    result = Settings(host)
+    result = Settings(host, host)
     for keyword, words in arguments.keywords:
         result.add(keyword, words)
     if arguments.config is None:
@@ -231,8 +232,9 @@ def settings(host: str, arguments: Arguments) -> Settings:
     if result.get("canonicalizehostname", "no").lower() not in {"no", "none", "false"}:
         raise UnsupportedError("CanonicalizeHostname")
     if final:
-        # Where to connect to is settled by then.
-        result.add("hostname", (host,))
+        # Where to connect to is settled by then, and Host lines speak of that.
+        result.name = result.get("hostname", host).replace("%h", host).lower()
+        result.values["hostname"] = (result.name,)
         for path, base in files:
             _apply(result, read_file(path, base), first=False)
     return result
@@ -255,7 +257,7 @@ def _active(result: Settings, lines: Iterable[Line], *, first: bool, depth: int)
     active = True
     for line in lines:
         if line.keyword == "host":
-            active = matches(result.host, line.words)
+            active = matches(result.name, line.words)
         elif line.keyword == "match":
             if first and {"final"} & {word.lower() for word in line.words}:
                 yield line

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ssh_config
@@ -149,6 +149,12 @@ BLOCKS = st.tuples(HEADS, st.lists(st.sampled_from(LINES), max_size=3))
 
 @needs_ssh
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(blocks=[("Host h.example", ["Port 1"]), ("Match final all", ["User a"])], top=["HostName H.example"])
+@example(
+    blocks=[("Match final all", []), ("Host server.x", ["Port 1"]), ("Host server.x.x", ["User a"])],
+    top=["HostName %h.x"],
+)
+@example(blocks=[("Match final all", []), ("Match originalhost *.x", ["Port 1"])], top=["HostName %h.x"])
 @given(blocks=st.lists(BLOCKS, max_size=5), top=st.lists(st.sampled_from(LINES), max_size=2))
 def test_any_file(tmp_path: Path, blocks: list[tuple[str, list[str]]], top: list[str]) -> None:
     text = "\n".join([*top, *(line for head, lines in blocks for line in (head, *lines))]) + "\n"
