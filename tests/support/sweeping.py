@@ -22,7 +22,6 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather, session, ssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
@@ -61,4 +60,4 @@ def sweep(
     """Sweep all hosts of the inventory; options are those of the actions."""
     view, servers = play_view(inventory, directory, **(keywords or {}))
     asked = gather.options({**DEFAULTS, **options})
-    return fleet.sweep(servers, Resolver(view), asked, Redactor(), known_digests=known, say=say).servers
+    return fleet.sweep(servers, Resolver(view), asked, known_digests=known, say=say).servers

@@ -8,20 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import importlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
     MAX_NOISE,
     Bundle,
     BundleReader,
-    RawFile,
     remote_command,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
@@ -30,10 +26,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Failure,
     OtherTransportNeeded,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.masking import Masking
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import ended_with_parent
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import load_asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
-    FileResult,
     Limits,
     ServerResult,
     Service,
@@ -45,9 +42,6 @@ if TYPE_CHECKING:
     from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
 
 _COLLECT_EVERY: Final = 50
-# Bytes that are masked in some milliseconds, whatever they are.
-_LARGE: Final = 64 * 1024
-_MASKERS: Final = 4
 
 
 class Endpoints(Protocol):
@@ -81,18 +75,18 @@ def sweep(
     servers: Iterable[str],
     endpoints: Endpoints,
     options: Options,
-    redactor: Redactor,
     *,
+    salt: bytes | None = None,
     known_digests: Mapping[str, str | None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Sweep:
-    """Sweep the servers. say gets lines of progress.
+    """Sweep the servers. salt is that of the masks; say gets lines of progress.
 
     Must not be called from a running event loop. Whatever ends it, no connection, task or process is left.
     """
     # What is there already is none of the sweep's: looking through it again and again would cost more than the logins.
     gc.freeze()
-    fleet = _Fleet(servers, endpoints, options, redactor, known_digests=known_digests or {}, say=say)
+    fleet = _Fleet(servers, endpoints, options, salt=salt, known_digests=known_digests or {}, say=say)
     try:
         # Not the results: asyncio writes out what its main task returned, in an error message that nobody sees.
         with _quiet():
@@ -123,7 +117,7 @@ def _worth_saying(record: logging.LogRecord) -> bool:
 
 def _load() -> None:
     """Import what asyncssh is needed for. Raises ImportError where it is there, but cannot be used."""
-    importlib.import_module("asyncssh")
+    load_asyncssh()
     from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session, ssh  # noqa: F401
 
     gc.freeze()
@@ -137,15 +131,15 @@ class _Fleet:
         servers: Iterable[str],
         endpoints: Endpoints,
         options: Options,
-        redactor: Redactor,
         *,
+        salt: bytes | None,
         known_digests: Mapping[str, str | None],
         say: Callable[[str], None] | None,
     ) -> None:
         self._servers = list(dict.fromkeys(servers))
         self._endpoints = endpoints
         self._options = options
-        self._redactor = redactor
+        self._masking = Masking(salt, redact=options.redact, seconds=options.timeout)
         self._known = known_digests
         self._progress = Progress(len(self._servers), say) if say else None
         self._results: dict[str, ServerResult] = {}
@@ -153,10 +147,6 @@ class _Fleet:
         self._connector = Connector()
         self._loading: asyncio.Future[None] | None = None
         self._dialers: dict[float, Dialer] = {}
-        # Masking a large file of a hostile server takes seconds. Each server has one file here at a time.
-        self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
-        # Contents that are equal on many servers are held once.
-        self._texts: dict[str, tuple[str | None, int, str | None]] = {}
 
     def sweep(self) -> Sweep:
         """What run() found."""
@@ -176,14 +166,14 @@ class _Fleet:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
             await self._connector.close()
             # Whoever interrupts a sweep does not wait for a file that is being masked.
-            self._maskers.shutdown(wait=len(self._results) == len(self._servers), cancel_futures=True)
+            self._masking.close(wait=len(self._results) == len(self._servers))
             self._seconds = time.monotonic() - began
 
     async def _worker(self, queue: Iterator[str]) -> None:
         for server in queue:
             result = await self._server(server)
             if result.error:
-                result.error = self._redactor.redact_message(result.error)
+                result.error = await self._masking.message(result.error)
             self._results[server] = result
             if self._progress:
                 self._progress.add(server, result)
@@ -280,6 +270,8 @@ class _Fleet:
         except ImportError as error:
             words = f"asyncssh cannot be imported ({error}): install it again for the Python that runs Ansible"
             raise Failure("unreachable", words) from None
+        # What comes next is waiting for servers, and then their files.
+        self._masking.begin()
 
     def _dialer(self, connect_timeout: float) -> Dialer:
         if connect_timeout not in self._dialers:
@@ -300,50 +292,8 @@ class _Fleet:
         result.error = f"{server}: {bundle.error}" if bundle.error else None
         result.digest = bundle.digest
         result.empty = bundle.empty
-        over = time.monotonic() + self._options.timeout
-        result.files = [await self._file(item, over) for item in bundle.files]
+        result.files = await self._masking.files(bundle.files)
         if result.status == "ok" and any(item.error for item in result.files):
             result.status = "partial"
             first = next(item for item in result.files if item.error)
             result.error = f"{server}: {first.path}: {first.error}"
-
-    async def _file(self, raw: RawFile, over: float) -> FileResult:
-        """The file with its secrets masked; without its content where the time is over."""
-        result = FileResult(raw.path, raw.service, raw.size, raw.mtime, raw.sha256, None, 0, raw.error)
-        if raw.error:
-            result.error = self._redactor.redact_message(raw.error)
-        # The bytes are not needed any more, and there may be many.
-        data, raw.data = raw.data, None
-        if data is None or raw.sha256 is None:
-            return result
-        if raw.sha256 not in self._texts:
-            if time.monotonic() > over:
-                result.error = (
-                    f"its content is left out: masking the files of this server took more than"
-                    f" {self._options.timeout:g} s: see what they are, or raise timeout"
-                )
-                return result
-            self._texts[raw.sha256] = await self._masked(data)
-        result.content, result.redacted, problem = self._texts[raw.sha256]
-        result.error = result.error or problem
-        return result
-
-    async def _masked(self, data: bytes) -> tuple[str | None, int, str | None]:
-        """What _text says, without holding up the other servers."""
-        if len(data) > _LARGE:
-            return await asyncio.get_running_loop().run_in_executor(self._maskers, self._text, data)
-        # Thousands of small files are as long as a large one.
-        await asyncio.sleep(0)
-        return self._text(data)
-
-    def _text(self, data: bytes) -> tuple[str | None, int, str | None]:
-        """Content, places masked, error."""
-        text: str | None = None
-        with contextlib.suppress(UnicodeDecodeError):
-            text = data.decode("utf-8")
-        if text is None or "\0" in text:
-            return None, 0, "it is not UTF-8 text: its content is left out"
-        if not self._options.redact:
-            return text, 0, None
-        redacted = self._redactor.redact(text)
-        return redacted.text, redacted.count, None

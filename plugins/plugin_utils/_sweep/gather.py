@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import PATTERNS, SERVICES
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import remote_command
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import (
@@ -66,7 +65,7 @@ def inline(
     servers: Sequence[str], view: PlayView, given: Mapping[str, Any], say: Callable[[str], None] | None
 ) -> dict[str, Any]:
     """Sweep and return everything: hosts, summary, changed."""
-    swept = fleet.sweep(servers, Resolver(view), options(given), secrets.Redactor(), say=say)
+    swept = fleet.sweep(servers, Resolver(view), options(given), say=say)
     return {"changed": False, **_result(swept, given["fail_on"], contents=True)}
 
 
@@ -93,8 +92,7 @@ def mirrored(
     (mirror.prepare_check if check else mirror.prepare)(redacted=redact)
     policy = _policy(mirror.salt) if redact else "none"
     known = {} if given["force"] else mirror.known_digests(servers, redacted=redact, policy=policy)
-    redactor = secrets.Redactor(mirror.salt)
-    swept = fleet.sweep(servers, Resolver(view), asked, redactor, known_digests=known, say=say)
+    swept = fleet.sweep(servers, Resolver(view), asked, salt=mirror.salt, known_digests=known, say=say)
     change, fault = MirrorChange(), None
     try:
         # A diff is part of the result, and nothing unredacted goes there.
@@ -178,6 +176,6 @@ def _policy(salt: bytes) -> str:
     A salt that was lost, as in a clone of the history, would else make equal secrets differ from server to server.
     """
     digest = hashlib.sha256(salt)
-    for path in sorted(Path(secrets.__file__).parent.glob("secret*.py")):
+    for path in sorted((Path(__file__).parents[1] / "_labels").glob("secret*.py")):
         digest.update(path.read_bytes())
     return f"redact:{digest.hexdigest()[:16]}"

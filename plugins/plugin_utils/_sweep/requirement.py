@@ -10,10 +10,16 @@ which says what is missing.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes.util
+import gc
 import importlib
+import sys
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-__all__ = ["asyncssh"]
+__all__ = ["asyncssh", "load_asyncssh"]
 
 if TYPE_CHECKING:
     import asyncssh
@@ -34,3 +40,41 @@ else:
             return found
 
     asyncssh = _Late()
+
+
+def load_asyncssh() -> None:
+    """Import asyncssh, in a third less time. Raises ImportError where it is there, but cannot be used."""
+    if "asyncssh" not in sys.modules:
+        with _without_collector(), _without_compiler():
+            importlib.import_module("asyncssh")
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """What is imported stays: looking through it for garbage finds none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _without_compiler() -> Iterator[None]:
+    """asyncssh looks for two libraries of its own, and ctypes asks ldconfig, a compiler and a linker for them.
+
+    They are for sntrup761 and UMAC, which a server seldom has alone: then `ssh` makes the connection. Only this thread
+    finds nothing.
+    """
+    find_library, thread = ctypes.util.find_library, threading.get_ident()
+
+    def find(name: str) -> str | None:
+        return None if threading.get_ident() == thread else find_library(name)
+
+    ctypes.util.find_library = find
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = find_library

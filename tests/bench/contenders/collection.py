@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import Options, sweep
@@ -54,7 +53,7 @@ def main() -> None:
 def sweep_all(servers: list[dict[str, Any]], max_parallel: int, *, redact: bool) -> None:
     services = tuple(Service(Path(path).name, path, PATTERNS) for path in servers[0]["directories"])
     options = Options(services, max_parallel=max_parallel, redact=redact)
-    swept = sweep([server["name"] for server in servers], Listed(servers), options, Redactor())
+    swept = sweep([server["name"] for server in servers], Listed(servers), options)
     for server in servers:
         result = swept.servers[server["name"]]
         if result.status != "ok" or len(result.files) != server["files"]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import socket
 import threading
@@ -16,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redacted, Redactor
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import gather
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import sweep as sweep_fleet
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.support.processes import LOOPBACK, free_port
 from tests.support.sshd import SshdFleet
-from tests.support.sweeping import DEFAULTS, play_view, sweep
+from tests.support.sweeping import sweep
+
+SlowToMask = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(scope="module")
@@ -378,27 +379,32 @@ def test_nothing_is_left_running(fleet: SshdFleet, tmp_path: Path) -> None:
     assert left() == before
 
 
-class _SlowRedactor(Redactor):
+class _SlowRedactor(secrets.Redactor):
     """Masks a marked text for as long as the test says."""
 
-    def __init__(self, wait: Callable[[], object]) -> None:
-        super().__init__()
+    def __init__(self, wait: Callable[[], object], salt: bytes | None) -> None:
+        super().__init__(salt)
         self._wait = wait
 
-    def redact(self, text: str) -> Redacted:
+    def redact(self, text: str) -> secrets.Redacted:
         if text.startswith("# slow"):
             self._wait()
         return super().redact(text)
 
 
-def masked_by(fleet: SshdFleet, directory: Path, redactor: Redactor, **options: Any) -> dict[str, ServerResult]:
-    view, servers = play_view(fleet.inventory(), directory)
-    say = options.pop("say", None)
-    asked = gather.options({**DEFAULTS, **options})
-    return sweep_fleet(servers, Resolver(view), asked, redactor, say=say).servers
+@pytest.fixture
+def slow_to_mask(monkeypatch: pytest.MonkeyPatch) -> SlowToMask:
+    """Have the masking of a marked text take as long as a call."""
+
+    def mark(wait: Callable[[], object]) -> None:
+        monkeypatch.setattr(secrets, "Redactor", functools.partial(_SlowRedactor, wait))
+
+    return mark
 
 
-def test_a_file_that_is_long_to_mask_holds_nobody_up(fleet: SshdFleet, tmp_path: Path) -> None:
+def test_a_file_that_is_long_to_mask_holds_nobody_up(
+    fleet: SshdFleet, tmp_path: Path, slow_to_mask: SlowToMask
+) -> None:
     fleet["prom-02"].write("/etc/prometheus/slow.yml", "# slow\n" + "a: 1\n" * 30_000)
     # The other server is later.
     fleet["prom-01"].write("/etc/ssh/forced", '#!/bin/sh\nsleep 2\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n', 0o755)
@@ -411,7 +417,8 @@ def test_a_file_that_is_long_to_mask_holds_nobody_up(fleet: SshdFleet, tmp_path:
 
     met: list[bool] = []
     try:
-        results = masked_by(fleet, tmp_path, _SlowRedactor(lambda: met.append(others.wait(20))), say=say)
+        slow_to_mask(lambda: met.append(others.wait(20)))
+        results = sweep(fleet.inventory(), tmp_path, say=say)
     finally:
         fleet["prom-02"].path("/etc/prometheus/slow.yml").unlink()
         fleet.restart_server("prom-01", "")
@@ -419,12 +426,13 @@ def test_a_file_that_is_long_to_mask_holds_nobody_up(fleet: SshdFleet, tmp_path:
     assert {result.status for result in results.values()} == {"ok"}
 
 
-def test_masking_one_server_ends_in_time(fleet: SshdFleet, tmp_path: Path) -> None:
+def test_masking_one_server_ends_in_time(fleet: SshdFleet, tmp_path: Path, slow_to_mask: SlowToMask) -> None:
     names = [f"slow-{number}.yml" for number in range(4)]
     for name in names:
         fleet["prom-02"].write(f"/etc/prometheus/{name}", f"# slow {name}\n" + "a: 1\n" * 30_000)
     try:
-        results = masked_by(fleet, tmp_path, _SlowRedactor(lambda: time.sleep(2)), timeout=3.0)
+        slow_to_mask(lambda: time.sleep(2))
+        results = sweep(fleet.inventory(), tmp_path, timeout=3.0)
     finally:
         for name in names:
             fleet["prom-02"].path(f"/etc/prometheus/{name}").unlink()

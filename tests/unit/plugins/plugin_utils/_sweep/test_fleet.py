@@ -10,7 +10,6 @@ import signal
 
 import pytest
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
@@ -38,7 +37,7 @@ class Endpoints:
 
 def test_a_fault_of_the_code_costs_one_server() -> None:
     errors = {"a": Failure("denied", "not you"), "b": ZeroDivisionError("planted"), "c": Failure("timeout", "late")}
-    results = fleet.sweep(["a", "b", "c", "a"], Endpoints(errors), OPTIONS, Redactor()).servers
+    results = fleet.sweep(["a", "b", "c", "a"], Endpoints(errors), OPTIONS).servers
     assert list(results) == ["a", "b", "c"]
     assert [result.status for result in results.values()] == ["denied", "protocol_error", "timeout"]
     assert results["a"].error == "a: not you"
@@ -47,13 +46,13 @@ def test_a_fault_of_the_code_costs_one_server() -> None:
 
 def test_messages_are_masked() -> None:
     errors: dict[str, Exception] = {"a": Failure("timeout", "see https://u:planted@h/x")}
-    result = fleet.sweep(["a"], Endpoints(errors), OPTIONS, Redactor()).servers["a"]
+    result = fleet.sweep(["a"], Endpoints(errors), OPTIONS).servers["a"]
     assert "planted" not in str(result.error)
     assert "see https://u:" in str(result.error)
 
 
 def test_nobody_to_ask() -> None:
-    assert fleet.sweep([], Endpoints({}), OPTIONS, Redactor()).servers == {}
+    assert fleet.sweep([], Endpoints({}), OPTIONS).servers == {}
 
 
 def test_interrupt_goes_through() -> None:
@@ -68,7 +67,7 @@ def test_interrupt_goes_through() -> None:
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            fleet.sweep(errors, Interrupted(errors), OPTIONS, Redactor())
+            fleet.sweep(errors, Interrupted(errors), OPTIONS)
     finally:
         signal.signal(signal.SIGINT, handler)
     assert gc.get_freeze_count() == before

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that came in, with their secrets masked: no server's file holds up another server.
+
+Importing what masks takes as long as a login: it begins when there is nothing to do but to wait for servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import RawFile
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import FileResult
+
+if TYPE_CHECKING:
+    from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+
+# Bytes that are masked in some milliseconds, whatever they are.
+_LARGE: Final = 64 * 1024
+_MASKERS: Final = 4
+
+# Content, places masked, error.
+_Text = tuple[str | None, int, str | None]
+
+
+class Masking:
+    """The masking of one sweep, in one event loop."""
+
+    def __init__(self, salt: bytes | None, *, redact: bool, seconds: float) -> None:
+        """Take whether contents are masked (messages always are), and how long that may take for one server."""
+        self._salt = salt
+        self._redact = redact
+        self._seconds = seconds
+        self._redactor: asyncio.Future[Redactor] | None = None
+        # Masking a large file of a hostile server takes seconds. Each server has one file here at a time.
+        self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
+        # Contents that are equal on many servers are held once.
+        self._texts: dict[str, _Text] = {}
+
+    def begin(self) -> None:
+        """Make the redactor, if there will be something to mask."""
+        if self._redact:
+            self._made()
+
+    async def message(self, text: str) -> str:
+        return (await self._made()).redact_message(text)
+
+    async def files(self, received: Iterable[RawFile]) -> list[FileResult]:
+        """The files of one server; those for which there is no time are left without content."""
+        over = time.monotonic() + self._seconds
+        return [await self._file(raw, over) for raw in received]
+
+    def close(self, *, wait: bool) -> None:
+        self._maskers.shutdown(wait=wait, cancel_futures=True)
+
+    def _made(self) -> asyncio.Future[Redactor]:
+        if self._redactor is None:
+            self._redactor = asyncio.get_running_loop().run_in_executor(self._maskers, _redactor, self._salt)
+        return self._redactor
+
+    async def _file(self, raw: RawFile, over: float) -> FileResult:
+        result = FileResult(raw.path, raw.service, raw.size, raw.mtime, raw.sha256, None, 0, raw.error)
+        if raw.error:
+            result.error = await self.message(raw.error)
+        # The bytes are not needed any more, and there may be many.
+        data, raw.data = raw.data, None
+        if data is None or raw.sha256 is None:
+            return result
+        if raw.sha256 not in self._texts:
+            if time.monotonic() > over:
+                result.error = (
+                    f"its content is left out: masking the files of this server took more than"
+                    f" {self._seconds:g} s: see what they are, or raise timeout"
+                )
+                return result
+            self._texts[raw.sha256] = await self._masked(data)
+        result.content, result.redacted, problem = self._texts[raw.sha256]
+        result.error = result.error or problem
+        return result
+
+    async def _masked(self, data: bytes) -> _Text:
+        redactor = await self._made() if self._redact else None
+        if len(data) > _LARGE:
+            return await asyncio.get_running_loop().run_in_executor(self._maskers, _text, data, redactor)
+        # Thousands of small files are as long as a large one.
+        await asyncio.sleep(0)
+        return _text(data, redactor)
+
+
+def _redactor(salt: bytes | None) -> Redactor:
+    from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+
+    return Redactor(salt)
+
+
+def _text(data: bytes, redactor: Redactor | None) -> _Text:
+    text: str | None = None
+    with contextlib.suppress(UnicodeDecodeError):
+        text = data.decode("utf-8")
+    if text is None or "\0" in text:
+        return None, 0, "it is not UTF-8 text: its content is left out"
+    if not redactor:
+        return text, 0, None
+    redacted = redactor.redact(text)
+    return redacted.text, redacted.count, None
