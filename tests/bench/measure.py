@@ -70,7 +70,8 @@ def run_once(contender: Contender) -> Sample:
         [sys.executable, "-c", _CHILD, *contender.command],
         capture_output=True,
         text=True,
-        env={**os.environ, **contender.env},
+        # Bytecode is kept, as it is unless somebody forbids it.
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **contender.env},
         cwd=contender.cwd,
         check=False,
     )
