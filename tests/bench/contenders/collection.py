@@ -5,7 +5,7 @@
 
 Usage: collection.py SERVERS.json MAX_PARALLEL [unmasked] [loaded]
 
-loaded: asyncssh is imported first, and the work alone is measured. Else that is done while the connections begin.
+loaded: all is imported first, and the work alone is measured. Else asyncssh and what masks are imported by the way.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def main() -> None:
     loaded = "loaded" in sys.argv[3:]
     if loaded:
         importlib.import_module(f"{fleet.__package__}.ssh")
+        importlib.import_module(f"{fleet.__package__.removesuffix('_sweep')}_labels.secrets")
     with work() if loaded else contextlib.nullcontext():
         sweep_all(servers, int(sys.argv[2]), redact="unmasked" not in sys.argv[3:])
 
