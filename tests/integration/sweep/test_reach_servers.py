@@ -90,6 +90,16 @@ def test_login_scripts(tmp_path: Path, script: str, status: str) -> None:
         assert ask(fleet, tmp_path).status == status
 
 
+@pytest.mark.parametrize(
+    "settings",
+    ["KexAlgorithms sntrup761x25519-sha512@openssh.com", "Ciphers aes256-ctr\nMACs umac-128-etm@openssh.com"],
+)
+def test_algorithms_that_ssh_has_alone(tmp_path: Path, settings: str) -> None:
+    with SshdFleet(tmp_path, 1, sshd_config=settings) as fleet:
+        result = ask(fleet, tmp_path)
+        assert result.status == "ok", result.error
+
+
 @pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
 def test_old_algorithms_are_allowed_by_name(tmp_path: Path) -> None:
     """ssh itself says what a server offers in place of what it takes."""
