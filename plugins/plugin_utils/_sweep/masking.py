@@ -46,7 +46,7 @@ class Masking:
     def begin(self) -> None:
         """Make the redactor, if there will be something to mask."""
         if self._redact:
-            self._made()
+            self._begun()
 
     async def message(self, text: str) -> str:
         return (await self._made()).redact_message(text)
@@ -59,7 +59,11 @@ class Masking:
     def close(self, *, wait: bool) -> None:
         self._maskers.shutdown(wait=wait, cancel_futures=True)
 
-    def _made(self) -> asyncio.Future[Redactor]:
+    async def _made(self) -> Redactor:
+        # Whoever stops waiting for it does not take it from the others.
+        return await asyncio.shield(self._begun())
+
+    def _begun(self) -> asyncio.Future[Redactor]:
         if self._redactor is None:
             self._redactor = asyncio.get_running_loop().run_in_executor(self._maskers, _redactor, self._salt)
         return self._redactor

@@ -43,7 +43,7 @@ else:
 
 
 def load_asyncssh() -> None:
-    """Import asyncssh, in a third less time. Raises ImportError where it is there, but cannot be used."""
+    """Import asyncssh, without what only costs time. Raises ImportError where it is there, but cannot be used."""
     if "asyncssh" not in sys.modules:
         with _without_collector(), _without_compiler():
             importlib.import_module("asyncssh")
