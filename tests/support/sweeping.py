@@ -22,12 +22,14 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather, session, ssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 
 # Ansible's finder, which play_view() installs, loads nothing of a collection that began without it.
+assert secrets
 assert session
 assert ssh
 
