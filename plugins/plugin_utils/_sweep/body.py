@@ -208,7 +208,9 @@ class Body:
         elif letter == b"m" and self._last_error is not None:
             words = quote(text)
             self._denied = self._denied or words in _DENIED_WORDS
-            self._last_error.error = f"{ERRORS['unreadable']}: {words}"
+            # A file that came before the record about it stays as it came.
+            if self._last_error.error:
+                self._last_error.error = f"{ERRORS['unreadable']}: {words}"
             self._last_error = None
         elif letter == b"l":
             raise TooLargeError(f"it has more than {self._limits.max_files} files (max_files)")
