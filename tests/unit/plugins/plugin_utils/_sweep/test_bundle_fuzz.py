@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import Bundle, BundleReader
@@ -103,6 +103,7 @@ parts = st.one_of(
 
 
 @given(st.lists(parts, max_size=12), st.lists(parts, max_size=6), st.sampled_from([0, 0, 2]), st.booleans(), chunk)
+@example([], [member(f"{BELOW}a"), record("x", f"gone {BELOW}a"), record("m", "")], 0, False, 1)
 @small
 def test_parts_in_any_order(first: list[bytes], second: list[bytes], status: int, squeeze: bool, piece: int) -> None:
     bodies = [body(b"".join(first), b"".join(second), status=status, last=last) for last in (False, True)]
