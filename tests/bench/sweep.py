@@ -154,8 +154,8 @@ def contenders(fleet: SshdFleet, servers: list[dict[str, Any]], work: Path) -> l
             for name, words in (
                 ("sweep", []),
                 ("same, secrets not masked", ["unmasked"]),
-                ("same, asyncssh imported before", ["loaded"]),
-                ("same, imported before, not masked", ["unmasked", "loaded"]),
+                ("same, all imported before", ["loaded"]),
+                ("same, all imported before, not masked", ["unmasked", "loaded"]),
             )
         ),
         Contender(

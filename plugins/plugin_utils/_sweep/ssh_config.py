@@ -192,10 +192,9 @@ def read_file(path: str, base: str) -> tuple[Line, ...]:
 
 @dataclass(slots=True)
 class Settings:
-    """Keywords of one host with their words; host is as it was asked for, name what Host lines speak of."""
+    """Keywords of one host with their words; host is as it was asked for."""
 
     host: str
-    name: str
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
 
@@ -211,13 +210,17 @@ class Settings:
         words = self.values.get(keyword)
         return default if words is None else " ".join(words)
 
+    def place(self) -> str:
+        """Where host leads to, as far as that is said by now."""
+        return self.get("hostname", self.host).replace("%h", self.host)
+
     def flag(self, keyword: str, default: bool) -> bool:
         return self.get(keyword, "yes" if default else "no").lower() in {"yes", "true", "on"}
 
 
 def settings(host: str, arguments: Arguments) -> Settings:
     """Everything that ssh would be told for host: arguments, then -F or ~/.ssh/config and /etc/ssh/ssh_config."""
-    result = Settings(host, host)
+    result = Settings(host)
     for keyword, words in arguments.keywords:
         result.add(keyword, words)
     if arguments.config is None:
@@ -233,8 +236,7 @@ def settings(host: str, arguments: Arguments) -> Settings:
         raise UnsupportedError("CanonicalizeHostname")
     if final:
         # Where to connect to is settled by then, and Host lines speak of that.
-        result.name = result.get("hostname", host).replace("%h", host).lower()
-        result.values["hostname"] = (result.name,)
+        result.values["hostname"] = (result.place().lower(),)
         for path, base in files:
             _apply(result, read_file(path, base), first=False)
     return result
@@ -257,7 +259,7 @@ def _active(result: Settings, lines: Iterable[Line], *, first: bool, depth: int)
     active = True
     for line in lines:
         if line.keyword == "host":
-            active = matches(result.name, line.words)
+            active = matches(result.host if first else result.place(), line.words)
         elif line.keyword == "match":
             if first and {"final"} & {word.lower() for word in line.words}:
                 yield line
@@ -320,7 +322,7 @@ def _match(result: Settings, words: Sequence[str], *, first: bool) -> bool:
 def _criterion(result: Settings, name: str, value: str) -> bool:
     patterns = value.split(",")
     if name == "host":
-        return matches(result.get("hostname", result.host).replace("%h", result.host), patterns)
+        return matches(result.place(), patterns)
     if name == "originalhost":
         return matches(result.host, patterns)
     if name == "user":

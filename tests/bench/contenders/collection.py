@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
+from ansible_collections.skills_eye.prometheus_fleet.plugins import plugin_utils
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import Options, sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Service
@@ -45,8 +45,8 @@ def main() -> None:
     servers = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     loaded = "loaded" in sys.argv[3:]
     if loaded:
-        importlib.import_module(f"{fleet.__package__}.ssh")
-        importlib.import_module(f"{fleet.__package__.removesuffix('_sweep')}_labels.secrets")
+        for name in ("_sweep.ssh", "_labels.secrets"):
+            importlib.import_module(f"{plugin_utils.__name__}.{name}")
     with work() if loaded else contextlib.nullcontext():
         sweep_all(servers, int(sys.argv[2]), redact="unmasked" not in sys.argv[3:])
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 REQUIREMENT = "ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement"
 IMPORT = f"""
-import ctypes.util, gc, sys, threading
+import ctypes.util, gc, sys
 from {REQUIREMENT} import load_asyncssh
 
 started = []
@@ -28,14 +27,13 @@ print(gc.isenabled(), started)
 
 def imported(collect: str) -> str:
     """What a process of its own prints."""
-    path = [str(folder) for folder in map(Path, sys.path) if (folder / "ansible_collections").is_dir()]
     done = subprocess.run(
         [sys.executable, "-c", IMPORT.replace("COLLECT", collect)],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     return done.stdout.strip()
 
