@@ -40,6 +40,7 @@ __all__ = ["MAX_CHARACTERS", "Cuts", "Edit", "Tree", "UnreadableError"]
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _SWITCHES = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
+_BLOCKS = frozenset("|>")
 _VARIABLE = re.compile(r"\$(?:\{\w+\}|\w+)")
 # A string that holds a config of its own, or a private key, has lines like this one.
 _KEY_LINE = re.compile(r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}[\w\"'-]+:(?: |$)|-----BEGIN )", re.MULTILINE)
@@ -150,9 +151,8 @@ class Tree:
         again = seen_again(known, elsewhere)
         in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         if not look_inside and not in_values:
-            if "\n" not in elsewhere:
-                return [], True
-            rest = [index for index in rest if "\n" in items[index][1]]
+            # A config of its own stands on several lines, or on the one of a block.
+            rest = [index for index in rest if items[index][4] in _BLOCKS or "\n" in items[index][1]]
         found: list[Edit] = []
         for index in rest:
             pattern = in_keys if index in keys else in_values
@@ -165,7 +165,7 @@ class Tree:
         # A line that begins with a dash closes other keys, as lines are read for the comments below them.
         return (
             len(edits) == 1
-            and item.style not in {"|", ">"}
+            and item.style not in _BLOCKS
             and not self.text.startswith("-", edits[0].start)
             and not BREAK.search(self.text, item.start, item.end)
         )
@@ -183,7 +183,7 @@ class Tree:
                 if text[begin] == "!" and text[begin:end] not in {"!", "!!str"}
             ]
         secret = item.value.strip()
-        if item.style in {"|", ">"}:
+        if item.style in _BLOCKS:
             return [*edits, *self._mask_block(item, start, secret)]
         raw = text[start : item.end]
         breaks = BREAK.findall(raw)
@@ -209,7 +209,7 @@ class Tree:
         """Secrets inside a scalar that is not secret as a whole."""
         item = self._items[index]
         value = item.value
-        if item.style in {"|", ">"}:
+        if item.style in _BLOCKS:
             return self._parts_of_block(item, kind, pattern)
         spans: list[Span] = repetitions(pattern, value)
         if look_inside:

@@ -34,6 +34,10 @@ def anonymous(text: str) -> str:
         pytest.param("{password: abc, user: b}\n", '{password: "M", user: b}\n', id="flow style is quoted"),
         pytest.param('{"password": 12345}', '{"password": "M"}', id="a number in JSON becomes a string"),
         pytest.param("password: |\n  one\n  two\n\nb: 1\n", "password: |\n  M\n\n\nb: 1\n", id="literal block"),
+        pytest.param(
+            "a: |-\n  password: x22\nb: 1\n", "a: |-\n  password: M\nb: 1\n", id="a config of one line in a block"
+        ),
+        pytest.param("a: >-\n  password: x22\nb: 1\n", "a: >-\n  password: M\nb: 1\n", id="the same in a folded block"),
         pytest.param("password: >-\n    one\n\n    two\nb: 1\n", "password: >-\n    M\n\n\nb: 1\n", id="folded block"),
         pytest.param("a:\n- password: |2\n     one\n    two\n", "a:\n- password: |2\n     M\n\n", id="indented block"),
         pytest.param("password: one\n  two\n  three\nb: 1\n", 'password: "M"\n\n  \nb: 1\n', id="plain lines"),
@@ -338,9 +342,10 @@ def test_equal_texts_are_redacted_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_CACHE_CHARACTERS", 10_000)
     redactor = Redactor(b"x")
-    for number in range(50):
-        redactor.redact(f"password: x{number}\n" + "# a\n" * 1000)
-    assert 0 < sum(len(result.text) for result in redactor._cache.values()) <= 10_000
+    texts = [f"password: x{number}\n" + "# a\n" * 1000 for number in range(50)]
+    results = [redactor.redact(text) for text in texts]
+    assert redactor.redact(texts[-1]) is results[-1]
+    assert redactor.redact(texts[0]) is not results[0]
 
 
 def test_structure_survives() -> None:
