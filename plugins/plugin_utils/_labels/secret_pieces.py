@@ -6,6 +6,9 @@
 A piece is a setting at the top (`global:`), an entry of a list there, or a setting of such an entry (`relabel_configs:`
 of a job), with all lines below it. Where no string and no braces reach from one piece into the next (Tree.cuts tells),
 the lines of a piece and the setting that holds them say together what is read in it: it is known when it comes again.
+
+Servers that have the same settings often have other passwords in them. So a piece is also known by its shape, which is
+all of it but its secrets, where each is one word that was masked as a whole, for its key: nothing hangs on its letters.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ from __future__ import annotations
 import functools
 import re
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-_FEWEST_CHARACTERS: Final = 2_000
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.recent import Recent
+
+_FEWEST_CHARACTERS: Final = 500
 _MOST_CHARACTERS: Final = 1024 * 1024
 _REMEMBERED_CHARACTERS: Final = 8 * 1024 * 1024
 # Reading a few pieces costs as much as reading all, when most are new.
@@ -36,6 +40,21 @@ _SETTING = re.compile(r"([A-Za-z_][\w.-]*):(?=[ \n]|\Z)")
 _LIST = re.compile(r"[ ]*\n(?:[ ]*\n)*([ ]*)-[ ]")
 _ENTRY = re.compile(r"[ ]*-[ ]+(?=[A-Za-z_][\w.-]*:[ \n])")
 _COMMENT = re.compile(r"#(?<![^\s]#)")
+# A scalar of one word, plain or in quotes, behind a key that may be a secret's. No such word is special to YAML or to
+# the table of places (`null`, `true`, `$NAME`, a mask), and in place of another it is read in the same way. The two
+# kinds differ in the colon, which braces make much of.
+_SECRET = re.compile(
+    r": (?<=(?:word|oken|cret|ials|[_-]key|[_ {]url): )([\"']?)"
+    r"(?:(?P<word>[A-Za-z0-9][\w./+=-]{4,98}[A-Za-z0-9=])|(?P<address>[A-Za-z0-9][\w./+=@%:-]{4,98}[A-Za-z0-9=]))"
+    r"\1(?=[ ]*(?:[,}\n]|\Z))",
+    re.ASCII,
+)
+_LONGEST_SECRET: Final = 100
+_WORD_BLANK: Final = "\0w"
+_ADDRESS_BLANK: Final = "\0a"
+_BLANK = re.compile("\0[wa]")
+# libyaml takes no key that is longer than 1,024 characters.
+_LONGEST_LINE: Final = 1_000
 # The settings of a relabel rule are judged together; those of these lists' entries are not.
 _APART: Final = frozenset({"scrape_configs", "receivers"})
 
@@ -118,20 +137,20 @@ def _line(indent: int, begin: str) -> re.Pattern[str]:
 class Memory:
     """The pieces that were masked with one salt. Not for several threads at once."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._known: OrderedDict[tuple[str, str], Masked] = OrderedDict()
-        self._characters = 0
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        """Begin with none. mask: what a secret becomes."""
+        self._mask = mask
+        self._known: Recent[tuple[str, str], Masked] = Recent(_REMEMBERED_CHARACTERS)
+        # What stands between the masks, by the place and the outline of a piece.
+        self._shapes: Recent[tuple[str, str], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
 
     def recall(self, pieces: Sequence[Piece]) -> list[Masked | None] | None:
         """What is known of each piece, None where it must be read; None alone where most must be."""
-        found = [self._known.get((piece.place, piece.text)) for piece in pieces]
+        found = [self._known.get((piece.place, piece.text)) or self._by_shape(piece) for piece in pieces]
         for number, piece in enumerate(pieces):
             if found[number] is None:
                 for needed in piece.needs:
                     found[needed] = None
-            else:
-                self._known.move_to_end((piece.place, piece.text))
         sizes = [len(piece.text) for piece in pieces]
         new = sum([size for size, known in zip(sizes, found, strict=True) if known is None])
         return found if new <= _WORTH * sum(sizes) else None
@@ -139,14 +158,60 @@ class Memory:
     def learn(self, pieces: Sequence[Piece], shares: Sequence[Masked]) -> None:
         """Remember what each piece became."""
         for piece, masked in zip(pieces, shares, strict=True):
-            key = piece.place, piece.text
             # What is a secret in a comment hangs on what stands above it.
-            if key not in self._known and not _COMMENT.search(piece.text):
-                self._known[key] = masked
-                self._characters += len(piece.text) + len(masked.text)
-        while self._characters > _REMEMBERED_CHARACTERS:
-            (_place, text), masked = self._known.popitem(last=False)
-            self._characters -= len(text) + len(masked.text)
+            if _COMMENT.search(piece.text):
+                continue
+            self._known.put((piece.place, piece.text), masked, len(piece.text) + len(masked.text))
+            if masked.places:
+                outline, secrets = _outline(piece.text)
+                between = self._between(outline, secrets, masked)
+                if between:
+                    self._shapes.put((piece.place, outline), between, 2 * len(outline))
+
+    def _by_shape(self, piece: Piece) -> Masked | None:
+        outline, secrets = _outline(piece.text)
+        between = self._shapes.get((piece.place, outline)) if secrets else None
+        # No YAML holds a NUL, but any text may.
+        if not between or len(between) != len(secrets) + 1:
+            return None
+        parts = [between[0]]
+        for secret, part in zip(secrets, between[1:], strict=True):
+            parts += self._mask(secret), part
+        return Masked("".join(parts), len(secrets), tuple(secrets))
+
+    def _between(self, outline: str, secrets: list[str], masked: Masked) -> tuple[str, ...] | None:
+        """What stands between the masks; None where something else was masked than these secrets, or not as a whole."""
+        kept = _BLANK.split(outline)
+        longest = max(map(len, outline.split("\n"))) + _LONGEST_SECRET * len(secrets)
+        # A place for each secret, and each secret a lesson: then each was a string of its own.
+        if not len(secrets) == len(set(secrets)) == masked.places == len(kept) - 1 or longest > _LONGEST_LINE:
+            return None
+        if set(masked.lessons) != set(secrets):
+            return None
+        parts: list[str] = []
+        position, quote = 0, ""
+        for secret, part in zip([*secrets, ""], kept, strict=True):
+            end = masked.text.find(self._mask(secret), position) if secret else len(masked.text)
+            between = masked.text[position : max(end, position)]
+            before, quote = quote, between[len(quote) + len(part) :]
+            # A mask in braces is put in quotes.
+            if between != before + part + quote or quote not in {"", '"' if secret else ""}:
+                return None
+            parts.append(between)
+            position = end + len(self._mask(secret))
+        return tuple(parts)
+
+
+def _outline(text: str) -> tuple[str, list[str]]:
+    """A piece without its secrets, as far as they are words behind keys of secrets, and these."""
+    secrets: list[str] = []
+
+    def blank(match: re.Match[str]) -> str:
+        quote, word, address = match.groups()
+        secrets.append(word or address)
+        return f": {quote}{_WORD_BLANK if word else _ADDRESS_BLANK}{quote}"
+
+    return _SECRET.sub(blank, text), secrets
 
 
 def shared_out(

@@ -14,12 +14,12 @@ import hmac
 import re
 import secrets as random_source
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.recent import Recent
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
     LineReader,
     said_beside,
@@ -68,6 +68,9 @@ _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
 _PARAMETERS = re.compile(r"__param_(\w{1,80})")
 _BREAKS = re.compile(rf"({BREAK.pattern})")
+# A secret that is written in but one way, and what writes any text in another.
+_VERBATIM = re.compile(r"[^\s\"'\\]*")
+_ESCAPED = re.compile(r"\\[xuU/\n]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +95,23 @@ class Redactor:
     def __init__(self, salt: bytes | None = None) -> None:
         """Take the salt of the fingerprints; without one, a random one that is never shown."""
         self._salt = random_source.token_bytes(32) if salt is None else salt
-        self._cache: OrderedDict[bytes, Redacted] = OrderedDict()
-        self._cached_characters = 0
-        self._memory = Memory()
+        self._cache: Recent[bytes, Redacted] = Recent(_CACHE_CHARACTERS)
+        self._memory = Memory(self.mask)
         self._lock = threading.Lock()
 
     def redact(self, text: str) -> Redacted:
         """Mask the secrets of a config file. Never raises: what cannot be understood is masked rather than shown."""
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         with self._lock:
             known = self._cache.get(key)
-            if known is not None:
-                self._cache.move_to_end(key)
-                return known
+        if known is not None:
+            return known
         try:
             result = self._redact(text)
         except Exception:  # An error here must cost the text, not show it.
             result = self._mask_all(text)
         with self._lock:
-            if key not in self._cache:
-                self._cache[key] = result
-                self._cached_characters += len(result.text)
-            while self._cached_characters > _CACHE_CHARACTERS and self._cache:
-                _unused, dropped = self._cache.popitem(last=False)
-                self._cached_characters -= len(dropped.text)
+            self._cache.put(key, result, len(result.text))
         return result
 
     def redact_message(self, text: str) -> str:
@@ -157,8 +153,10 @@ class Redactor:
         masked = [old or next(fresh) for old in known]
         text = "".join([piece.text for piece in masked])
         # A secret that stands elsewhere as well is for a reading of the whole text to find.
-        again = seen_again([lesson for piece in masked for lesson in piece.lessons], text)
-        if any(is_telling(lesson, Elsewhere.COMMENT) for lesson in again):
+        lessons = [lesson for piece in masked for lesson in piece.lessons]
+        if _ESCAPED.search(text) or not all(map(_VERBATIM.fullmatch, lessons)):
+            return None
+        if any(is_telling(lesson, Elsewhere.COMMENT) for lesson in seen_again(lessons, text)):
             return None
         return _Settled(text, sum([piece.places for piece in masked]), masked)
 

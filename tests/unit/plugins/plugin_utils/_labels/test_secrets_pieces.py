@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,50 +13,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_pieces import split
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import Cuts
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.redacting import JOBS, SALT, Counting, alone, config, job
 
 CORPUS = Path(__file__).parents[5] / ".." / "shared" / "corpus"
-SALT = b"not a secret salt"
-
-
-class Counting(Redactor):
-    """Counts the characters that it reads as YAML."""
-
-    characters = 0
-
-    def _cuts(self, text: str, look_inside: bool, edges: Sequence[int]) -> Cuts:
-        self.characters += len(text)
-        return super()._cuts(text, look_inside, edges)
-
-
-def job(number: int, password: str, *more: str) -> str:
-    lines = [
-        f"  - job_name: job{number}",
-        f"    basic_auth: {{username: scrape, password: {password}}}",
-        "    consul_sd_configs:",
-        "      - server: consul.example:8500",
-        f"        token: Tk-{number}-{password}",
-        "    relabel_configs:",
-        "      - {source_labels: [__meta_consul_dc], target_label: datacenter}",
-        "      - source_labels: [__address__]",
-        '        regex: "([^:]+):.*"',
-        "        target_label: host",
-    ]
-    return "\n".join([*lines, *more]) + "\n"
-
-
-def config(replica: str, jobs: Sequence[str], *more: str) -> str:
-    head = f"global:\n  external_labels:\n    replica: {replica}\nscrape_configs:\n"
-    return head + "".join(jobs) + "".join(f"{line}\n" for line in more)
-
-
-JOBS = [job(number, f"hunter-{number}-22") for number in range(12)]
-
-
-def alone(text: str) -> tuple[str, int]:
-    found = Redactor(SALT).redact(text)
-    return found.text, found.count
 
 
 def test_what_is_known_is_not_read_again() -> None:
@@ -70,18 +29,6 @@ def test_what_is_known_is_not_read_again() -> None:
     assert (found.text, found.count) == alone(second)
     assert "hunter" not in found.text
     assert redactor.characters < len(second) / 4
-
-
-def test_one_new_setting_of_each_job() -> None:
-    """As where each server has passwords of its own."""
-    redactor = Counting(SALT)
-    first, second = (config(name, [job(n, f"{name}-hunter-{n}") for n in range(12)]) for name in ("aa", "bb"))
-    redactor.redact(first)
-    redactor.characters = 0
-    found = redactor.redact(second)
-    assert (found.text, found.count) == alone(second)
-    assert "hunter" not in found.text
-    assert redactor.characters < len(second) * 0.7
 
 
 # Each after it the text with all jobs was met.
@@ -123,6 +70,25 @@ LATER = {
 def test_later(name: str) -> None:
     redactor = Redactor(SALT)
     for text in (config("a", JOBS), LATER[name], LATER[name] + "\n", config("a", JOBS)):
+        found = redactor.redact(text)
+        assert (found.text, found.count) == alone(text)
+
+
+# A secret, and how it is written in another place: as an escape, folded, or with an escaped line break.
+@pytest.mark.parametrize(
+    ("secret", "again"),
+    [
+        ("hunterA-22", '"hunter\\x41-22"'),
+        ("hunter-22-a\n          more", "hunter-22-a\n          more"),
+        ("hunter-22-more", '"hunter-22-\\\n          more"'),
+        ("'hunter''22-b'", "hunter'22-b"),
+    ],
+)
+def test_a_secret_that_a_known_setting_says_in_other_words(secret: str, again: str) -> None:
+    known = f"  - job_name: x\n    scheme: {again}\n"
+    redactor = Redactor(SALT)
+    for new in ("", f"  - job_name: y\n    bearer_token: {secret}\n"):
+        text = config("a", [*JOBS, known, new])
         found = redactor.redact(text)
         assert (found.text, found.count) == alone(text)
 

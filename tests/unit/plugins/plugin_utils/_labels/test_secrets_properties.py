@@ -235,10 +235,27 @@ def test_words_are_found_alike_with_and_without_re2(text: str) -> None:
     assert fast.any_in(text) == slow.any_in(text)
 
 
+# Each of which alone makes a text worth reading, with what stands around it.
+SIGNS = [
+    "=a", "a=", "a=a", "é=é", "?a=b", "==", "a= b", "a=\u2003b", "://", "@", "12345678:" + "a" * 35,
+    "1" * 8 + ":" + "é" * 35, "\\x41", "\\U", "\\/", "\\n", "PassWord",
+    "\u017fecret", "t\u03bf", "earer\t", " ", "\n", "\"", "'", "\udc80", "x",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(SIGNS), max_size=6).map("".join))
+@RELAXED
+def test_signs_are_found_alike_with_and_without_re2(text: str) -> None:
+    fast, slow = secret_text.Signs(["password", "secret"]), secret_text.Signs(["password", "secret"])
+    slow._any = None
+    assert fast.any_in(text) == slow.any_in(text)
+
+
 def test_redaction_without_re2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secret_text, "re2", None)
     signs = secret_text.Signs(["password"])
     monkeypatch.setattr(secrets, "_SIGNS", signs)
     assert signs._words._fast is None
+    assert signs._any is None
     assert "abc" not in Redactor(b"one").redact("PassWord: abc\n").text
     assert Redactor(b"one").redact("a: 1\n").count == 0
