@@ -23,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_config import matches
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_wire import string
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.tcp import CLIENT_VERSION
 
 _RSA: Final = ("rsa-sha2-512", "rsa-sha2-256")
 # An RSA key's signatures, in the order in which ssh prefers them.
@@ -203,6 +204,7 @@ class Attempt:
         options: dict[str, Any] = {
             "client_factory": lambda: client,
             "config": None,
+            "client_version": CLIENT_VERSION,
             "username": target.user,
             "known_hosts": self.trust.known_hosts(),
             "server_host_key_algs": _host_key_algorithms(self.trust, target.host_key_algorithms),

@@ -5,19 +5,30 @@
 
 Not all addresses of a name may answer, IPv6 behind a firewall mostly (RFC 8305): asyncio can do that, but asyncssh has
 no way to ask it to.
+
+A client may say its version first (RFC 4253, 4.2), and a server answers with all that it has to say before the key
+exchange. On a connection that begins before asyncssh is there, that costs no time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 # An address has this long for itself before the next one is tried beside it, in seconds.
 _ALONE: Final = 0.25
+
+# What asyncssh is to call itself: not by its own version, which is not known before it is there.
+CLIENT_VERSION: Final = "AsyncSSH"
+_GREETING: Final = f"SSH-2.0-{CLIENT_VERSION}\r\n".encode()
 
 
 class _Unread(asyncio.Protocol):
@@ -25,6 +36,21 @@ class _Unread(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast(asyncio.Transport, transport).pause_reading()
+
+
+class _Greeted(socket.socket):
+    """A connection on which the greeting was said: whoever says it again is believed, and not heard."""
+
+    said = b""
+
+    def send(self, data: ReadableBuffer, flags: int = 0, /) -> int:
+        said, self.said = self.said, b""
+        if not said:
+            return super().send(data, flags)
+        if bytes(memoryview(data)[: len(said)]) != said:
+            raise ConnectionResetError
+        rest = memoryview(data)[len(said) :]
+        return len(said) + (super().send(rest, flags) if rest else 0)
 
 
 class Connector:
@@ -38,7 +64,7 @@ class Connector:
         while target.jump:
             target = target.jump
         if not target.proxy_command and _place(target) not in self._begun:
-            self._begun[_place(target)] = asyncio.ensure_future(_connected(target))
+            self._begun[_place(target)] = asyncio.ensure_future(_greeted(target))
 
     async def connected(self, target: Target) -> socket.socket | None:
         """A socket to a target without a jump host, at the first address of its name that answers.
@@ -69,6 +95,16 @@ async def _connected(target: Target) -> socket.socket:
         return cast(socket.socket, transport.get_extra_info("socket").dup())
     finally:
         transport.abort()
+
+
+async def _greeted(target: Target) -> socket.socket:
+    made = await _connected(target)
+    greeted = _Greeted(made.family, made.type, made.proto, fileno=made.detach())
+    greeted.setblocking(False)
+    # Where nothing can be sent, the connection is broken: whoever takes it will see.
+    with contextlib.suppress(OSError):
+        greeted.said = _GREETING[: greeted.send(_GREETING)]
+    return greeted
 
 
 def _place(target: Target) -> tuple[Any, ...]:

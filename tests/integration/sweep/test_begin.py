@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet as fleet_module
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import tcp
 from tests.integration.sweep.test_broken_connections import Cutter
 from tests.integration.sweep.test_faults import tcp_server
 from tests.support.processes import free_port
@@ -72,6 +73,29 @@ def test_one_that_began_is_the_one_of_the_login(
     assert (results["one"].status, results["one"].attempts) == ("ok", 1)
 
 
+def test_the_server_says_all_it_can_meanwhile(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
+    """Its version, and, once it has heard the client's, what it can do: more than 500 bytes."""
+    with Cutter(fleet["prom-01"].port, 0, 0).running() as cutter:
+        answered = import_waits(lambda: cutter.answered > 500)
+        results = sweep(hosts(fleet, one={"ansible_port": cutter.port}), tmp_path)
+        assert cutter.connections == 1
+    assert answered == [True]
+    assert (results["one"].status, results["one"].attempts) == ("ok", 1)
+
+
+def test_asyncssh_that_calls_itself_something_else(
+    fleet: SshdFleet, tmp_path: Path, import_waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was said cannot be taken back: another connection is made."""
+    monkeypatch.setattr(tcp, "_GREETING", b"SSH-2.0-Another\r\n")
+    with Cutter(fleet["prom-01"].port, 0, 0).running() as cutter:
+        answered = import_waits(lambda: cutter.answered > 500)
+        results = sweep(hosts(fleet, one={"ansible_port": cutter.port}), tmp_path)
+        assert cutter.connections == 2
+    assert answered == [True]
+    assert results["one"].status == "ok"
+
+
 def test_one_address_is_begun_with_once(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:
     """An sshd drops logins when many are under way: the others wait for their turn."""
     with Cutter(fleet["prom-01"].port, 0, 0).running() as cutter:
@@ -107,16 +131,17 @@ def test_one_that_nobody_takes_is_closed(fleet: SshdFleet, tmp_path: Path, impor
     def wait_for_the_end(connection: socket.socket) -> None:
         connection.settimeout(30)
         heard.append(connection.recv(100))
+        heard.append(connection.recv(100))
         closed.set()
 
     with tcp_server(wait_for_the_end) as port:
-        began = import_waits(lambda: not heard)
+        began = import_waits(lambda: len(heard) == 1)
         odd = {"ansible_port": port, "ansible_ssh_common_args": f"{ANY_KEY} -o KexAlgorithms=not-one"}
         results = sweep(hosts(fleet, one={}, odd=odd), tmp_path, fail_on="never")
         assert closed.wait(30)
     assert began == [True]
     assert results["one"].status == "ok"
-    assert heard[0] == b""
+    assert heard == [b"SSH-2.0-AsyncSSH\r\n", b""]
 
 
 def test_nothing_listens(fleet: SshdFleet, tmp_path: Path, import_waits: Waits) -> None:

@@ -27,13 +27,17 @@ LARGE = random.Random(1).randbytes(200_000).hex()
 
 @dataclass
 class Cutter:
-    """A way to a port that breaks: the first `cuts` connections are reset after so many bytes of the server."""
+    """A way to a port that breaks: the first `cuts` connections are reset after so many bytes of the server.
+
+    answered: how many bytes of the server went through.
+    """
 
     to: int
     cuts: int
     after: int
     port: int = 0
     connections: int = 0
+    answered: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -58,17 +62,17 @@ class Cutter:
                 left = self.after if self.connections <= self.cuts else None
                 far = socket.create_connection((LOOPBACK, self.to))
                 for thread in (
-                    threading.Thread(target=self._pass, args=(near, far, None)),
-                    threading.Thread(target=self._pass, args=(far, near, left)),
+                    threading.Thread(target=self._pass, args=(near, far, None, False)),
+                    threading.Thread(target=self._pass, args=(far, near, left, True)),
                 ):
                     self._threads.append(thread)
                     thread.start()
 
-    @staticmethod
-    def _pass(source: socket.socket, target: socket.socket, left: int | None) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket, left: int | None, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(4096 if left is None else min(left, 4096)):
                 target.sendall(data)
+                self.answered += len(data) if is_answer else 0
                 if left is not None:
                     left -= len(data)
                     if not left:
