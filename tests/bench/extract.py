@@ -19,7 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Rule, run
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
-from tests.bench.measure import cpu_seconds
+from tests.bench.clock import cpu_seconds
 from tests.bench.trees import tree
 
 DISTINCT = 30

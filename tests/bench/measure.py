@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.bench.clock import cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -126,20 +126,6 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
                 f" {row.work[0] / first_work[0]:7.2f} {row.work[1] / first_work[1]:7.2f}"
             )
         print(line)
-
-
-@contextlib.contextmanager
-def work() -> Iterator[None]:
-    """Say what the block cost, as run_once() reads it: for contenders whose imports are not what is compared."""
-    wall, cpu = time.perf_counter(), cpu_seconds()
-    yield
-    print("work", json.dumps([time.perf_counter() - wall, cpu_seconds() - cpu]))
-
-
-def cpu_seconds() -> float:
-    """CPU seconds of this process so far."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def timed(repeat: int, work: object) -> float:

@@ -38,7 +38,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import publish
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import sweep_from
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import stamp
-from tests.bench.measure import cpu_seconds
+from tests.bench.clock import cpu_seconds
 from tests.support.consul import ConsulAgent, consul_agent, consul_version
 from tests.support.fleets import extraction
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +19,9 @@ def ended_with_parent() -> Iterator[None]:
     ansible-playbook hands that signal on by itself, but not where it is killed, and until ansible-core 2.18 not at all:
     the worker would keep its connections until their time is over.
     """
-    parent = multiprocessing.parent_process()
+    # Whoever was forked by it has imported it: a sweep that was not need not take that time.
+    multiprocessing = sys.modules.get("multiprocessing")
+    parent = multiprocessing.parent_process() if multiprocessing else None
     if parent is None:
         yield
         return

@@ -11,7 +11,6 @@ which says what is missing.
 from __future__ import annotations
 
 import contextlib
-import ctypes.util
 import gc
 import importlib
 import sys
@@ -68,6 +67,8 @@ def _without_compiler() -> Iterator[None]:
     They are for sntrup761 and UMAC, which a server seldom has alone: then `ssh` makes the connection. Only this thread
     finds nothing.
     """
+    import ctypes.util
+
     find_library, thread = ctypes.util.find_library, threading.get_ident()
 
     def find(name: str) -> str | None:

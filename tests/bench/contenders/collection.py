@@ -22,7 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.fleet import Options, sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Service
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Credentials, target
-from tests.bench.measure import work
+from tests.bench.clock import work
 
 PATTERNS = ("*.yml", "*.yaml", "*/*.yml", "*/*.yaml")
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import asyncssh
 
-from tests.bench.measure import work
+from tests.bench.clock import work
 
 
 async def gather(server: dict[str, Any], limit: asyncio.Semaphore) -> dict[str, str]:
