@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A config cut into pieces that are masked each for itself, since the configs of a fleet differ in few of them.
 
-A piece is a setting at the top (`global:`), an entry of a list there, or a setting of such an entry (`relabel_configs:`
-of a job), with all lines below it. Where no string and no braces reach from one piece into the next (Tree.cuts tells),
-the lines of a piece and the setting that holds them say together what is read in it: it is known when it comes again.
+A piece is a setting at the top (`global:`), an entry of a list there or, where that entry was not met before, a setting
+of it (`relabel_configs:` of a job), with all lines below it. Where no string and no braces reach from one piece into
+the next (Tree.cuts tells), the lines of a piece and the setting that holds them say together what is read in it: it is
+known when it comes again.
 
 Servers that have the same settings often have other passwords in them. So a piece is also known by its shape, which is
 all of it but its secrets, where each is one word that was masked as a whole, for its key: nothing hangs on its letters.
@@ -21,6 +22,11 @@ from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.recent import Recent
+
+# The places of pieces below the top.
+_ENTRY_OF: Final = "entry of "
+_HEAD_OF: Final = "head of "
+_SETTING_OF: Final = "setting of "
 
 _FEWEST_CHARACTERS: Final = 500
 _MOST_CHARACTERS: Final = 1024 * 1024
@@ -59,18 +65,6 @@ _LONGEST_LINE: Final = 1_000
 _APART: Final = frozenset({"scrape_configs", "receivers"})
 
 
-class Piece(NamedTuple):
-    """Lines that follow each other, and what they are: the same lines mean the same in the same place.
-
-    needs: the numbers of the pieces without which they cannot be read, which are the setting that a list belongs to and
-    the first lines of an entry.
-    """
-
-    place: str
-    text: str
-    needs: tuple[int, ...] = ()
-
-
 class Masked(NamedTuple):
     """A piece with its secrets masked, in how many places, and its secrets, to be looked for elsewhere."""
 
@@ -79,7 +73,24 @@ class Masked(NamedTuple):
     lessons: tuple[str, ...]
 
 
-def split(text: str) -> list[Piece] | None:
+class Piece(NamedTuple):
+    """Lines that follow each other, and what they are: the same lines mean the same in the same place.
+
+    needs: the numbers of the pieces without which they cannot be read, which are the setting that a list belongs to and
+    the first lines of an entry. known: what is remembered of them.
+    """
+
+    place: str
+    text: str
+    needs: tuple[int, ...] = ()
+    known: Masked | None = None
+
+
+# What is remembered of a text in a place.
+Recall = Callable[[str, str], Masked | None]
+
+
+def split(text: str, recall: Recall) -> list[Piece] | None:
     """The pieces, which together are the text; None where it is not one for which they are worth it."""
     if not _FEWEST_CHARACTERS < len(text) <= _MOST_CHARACTERS:
         return None
@@ -91,32 +102,77 @@ def split(text: str) -> list[Piece] | None:
         begin,
         *(mark for match in _MARGIN.finditer(text, begin) if text[mark := match.start() + 1] not in "#-"),
     ]
-    pieces = [Piece("start", text[:begin])] if begin else []
+    cuts = _Cuts(recall)
+    if begin:
+        cuts.add("start", text[:begin])
     for first, last in zip(settings, [*settings[1:], len(text)], strict=True):
         name = _SETTING.match(text, first)
         if not name:
             return None
         below = _LIST.match(text, name.end(), last)
         if below:
-            pieces.extend(_entries(text[first:last], name.group(1), len(below.group(1)), len(pieces)))
+            cuts.add_list(text[first:last], name.group(1), len(below.group(1)))
         else:
-            pieces.append(Piece("setting", text[first:last]))
-    return pieces
+            cuts.add("setting", text[first:last])
+    return cuts.pieces
 
 
-def _entries(text: str, name: str, indent: int, number: int) -> Iterator[Piece]:
-    """The pieces of a setting that is a list, of which the first has this number."""
-    # A bare dash begins an entry as well: what follows it belongs to no setting of the entry before.
-    starts = [match.start() + 1 for match in _line(indent, r"-(?=\s|\Z)").finditer(text)]
-    yield Piece("list", text[: starts[0]])
-    head = number + 1
-    for first, last in zip(starts, [*starts[1:], len(text)], strict=True):
-        content = text[first:last]
-        edges = [0, *(_settings(content) if name in _APART else ()), len(content)]
-        yield Piece(f"entry of {name}", content[: edges[1]], (number,))
-        for begin, end in pairwise(edges[1:]):
-            yield Piece(f"setting of {name}", content[begin:end], (number, head))
-        head += len(edges) - 1
+class _Cuts:
+    """The pieces of a text, as they are cut."""
+
+    def __init__(self, recall: Recall) -> None:
+        self.pieces: list[Piece] = []
+        self._recall = recall
+
+    def add(self, place: str, text: str, needs: tuple[int, ...] = ()) -> None:
+        self.pieces.append(Piece(place, text, needs, self._recall(place, text)))
+
+    def add_list(self, text: str, name: str, indent: int) -> None:
+        # A bare dash begins an entry as well: what follows it belongs to no setting of the entry before.
+        starts = [match.start() + 1 for match in _line(indent, r"-(?=\s|\Z)").finditer(text)]
+        number = len(self.pieces)
+        self.add("list", text[: starts[0]])
+        for first, last in zip(starts, [*starts[1:], len(text)], strict=True):
+            self._add_entry(text[first:last], name, number)
+
+    def _add_entry(self, content: str, name: str, number: int) -> None:
+        place = _ENTRY_OF + name
+        known = self._recall(place, content)
+        edges = _settings(content) if known is None and name in _APART else []
+        if not edges:
+            self.pieces.append(Piece(place, content, (number,), known))
+            return
+        head = len(self.pieces)
+        self.add(_HEAD_OF + name, content[: edges[0]], (number,))
+        for begin, end in pairwise([*edges, len(content)]):
+            self.add(_SETTING_OF + name, content[begin:end], (number, head))
+
+
+def entries(pieces: Sequence[Piece], masked: Sequence[Masked]) -> Iterator[tuple[Piece, Masked]]:
+    """The entries that were cut into several pieces, as a whole."""
+    heads = [number for number, piece in enumerate(pieces) if piece.place.startswith(_HEAD_OF)]
+    for head in heads:
+        end = head + 1
+        while end < len(pieces) and pieces[end].place.startswith(_SETTING_OF):
+            end += 1
+        place, parts = _ENTRY_OF + pieces[head].place.removeprefix(_HEAD_OF), masked[head:end]
+        lessons = tuple({lesson for part in parts for lesson in part.lessons})
+        yield (
+            Piece(place, "".join([piece.text for piece in pieces[head:end]])),
+            Masked("".join([part.text for part in parts]), sum([part.places for part in parts]), lessons),
+        )
+
+
+def still_known(pieces: Sequence[Piece]) -> list[Masked | None] | None:
+    """What is known of each piece, None where it must be read; None alone where most must be."""
+    found = [piece.known for piece in pieces]
+    for number, piece in enumerate(pieces):
+        if found[number] is None:
+            for needed in piece.needs:
+                found[needed] = None
+    sizes = [len(piece.text) for piece in pieces]
+    new = sum([size for size, known in zip(sizes, found, strict=True) if known is None])
+    return found if new <= _WORTH * sum(sizes) else None
 
 
 def _settings(entry: str) -> list[int]:
@@ -144,20 +200,26 @@ class Memory:
         # What stands between the masks, by the place and the outline of a piece.
         self._shapes: Recent[tuple[str, str], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
 
-    def recall(self, pieces: Sequence[Piece]) -> list[Masked | None] | None:
-        """What is known of each piece, None where it must be read; None alone where most must be."""
-        found = [self._known.get((piece.place, piece.text)) or self._by_shape(piece) for piece in pieces]
-        for number, piece in enumerate(pieces):
-            if found[number] is None:
-                for needed in piece.needs:
-                    found[needed] = None
-        sizes = [len(piece.text) for piece in pieces]
-        new = sum([size for size, known in zip(sizes, found, strict=True) if known is None])
-        return found if new <= _WORTH * sum(sizes) else None
+    def recall(self, place: str, text: str) -> Masked | None:
+        """What such a piece became, or would become."""
+        found = self._known.get((place, text))
+        if found is not None:
+            return found
+        outline, secrets = _outline(text)
+        between = self._shapes.get((place, outline)) if secrets else None
+        # No YAML holds a NUL, but any text may.
+        if not between or len(between) != len(secrets) + 1:
+            return None
+        parts = [between[0]]
+        for secret, part in zip(secrets, between[1:], strict=True):
+            parts += self._mask(secret), part
+        return Masked("".join(parts), len(secrets), tuple(secrets))
 
     def learn(self, pieces: Sequence[Piece], shares: Sequence[Masked]) -> None:
         """Remember what each piece became."""
-        for piece, masked in zip(pieces, shares, strict=True):
+        for piece, masked in (*zip(pieces, shares, strict=True), *entries(pieces, shares)):
+            if piece.known:
+                continue
             # What is a secret in a comment hangs on what stands above it.
             if _COMMENT.search(piece.text):
                 continue
@@ -168,21 +230,10 @@ class Memory:
                 if between:
                     self._shapes.put((piece.place, outline), between, 2 * len(outline))
 
-    def _by_shape(self, piece: Piece) -> Masked | None:
-        outline, secrets = _outline(piece.text)
-        between = self._shapes.get((piece.place, outline)) if secrets else None
-        # No YAML holds a NUL, but any text may.
-        if not between or len(between) != len(secrets) + 1:
-            return None
-        parts = [between[0]]
-        for secret, part in zip(secrets, between[1:], strict=True):
-            parts += self._mask(secret), part
-        return Masked("".join(parts), len(secrets), tuple(secrets))
-
     def _between(self, outline: str, secrets: list[str], masked: Masked) -> tuple[str, ...] | None:
         """What stands between the masks; None where something else was masked than these secrets, or not as a whole."""
         kept = _BLANK.split(outline)
-        longest = max(map(len, outline.split("\n"))) + _LONGEST_SECRET * len(secrets)
+        longest = max([len(line) + _LONGEST_SECRET * line.count("\0") for line in outline.split("\n")])
         # A place for each secret, and each secret a lesson: then each was a string of its own.
         if not len(secrets) == len(set(secrets)) == masked.places == len(kept) - 1 or longest > _LONGEST_LINE:
             return None

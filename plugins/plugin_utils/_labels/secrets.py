@@ -33,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Piece,
     shared_out,
     split,
+    still_known,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAK,
@@ -135,14 +136,17 @@ class Redactor:
             return self._mask_all(text)
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         bare = text.removeprefix(mark)
-        pieces = split(bare)
+        with self._lock:
+            pieces = split(bare, self._memory.recall)
         found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces or [])
+        if found and found.shares:
+            with self._lock:
+                self._memory.learn(pieces or [], found.shares)
         return Redacted(mark + found.text, found.places) if found else self._mask_all(text)
 
     def _by_pieces(self, pieces: list[Piece]) -> _Settled | None:
         """The text that these pieces are, masked by what is known of most of them; None where that does not do."""
-        with self._lock:
-            known = self._memory.recall(pieces)
+        known = still_known(pieces)
         if known is None:
             return None
         new = [piece for piece, old in zip(pieces, known, strict=True) if old is None]
@@ -180,9 +184,6 @@ class Redactor:
                 # A second change may hang on what the first one left, wherever that is.
                 if first.apart and changes < 2:
                     shares = shared_out(changed, pieces, first.places(), first.lessons)
-                if shares:
-                    with self._lock:
-                        self._memory.learn(pieces, shares)
                 return _Settled(changed, count, shares)
             current = changed
         return None
