@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -156,8 +155,6 @@ def test_axe_would_find_what_is_hard_to_read(chromium: Browser, write: Write) ->
 
 
 def test_on_paper_every_page_of_a_table_has_its_head(chromium: Browser, write: Write, tmp_path: Path) -> None:
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed: apt install poppler-utils")
     with opened(chromium, write(samples.fleet(60, 60))) as view:
         paper = tmp_path / "paper.pdf"
         view.page.pdf(path=paper, prefer_css_page_size=True)

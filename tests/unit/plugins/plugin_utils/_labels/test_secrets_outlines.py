@@ -5,10 +5,19 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import may_hold
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import (
+    Tree,
+    UnreadableError,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from tests.support.redacting import JOBS, SALT, Counting, alone, config, job
 
@@ -141,3 +150,47 @@ def test_a_text_that_holds_what_stands_for_secrets() -> None:
         text = config("a", [*JOBS[:3], f"  - job_name: y\n    scheme: https\n{value}\n"])
         found = redactor.redact(text)
         assert (found.text, found.count) == alone(text)
+
+
+CORPUS = Path(__file__).parents[5] / ".." / "shared" / "corpus"
+
+
+def with_other_secrets(text: str, chance: random.Random) -> str:
+    """The text with a word, or something odd, in the place of each secret."""
+    parts, position = [], 0
+    for edit in Tree(text).cuts(look_inside=may_hold(text)).edits:
+        if edit.start < position or edit.secret is None:
+            continue
+        quote = text[edit.start] if text[edit.start] in "\"'" else ""
+        word = "".join(chance.choices("abcdeFGHIJ0123456789-_./", k=chance.choice([6, 12, 40])))
+        secret = chance.choice(PASSWORDS) if chance.random() < 0.1 else f"Qz{word}9"
+        parts += text[position : edit.start], quote + secret + quote
+        position = edit.end
+    return "".join([*parts, text[position:]])
+
+
+def corpus() -> Iterator[tuple[Path, str]]:
+    for path in sorted(CORPUS.rglob("*.y*ml")):
+        text = path.read_bytes().decode("utf-8", "replace")
+        try:
+            cuts = Tree(text).cuts(look_inside=may_hold(text))
+        except UnreadableError:
+            continue
+        if cuts.places():
+            yield path, text
+
+
+def test_the_corpus_with_other_secrets() -> None:
+    """Each file with secrets after all before it, as it is and with other ones."""
+    if not CORPUS.is_dir():
+        pytest.skip(f"there is no corpus at {CORPUS}")
+    chance = random.Random(1)
+    redactor = Counting(SALT)
+    unread = 0
+    for path, text in corpus():
+        for variant in (text, *(with_other_secrets(text, chance) for _server in range(3))):
+            redactor.characters = 0
+            found = redactor.redact(variant)
+            unread += not redactor.characters
+            assert (found.text, found.count) == alone(variant), path
+    assert unread
