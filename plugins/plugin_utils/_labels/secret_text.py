@@ -8,6 +8,7 @@ Every pattern is bounded, so that a hostile text costs linear time.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
@@ -49,37 +50,34 @@ _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 _END = r"[^\s\"'<>`\\,|)\]}]"
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
 # looks back to what must or must not precede it: that is what `re` finds fast in a long text.
-_TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (word, re.compile(pattern))
-    for word, pattern in (
-        ("hooks.", rf"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/({_END}{{3,400}})"),
-        ("/webhooks/", rf"discord(?:app)?\.com/api/(?:v\d{{1,2}}/)?webhooks/({_END}{{3,400}})"),
+_TOKENS: tuple[tuple[str, str], ...] = (
+    ("hooks.", rf"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/({_END}{{3,400}})"),
+    ("/webhooks/", rf"discord(?:app)?\.com/api/(?:v\d{{1,2}}/)?webhooks/({_END}{{3,400}})"),
+    (
+        "/webhook",
+        rf"\.office(?<=(?:webhook|outlook)\.office)(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
+    ),
+    ("hooks.", rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})"),
+    ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
+    ("/with/key/", r"/with/key/([\w-]{8,80})"),
+    ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
+    ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
+    ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
+    ("github_pat_", r"(github_pat_(?<!\wgithub_pat_)\w{20,120})"),
+    ("glpat-", r"(glpat-(?<!\wglpat-)[\w-]{16,100})"),
+    ("glsa_", r"(glsa_(?<!\wglsa_)\w{20,100})"),
+    ("hv", r"(hv(?<!\whv)[sbr]\.[\w-]{20,400})"),
+    ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
+    ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
+    ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
+    ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
+    *(
         (
-            "/webhook",
-            rf"\.office(?<=(?:webhook|outlook)\.office)(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
-        ),
-        ("hooks.", rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})"),
-        ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
-        ("/with/key/", r"/with/key/([\w-]{8,80})"),
-        ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
-        ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
-        ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
-        ("github_pat_", r"(github_pat_(?<!\wgithub_pat_)\w{20,120})"),
-        ("glpat-", r"(glpat-(?<!\wglpat-)[\w-]{16,100})"),
-        ("glsa_", r"(glsa_(?<!\wglsa_)\w{20,100})"),
-        ("hv", r"(hv(?<!\whv)[sbr]\.[\w-]{20,400})"),
-        ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
-        ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
-        ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
-        ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
-        *(
-            (
-                rest,
-                rf"{rest}(?<=[{signs}]{rest})(?<!\w.{rest})[ \t]{{1,8}}(?=\S{{0,400}}\d)([\w.~+/-]{{16,4000}}={{0,2}})",
-            )
-            for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
-        ),
-    )
+            rest,
+            rf"{rest}(?<=[{signs}]{rest})(?<!\w.{rest})[ \t]{{1,8}}(?=\S{{0,400}}\d)([\w.~+/-]{{16,4000}}={{0,2}})",
+        )
+        for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
+    ),
 )
 # The tokens of Telegram's bots have no fixed word.
 _BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])", re.ASCII)
@@ -176,10 +174,16 @@ def _has_address(text: str) -> bool:
     )
 
 
+@functools.cache
+def _token(pattern: str) -> re.Pattern[str]:
+    """Compiled when it is first needed: few fleets have more than one kind."""
+    return re.compile(pattern)
+
+
 def _tokens(text: str) -> Iterator[Span]:
     for word, pattern in _TOKENS:
         if word in text:
-            for match in pattern.finditer(text):
+            for match in _token(pattern).finditer(text):
                 yield match.span(1)
     if _BOT_SIGN.search(text):
         for match in _BOT_TOKEN.finditer(text):
