@@ -157,7 +157,8 @@ CORPUS = Path(__file__).parents[5] / ".." / "shared" / "corpus"
 
 def with_other_secrets(text: str, chance: random.Random) -> str:
     """The text with a word, or something odd, in the place of each secret."""
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for edit in Tree(text).cuts(look_inside=may_hold(text)).edits:
         if edit.start < position or edit.secret is None:
             continue

@@ -16,8 +16,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 @pytest.fixture
 def ends() -> Iterator[tuple[_Greeted, socket.socket]]:
     near, far = socket.socketpair()
-    with _Greeted(near.family, near.type, near.proto, fileno=near.detach()) as greeted, far:
-        far.settimeout(10)
+    greeted = _Greeted(near.family, near.type, near.proto, fileno=near.detach())
+    far.settimeout(10)
+    with greeted, far:
         yield greeted, far
 
 
