@@ -8,7 +8,7 @@ of it (`relabel_configs:` of a job), with all lines below it. Where no string an
 the next (Tree.cuts tells), the lines of a piece and the setting that holds them say together what is read in it: it is
 known when it comes again.
 
-Servers that have the same settings often have other passwords in them. So a piece is also known by its shape, which is
+Servers that have the same settings often have other passwords in them. So a piece is also known by its outline, which is
 all of it but its secrets, where each is one word that was masked as a whole, for its key: nothing hangs on its letters.
 """
 
@@ -198,7 +198,7 @@ class Memory:
         self._mask = mask
         self._known: Recent[tuple[str, str], Masked] = Recent(_REMEMBERED_CHARACTERS)
         # What stands between the masks, by the place and the outline of a piece.
-        self._shapes: Recent[tuple[str, str], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
+        self._outlines: Recent[tuple[str, str], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
 
     def recall(self, place: str, text: str) -> Masked | None:
         """What such a piece became, or would become."""
@@ -206,7 +206,7 @@ class Memory:
         if found is not None:
             return found
         outline, secrets = _outline(text)
-        between = self._shapes.get((place, outline)) if secrets else None
+        between = self._outlines.get((place, outline)) if secrets else None
         # No YAML holds a NUL, but any text may.
         if not between or len(between) != len(secrets) + 1:
             return None
@@ -228,7 +228,7 @@ class Memory:
                 outline, secrets = _outline(piece.text)
                 between = self._between(outline, secrets, masked)
                 if between:
-                    self._shapes.put((piece.place, outline), between, 2 * len(outline))
+                    self._outlines.put((piece.place, outline), between, 2 * len(outline))
 
     def _between(self, outline: str, secrets: list[str], masked: Masked) -> tuple[str, ...] | None:
         """What stands between the masks; None where something else was masked than these secrets, or not as a whole."""
