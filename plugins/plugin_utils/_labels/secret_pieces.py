@@ -8,8 +8,9 @@ of it (`relabel_configs:` of a job), with all lines below it. Where no string an
 the next (Tree.cuts tells), the lines of a piece and the setting that holds them say together what is read in it: it is
 known when it comes again.
 
-Servers that have the same settings often have other passwords in them. So a piece is also known by its outline, which is
-all of it but its secrets, where each is one word that was masked as a whole, for its key: nothing hangs on its letters.
+Servers that have the same settings often have other passwords in them. So a piece is also known by its outline, which
+is all of it but its secrets, where each is one word that was masked as a whole, for its key: nothing hangs on its
+letters.
 """
 
 from __future__ import annotations
