@@ -160,7 +160,12 @@ class Redactor:
         lessons = [lesson for piece in masked for lesson in piece.lessons]
         if _ESCAPED.search(text) or not all(map(_VERBATIM.fullmatch, lessons)):
             return None
-        if any(is_telling(lesson, Elsewhere.COMMENT) for lesson in seen_again(lessons, text)):
+        # Where a part of a string was masked, which is no lesson, the whole of it is to be looked for as it was.
+        parted = [
+            piece.text for piece, became in zip(pieces, masked, strict=True) if became.places > len(became.lessons)
+        ]
+        again = seen_again(lessons, "\0".join([text, *parted]))
+        if any(is_telling(lesson, Elsewhere.COMMENT) for lesson in again):
             return None
         return _Settled(text, sum([piece.places for piece in masked]), masked)
 

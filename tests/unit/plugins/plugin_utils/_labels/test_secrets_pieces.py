@@ -93,6 +93,17 @@ def test_a_secret_that_a_known_setting_says_in_other_words(secret: str, again: s
         assert (found.text, found.count) == alone(text)
 
 
+def test_a_known_secret_of_which_a_new_setting_masks_a_part() -> None:
+    """A URL that is a token in a known job: in a new one its password alone would be masked, were it read alone."""
+    url = "https://user:hunter-22@host/"
+    known = f"  - job_name: x\n    scheme: https\n    bearer_token: '{url}'\n"
+    redactor = Redactor(SALT)
+    for new in ("", f"  - job_name: y\n    scheme: {url}\n"):
+        text = config("a", [*JOBS, known, new])
+        found = redactor.redact(text)
+        assert (found.text, found.count) == alone(text)
+
+
 def test_settings_of_a_relabel_rule_are_judged_together() -> None:
     """A rule that is a list entry at the top: the constant is a secret by the label that the rule writes."""
     filler = "".join(f"  - target_label: x{number}\n    replacement: filler\n" for number in range(60))
