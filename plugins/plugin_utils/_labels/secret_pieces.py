@@ -219,10 +219,8 @@ class Memory:
     def learn(self, pieces: Sequence[Piece], shares: Sequence[Masked]) -> None:
         """Remember what each piece became."""
         for piece, masked in (*zip(pieces, shares, strict=True), *entries(pieces, shares)):
-            if piece.known:
-                continue
             # What is a secret in a comment hangs on what stands above it.
-            if _COMMENT.search(piece.text):
+            if piece.known or _COMMENT.search(piece.text):
                 continue
             self._known.put((piece.place, piece.text), masked, len(piece.text) + len(masked.text))
             if masked.places:

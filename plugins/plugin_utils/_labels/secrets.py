@@ -137,11 +137,11 @@ class Redactor:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         bare = text.removeprefix(mark)
         with self._lock:
-            pieces = split(bare, self._memory.recall)
-        found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces or [])
+            pieces = split(bare, self._memory.recall) or []
+        found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces)
         if found and found.shares:
             with self._lock:
-                self._memory.learn(pieces or [], found.shares)
+                self._memory.learn(pieces, found.shares)
         return Redacted(mark + found.text, found.places) if found else self._mask_all(text)
 
     def _by_pieces(self, pieces: list[Piece]) -> _Settled | None:

@@ -19,7 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     UnreadableError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
-from tests.support.redacting import JOBS, SALT, Counting, alone, config, job
+from tests.support.redacting import JOBS, SALT, Counting, alone, config, job, masked
 
 
 def test_other_passwords_in_each_job() -> None:
@@ -116,8 +116,7 @@ def test_each_password_after_a_usual_one(form: str) -> None:
         for each in ("hunter-22-x", "https://hunter-22.example/y", password):
             value = form.format(*[each] * 2)
             text = config("a", [*JOBS[:3], f"  - job_name: y\n    scheme: https\n{value}\n"])
-            found = redactor.redact(text)
-            assert (found.text, found.count) == alone(text)
+            assert masked(redactor, text) == alone(text)
 
 
 def test_a_key_that_is_too_long_for_yaml_with_other_passwords_in_it() -> None:
@@ -125,8 +124,7 @@ def test_a_key_that_is_too_long_for_yaml_with_other_passwords_in_it() -> None:
     for length in (10, 99):
         secrets = ", ".join(f"x{number}_password: {str(number) * length}x" for number in range(1, 10))
         text = config("a", [*JOBS[:3], f"  - job_name: x\n    scheme: https\n    {{{secrets}}}: y\n"])
-        found = redactor.redact(text)
-        assert (found.text, found.count) == alone(text)
+        assert masked(redactor, text) == alone(text)
 
 
 @pytest.mark.parametrize("names", [("webhook_configs", "remote_write"), ("remote_write", "remote_read")])
@@ -139,8 +137,7 @@ def test_the_same_settings_of_another_list(names: tuple[str, str]) -> None:
         )
         text = f"{name}:\n{entries}"
         for each in (text, text.replace("Bt-", "Cu-").replace(".x/", ".y/")):
-            found = redactor.redact(each)
-            assert (found.text, found.count) == alone(each)
+            assert masked(redactor, each) == alone(each)
 
 
 def test_a_text_that_holds_what_stands_for_secrets() -> None:
@@ -148,8 +145,7 @@ def test_a_text_that_holds_what_stands_for_secrets() -> None:
     for secret in ("hunter-22-x", "\0w", "\0a"):
         value = f"    oauth2: {{client_secret: {secret}, token: hunter-33-x}}"
         text = config("a", [*JOBS[:3], f"  - job_name: y\n    scheme: https\n{value}\n"])
-        found = redactor.redact(text)
-        assert (found.text, found.count) == alone(text)
+        assert masked(redactor, text) == alone(text)
 
 
 CORPUS = Path(__file__).parents[5] / ".." / "shared" / "corpus"
