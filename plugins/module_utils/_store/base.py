@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
 
@@ -165,6 +166,9 @@ class Store(Protocol):
 
     def read_document(self) -> Entry | None:
         """The document alone, in one request; None where there is none."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Where the store can have writers wait: nobody else writes within. Raises StoreUnavailableError in the end."""
 
     def commit(self, commit: Commit) -> None:
         """Write. Raises StoreConflictError where a version is not the expected one; the document is then as it was."""

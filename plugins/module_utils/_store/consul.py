@@ -10,8 +10,10 @@ transactions of data first and the document last. Every operation checks the ind
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
@@ -75,6 +77,10 @@ class ConsulStore:
         start = len(self.prefix) + 1
         entries = {row["Key"][start:]: _entry(row) for row in rows}
         return Snapshot(entries, staleness_ms=int(answer.headers.get("X-Consul-LastContact") or 0))
+
+    def turn(self) -> AbstractContextManager[None]:
+        # A lock of Consul's needs a session, which a publisher's token may not make, nor does a front end ask for one.
+        return contextlib.nullcontext()
 
     def read_document(self) -> Entry | None:
         answer = self._client.get(f"/v1/kv/{self.place(DOCUMENT_KEY)}", [], (200, 404))

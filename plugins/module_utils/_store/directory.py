@@ -55,6 +55,7 @@ class DirectoryStore:
         self.mode = mode
         self.timeout = timeout
         self.requests = 0
+        self._has_turn = False
 
     def facts(self) -> dict[str, Any]:
         return {"store": "directory", "path": str(self.path)}
@@ -80,6 +81,23 @@ class DirectoryStore:
         except OSError as fault:
             raise _said(fault, "read") from fault
         return None if value is None else _entry(value)
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._locked(fcntl.LOCK_EX))
+            except _NoDirectoryError:
+                # Whoever makes it is first.
+                pass
+            except OSError as fault:
+                raise _said(fault, "write") from fault
+            else:
+                self._has_turn = True
+            try:
+                yield
+            finally:
+                self._has_turn = False
 
     def commit(self, commit: Commit) -> None:
         self.requests += 1
@@ -174,6 +192,9 @@ class DirectoryStore:
     @contextlib.contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
         """Hold the directory's lock. Raises _NoDirectoryError where there is no directory."""
+        if self._has_turn:
+            yield
+            return
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as fault:

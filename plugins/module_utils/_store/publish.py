@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -42,25 +43,28 @@ def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: 
     """
     deadline = time.monotonic() + retry_seconds
     attempts = 0
-    reached = False
+    reached = overtaken = False
     plan: Plan | None = None
     tried: Plan | None = None
     pause = FIRST_PAUSE
     while True:
         attempts += 1
         try:
-            snapshot = store.read(latest=True)
-            reached = True
-            plan = planner(snapshot)
-            if not plan.changed:
-                # Nothing left to do; an earlier attempt of this run may be what did it.
-                return Outcome(tried or plan, tried is not None, attempts)
-            if check_mode:
+            # Whoever takes longer to plan than others would be overtaken each time.
+            with store.turn() if overtaken else contextlib.nullcontext():
+                snapshot = store.read(latest=True)
+                reached = True
+                plan = planner(snapshot)
+                if not plan.changed:
+                    # Nothing left to do; an earlier attempt of this run may be what did it.
+                    return Outcome(tried or plan, tried is not None, attempts)
+                if check_mode:
+                    return Outcome(plan, True, attempts)
+                plan = _richer(tried, plan)
+                store.commit(plan.commit)
                 return Outcome(plan, True, attempts)
-            plan = _richer(tried, plan)
-            store.commit(plan.commit)
-            return Outcome(plan, True, attempts)
         except StoreConflictError as conflict:
+            overtaken = True
             if time.monotonic() >= deadline:
                 raise StoreConflictError(
                     f"{conflict} This went on for {retry_seconds:g} s, in {attempts} attempts. "

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     ABSENT,
     Commit,
     Put,
+    Snapshot,
     StoreDeniedError,
     StoreError,
     StoreUnavailableError,
@@ -67,6 +69,37 @@ def test_lock_of_another_run_is_waited_for_in_vain(tmp_path: Path) -> None:
         # The document is replaced whole, so it can be read meanwhile.
         assert impatient.read_document() is not None
     assert publish_to(impatient, extraction({"prom-01": ["env"]})).changed
+
+
+class Overtaken(DirectoryStore):
+    """Takes so long over its plan that somebody else always writes first, if the lock lets them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.others: list[threading.Thread] = []
+
+    def read(self, *, latest: bool = False) -> Snapshot:
+        snapshot = super().read(latest=latest)
+        other = DirectoryStore(str(self.path))
+        swept = extraction({f"prom-{len(self.others)}": ["env"]})
+        self.others.append(threading.Thread(target=publish_to, args=(other, swept)))
+        self.others[-1].start()
+        # Whoever waits for the lock is waited for in vain.
+        self.others[-1].join(1.0)
+        return snapshot
+
+
+def test_whoever_was_overtaken_is_next(tmp_path: Path) -> None:
+    slow = Overtaken(tmp_path)
+    publish_to(DirectoryStore(str(tmp_path)), extraction({"prom-x": ["env"]}))
+    try:
+        outcome = publish_to(slow, extraction({"slow": ["company"]}), retry_seconds=4.0)
+    finally:
+        for other in slow.others:
+            other.join(30.0)
+    assert outcome.attempts == 2
+    servers = whole_view(DirectoryStore(str(tmp_path)).read(), slow, NOW)["servers"]
+    assert sorted(servers) == ["prom-0", "prom-1", "prom-x", "slow"]
 
 
 def test_readers_do_not_keep_each_other_out(tmp_path: Path) -> None:
