@@ -5,11 +5,14 @@
 
 Of the consul package (py-consul, or python-consul 1.1.0) only the HTTP client is used, since that is what the two have
 in common: neither package's transactions carry a token or a datacenter, python-consul puts the token into the URL, and
-both let CONSUL_HTTP_ADDR and CONSUL_HTTP_TOKEN win over what their caller says.
+both let CONSUL_HTTP_ADDR and CONSUL_HTTP_TOKEN win over what their caller says. It is imported when Consul is first
+asked: that takes longer than a lookup whose answer a cache has.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import threading
 import traceback
@@ -19,19 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from ansible.module_utils.basic import missing_required_lib
+
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     StoreDeniedError,
     StoreError,
+    StoreRequirementError,
     StoreUnavailableError,
 )
-
-CONSUL_IMPORT_ERROR: str | None = None
-try:
-    import requests
-    import urllib3
-    from consul.std import HTTPClient
-except ImportError:
-    CONSUL_IMPORT_ERROR = traceback.format_exc()
 
 BODY_SHOWN = 200
 # A connection is there at once or not at all; an answer may take its time.
@@ -103,24 +101,35 @@ class Endpoint:
 
 
 class ConsulClient:
-    """A session with one agent. Raises StoreError at once where the settings cannot be right."""
+    """A session with one agent. Raises StoreError at once where the settings cannot be right, or consul is missing."""
 
     def __init__(self, settings: ConsulSettings) -> None:
         self.settings = settings
         self.endpoint = endpoint_of(settings)
         self.requests = 0
         self._token = token_of(settings)
-        verify: bool | str = settings.validate_certs
-        if not settings.validate_certs:
+        self._verify: bool | str = settings.validate_certs
+        if settings.validate_certs and settings.ca_cert:
+            self._verify = _existing(settings.ca_cert, "ca_cert", "CONSUL_CACERT")
+        self._pair = _pair(settings)
+        if importlib.util.find_spec("consul") is None:
+            # Said now, though it may be that a cache has the answer.
+            _http_client()
+
+    @functools.cached_property
+    def _http(self) -> Any:
+        """The HTTP client of the consul package, with a session of its own. Raises StoreRequirementError."""
+        client = _http_client()
+        if not self.settings.validate_certs:
+            import urllib3
+
             # Whoever asked for it knows. The warning, given in the thread of a request, never came back in a lookup of
             # ansible-core 2.18.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if settings.validate_certs and settings.ca_cert:
-            verify = _existing(settings.ca_cert, "ca_cert", "CONSUL_CACERT")
-        self._http = HTTPClient(self.endpoint.host, self.endpoint.port, self.endpoint.scheme, verify, _pair(settings))
-        self._http.base_uri = self.endpoint.url
-        session = self._http.session
-        session.request = _bounded_request(session.request, settings.timeout)
+        http = client(self.endpoint.host, self.endpoint.port, self.endpoint.scheme, self._verify, self._pair)
+        http.base_uri = self.endpoint.url
+        session = http.session
+        session.request = _bounded_request(session.request, self.settings.timeout)
         if self.endpoint.host in LOOPBACK:
             # An agent on this machine is not asked through a proxy, as Consul's own commands have it, and what does not
             # travel is not worth compressing: that would be four fifths of the time of a large read.
@@ -129,6 +138,7 @@ class ConsulClient:
         if self._token:
             # In a header, where no log of URLs and no error message holds it.
             session.headers["X-Consul-Token"] = self._token
+        return http
 
     @property
     def where(self) -> str:
@@ -144,7 +154,7 @@ class ConsulClient:
         consistency = consistency or self.settings.consistency
         if consistency != "default":
             params = [*params, (consistency, "1")]
-        answer = self._request("read", expected, lambda: self._http.get(_raw, path, [*params, *self._tenancy()]))
+        answer = self._request("read", expected, lambda http: http.get(_raw, path, [*params, *self._tenancy()]))
         if answer.status == 404 and "X-Consul-Index" not in answer.headers:
             # Consul says by 404 that there is no such key, and anything else that it knows no such page.
             raise StoreError(
@@ -155,11 +165,11 @@ class ConsulClient:
 
     def put(self, path: str, params: list[tuple[str, str]], body: bytes | str, expected: tuple[int, ...]) -> Answer:
         params = [*params, *self._tenancy()]
-        return self._request("write", expected, lambda: self._http.put(_raw, path, params, body))
+        return self._request("write", expected, lambda http: http.put(_raw, path, params, body))
 
     def transact(self, body: str, expected: tuple[int, ...]) -> Answer:
         # Namespace and partition stand in each operation of a transaction, not in its URL.
-        return self._request("write", expected, lambda: self._http.put(_raw, "/v1/txn", self._datacenter(), body))
+        return self._request("write", expected, lambda http: http.put(_raw, "/v1/txn", self._datacenter(), body))
 
     def _datacenter(self) -> list[tuple[str, str]]:
         return [("dc", self.settings.datacenter)] if self.settings.datacenter else []
@@ -168,9 +178,9 @@ class ConsulClient:
         tenancy = (("ns", self.settings.namespace), ("partition", self.settings.partition))
         return [*self._datacenter(), *((name, value) for name, value in tenancy if value)]
 
-    def _request(self, verb: str, expected: tuple[int, ...], call: Callable[[], Any]) -> Answer:
+    def _request(self, verb: str, expected: tuple[int, ...], call: Callable[[Any], Any]) -> Answer:
         self.requests += 1
-        answer = self._bounded(call)
+        answer = self._bounded(functools.partial(call, self._http))
         if answer.status not in expected:
             raise self._refusal(verb, answer)
         return answer
@@ -202,24 +212,26 @@ class ConsulClient:
 
     def _fault(self, fault: Exception) -> StoreError:
         """What went wrong before there was an answer. Its own text is shown only where it says something new."""
+        from requests import exceptions
+
         text = _deepest(fault)
         unusable = any(word in text for word in ("NO_CERTIFICATE_OR_CRL_FOUND", "PEM", "X509", "NO_START_LINE"))
-        if unusable or (isinstance(fault, OSError) and not isinstance(fault, requests.exceptions.RequestException)):
+        if unusable or (isinstance(fault, OSError) and not isinstance(fault, exceptions.RequestException)):
             return StoreError(
                 f"A certificate or key file cannot be used: {self._clean(text)}. "
                 "Check ca_cert, client_cert and client_key."
             )
-        if isinstance(fault, requests.exceptions.SSLError):
+        if isinstance(fault, exceptions.SSLError):
             return StoreError(self._tls_fault(text))
-        if self._proxied() and not isinstance(fault, requests.exceptions.ReadTimeout):
+        if self._proxied() and not isinstance(fault, exceptions.ReadTimeout):
             # Its own text may hold the proxy's URL, and that a password.
             return StoreUnavailableError(
                 f"Consul at {self.where} cannot be reached through the proxy that the environment names (http_proxy, "
                 f"https_proxy, all_proxy). Correct the proxy, or name {self.endpoint.host} in no_proxy."
             )
-        if isinstance(fault, requests.exceptions.ConnectTimeout | requests.exceptions.ReadTimeout):
+        if isinstance(fault, exceptions.ConnectTimeout | exceptions.ReadTimeout):
             return StoreUnavailableError(self._slow())
-        if isinstance(fault, requests.exceptions.ConnectionError):
+        if isinstance(fault, exceptions.ConnectionError):
             if "refused" in text:
                 return StoreUnavailableError(
                     f"Nothing listens at {self.endpoint.url}: the connection was refused. Is the Consul agent running, "
@@ -240,8 +252,10 @@ class ConsulClient:
         session = self._http.session
         if not session.trust_env:
             return False
+        from requests import utils
+
         url = self.endpoint.url
-        return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)))
+        return bool(utils.select_proxy(url, utils.get_environ_proxies(url)))
 
     def _wants_certificate(self) -> bool:
         return self.endpoint.scheme == "https" and not self.settings.client_cert
@@ -310,6 +324,16 @@ class ConsulClient:
             text = text.replace(self._token, "********")
         line = " ".join(text.split()).rstrip(".")
         return line if len(line) <= BODY_SHOWN else line[:BODY_SHOWN] + "..."
+
+
+def _http_client() -> Any:
+    """The consul package's. Raises StoreRequirementError where it, or what it needs, is not installed."""
+    try:
+        from consul.std import HTTPClient
+    except ImportError:
+        message = missing_required_lib("py-consul", reason="for the consul store")
+        raise StoreRequirementError(message, traceback.format_exc()) from None
+    return HTTPClient
 
 
 def _bounded_request(request: Callable[..., Any], seconds: float) -> Callable[..., Any]:

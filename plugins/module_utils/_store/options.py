@@ -12,13 +12,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback, missing_required_lib
+from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     Store,
     StoreError,
-    StoreRequirementError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
 
 CONSUL, DIRECTORY = "consul", "directory"
@@ -78,16 +79,10 @@ def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:
         if not options["path"]:
             raise StoreError("The directory store needs path: the directory to keep the documents in.")
         return DirectoryStore(options["path"], mode=mode, timeout=options["timeout"])
-    # Its HTTP client takes longer to import than all that a directory store is asked for.
-    from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import consul, consul_http
-
-    if consul_http.CONSUL_IMPORT_ERROR is not None:
-        message = missing_required_lib("py-consul", reason="for the consul store")
-        raise StoreRequirementError(message, consul_http.CONSUL_IMPORT_ERROR)
     settings = {name: options[name] for name in consul_spec()}
     if settings["token"] and settings["token_file"] and _is_of_environment(settings):
         del settings["token_file"]
-    return consul.ConsulStore(consul_http.ConsulSettings(**settings), options["prefix"])
+    return ConsulStore(ConsulSettings(**settings), options["prefix"])
 
 
 def _is_of_environment(settings: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ import pytest
 import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.doc_fragments import consul, store
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import consul_http
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     StoreError,
     StoreRequirementError,
@@ -24,6 +25,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     store_from,
     store_spec,
 )
+
+PROJECT = Path(__file__).resolve().parents[5]
 
 
 def documented(fragment: Any, part: str = "DOCUMENTATION") -> dict[str, Any]:
@@ -98,11 +101,40 @@ def test_task_wins_over_the_environment_and_a_file_over_a_token(
 
 
 def test_missing_package_is_said_for_consul_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consul_http, "CONSUL_IMPORT_ERROR", "the traceback")
+    # How Python says that there is no such module, whatever is installed here.
+    monkeypatch.setitem(sys.modules, "consul", None)
+    monkeypatch.setitem(sys.modules, "consul.std", None)
     with pytest.raises(StoreRequirementError, match=r"required Python library \(py-consul\)") as missing:
         store_from(options_with())
-    assert missing.value.traceback == "the traceback"
+    assert "import of consul.std halted" in missing.value.traceback
     assert isinstance(store_from(options_with(store="directory", path="/x")), DirectoryStore)
+
+
+def test_broken_package_is_said_when_consul_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_from(options_with())
+    monkeypatch.setitem(sys.modules, "consul.std", None)
+    with pytest.raises(StoreRequirementError, match=r"required Python library \(py-consul\)") as missing:
+        store.read()
+    assert "import of consul.std halted" in missing.value.traceback
+
+
+def test_store_that_is_not_asked_costs_no_import() -> None:
+    """A lookup whose answer a cache has makes one in each process of a play."""
+    code = (
+        "import sys\n"
+        f"from {store_from.__module__} import store_from, store_spec\n"
+        "store_from({name: option.get('default') for name, option in store_spec().items()})\n"
+        "print(sorted({'consul', 'requests', 'urllib3'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PROJECT / ".venv/collections")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
