@@ -15,7 +15,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_events import Item
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
+    ONE_WORD,
+    LineReader,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAKS,
     MASK,
@@ -33,6 +36,8 @@ _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")
 _GAP = re.compile(rf"(?:\s|#[^{BREAKS}]*)*")
 # What of a comment is said, without its signs and the blanks around it.
 _SAID = re.compile(r"#++!?+\s*+(.*\S)", re.DOTALL)
+# One word behind nothing: a secret that begins with #, which nobody quoted, or one that was taken out.
+_ONE_WORD = re.compile(rf"#+!?({ONE_WORD})\s*")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 
 
@@ -106,17 +111,17 @@ class CommentReader:
         # Up to where the reader knows the text.
         self._read = 0
 
-    def secrets(self, known: Iterable[str], masked: list[Span]) -> tuple[list[Span], bool]:
+    def secrets(self, known: Iterable[str], masked: list[Span], missing: list[Span]) -> tuple[list[Span], bool]:
         """The secrets of the comments, and whether each is all that is said on the line of a masked value.
 
-        known: the secrets of the text. masked: what was masked in it, in order.
+        known: the secrets of the text. masked: what was masked in it, in order. missing: where a secret could stand.
         """
         if not self.comments:
             return [], True
         text = self._text
         said = "\n".join([text[comment.start : comment.end] for comment in self.comments])
         pattern = repeated(seen_again(known, said), Elsewhere.COMMENT)
-        ends = [end for _start, end in masked]
+        ends, missing_ends = [end for _start, end in masked], [end for _start, end in missing]
         found: list[Span] = []
         only_whole = True
         for comment in self.comments:
@@ -125,6 +130,9 @@ class CommentReader:
                 found.extend(whole(text, comment.start, comment.end))
                 continue
             spans = merged([*self._commented(comment), *self._again(comment, pattern)])
+            if not comment.is_alone and _follows(missing_ends, comment):
+                word = _ONE_WORD.fullmatch(text, comment.start, comment.end)
+                spans = [word.span(1)] if word and not MASK.fullmatch(word.group(1).strip()) else spans
             only_whole = only_whole and not spans
             found.extend(spans)
         return found, only_whole
@@ -165,6 +173,12 @@ class CommentReader:
         """Whether a line that begins here begins inside a scalar."""
         number = bisect_right(self._starts, position - 1) - 1
         return number >= 0 and self._scalars[number].end > position
+
+
+def _follows(ends: list[int], comment: Comment) -> bool:
+    """Whether something ends on the line of a comment, before it."""
+    number = bisect_right(ends, comment.start) - 1
+    return number >= 0 and ends[number] >= comment.line
 
 
 def whole(text: str, start: int, end: int) -> list[Span]:

@@ -9,6 +9,7 @@ aliases cannot make the work explode. The loops here run once for each event of 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,8 +19,10 @@ import yaml
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     RELABEL,
+    SECRET,
     Kind,
     Place,
+    masks,
     parameter_names_a_secret,
 )
 
@@ -49,6 +52,8 @@ class Item(NamedTuple):
 
 
 _RULE = frozenset({"target_label", "replacement"})
+_RESOURCE = frozenset({"kind", "data", "stringData"})
+_VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
 _MAPPING, _SEQUENCE, _END, _ALIAS, _DOCUMENT = Item("m"), Item("q"), Item("e"), Item("a"), Item("d")
 
 
@@ -74,14 +79,18 @@ def _events(text: str) -> Iterator[Any]:
 class _Frame:
     """A mapping or sequence that is open while events are followed."""
 
-    __slots__ = ("is_map", "next", "place", "rule")
+    __slots__ = ("hides", "in_key", "is_map", "next", "place", "rule")
 
-    def __init__(self, place: Place, is_map: bool) -> None:
+    def __init__(self, place: Place, is_map: bool, in_key: bool) -> None:
         self.place = place
         self.is_map = is_map
+        # A collection that is a key, or in one: a template that nobody quoted, mostly.
+        self.in_key = in_key
+        # Whether a string that is secret may stand here: a name that no table has may be what somebody took for it.
+        self.hides = masks(place.kind)
         # The place of the value that comes next; None where a key comes next.
         self.next: Place | None = None if is_map else place
-        # Of a relabel rule: the items of its target_label and replacement.
+        # Of a relabel rule, or a resource of Kubernetes: the items of those keys that say together what is secret.
         self.rule: dict[str, int] = {}
 
 
@@ -104,6 +113,8 @@ class Events:
         self._flows: list[int] = []
         self._aliases: list[tuple[int, Place]] = []
         self._targets: dict[int, int] = {}
+        # The items with an anchor that is used.
+        self.aliased: set[int] = set()
         self._read(text)
         self._follow_all()
 
@@ -146,7 +157,11 @@ class Events:
                         flows.append(len(items))
                 add(_END)
             elif kind is yaml.AliasEvent:
-                self._targets[len(items)] = anchors.get(event.anchor, -1)
+                if event.anchor not in anchors:
+                    # Nobody can load it.
+                    raise UnreadableError
+                self._targets[len(items)] = anchors[event.anchor]
+                self.aliased.add(anchors[event.anchor])
                 add(_ALIAS)
             elif kind is yaml.DocumentStartEvent:
                 anchors.clear()
@@ -158,7 +173,7 @@ class Events:
         done: set[tuple[int, int]] = set()
         while self._aliases:
             index, place = self._aliases.pop()
-            if index < 0 or (index, id(place)) in done:
+            if (index, id(place)) in done:
                 continue
             done.add((index, id(place)))
             budget -= self._follow(index, place, whole=False)
@@ -177,8 +192,8 @@ class Events:
             if letter == "e":
                 frame = frames.pop()
                 top = frames[-1] if frames else None
-                if len(frame.rule) == 2:
-                    self._judge_rule(frame.rule)
+                if len(frame.rule) >= 2:
+                    self._judge_together(frame.rule)
             elif letter == "d":
                 continue
             else:
@@ -189,13 +204,18 @@ class Events:
                         add_key(index)
                         value = item[1]
                         top.next = top.place.child(value)
-                        if top.place is RELABEL and value in _RULE:
+                        if value in _RULE if top.place is RELABEL else value in _RESOURCE and top.place is ANY:
                             top.rule[value] = index + 1
+                        if top.hides and value not in top.place.keys and (top.in_key or self._is_nothing(index + 1)):
+                            kinds[index] = max(kinds.get(index, plain), top.place.kind)
                         continue
                     top.next = self._odd_key_place(index, top)
                     if letter == "a":
                         continue
-                elif top is not None and top.is_map:
+                    top = _Frame(SECRET if masks(top.place.kind) else ANY, letter == "m", in_key=True)
+                    frames.append(top)
+                    continue
+                if top is not None and top.is_map:
                     top.next = None
                 here = here or ANY
                 if letter == "s":
@@ -205,7 +225,7 @@ class Events:
                 elif letter == "a":
                     self._aliases.append((self._targets[index], here))
                 else:
-                    top = _Frame(here, letter == "m")
+                    top = _Frame(here, letter == "m", in_key=top is not None and top.in_key)
                     frames.append(top)
             if top is None and not whole:
                 break
@@ -222,13 +242,34 @@ class Events:
             frame.rule[value] = index + 1
         return frame.place.child(value)
 
-    def _judge_rule(self, rule: dict[str, int]) -> None:
-        """A relabel rule that writes a constant into a secret URL parameter holds that secret."""
-        label, value = (self.items[rule[name]] for name in ("target_label", "replacement"))
-        if (
-            label.value.startswith("__param_")
-            and parameter_names_a_secret(label.value.removeprefix("__param_"))
-            and "$" not in value.value
-            and value.type == "s"
-        ):
-            self.kinds[rule["replacement"]] = Kind.SECRET
+    def _is_nothing(self, index: int) -> bool:
+        """Whether a value is not there at all."""
+        item = self.items[index]
+        return item.type == "s" and item.start == item.end
+
+    def _judge_together(self, rule: dict[str, int]) -> None:
+        """A relabel rule that writes a constant into a secret parameter holds that secret, a Secret all its data."""
+        items = self.items
+        if "target_label" in rule and "replacement" in rule:
+            name, index = items[rule["target_label"]].value, rule["replacement"]
+            index = self._targets.get(index, index)
+            is_secret = name.startswith("__param_") and parameter_names_a_secret(name.removeprefix("__param_"))
+            if is_secret and items[index].type == "s" and not _VARIABLES.fullmatch(items[index].value):
+                self.kinds[index] = Kind.SECRET
+        elif "kind" in rule and items[rule["kind"]].value == "Secret":
+            for name in ("data", "stringData"):
+                if name in rule and items[rule[name]].type in "mq":
+                    self._hide(rule[name])
+
+    def _hide(self, first: int) -> None:
+        """Judge all values of a collection to be secret."""
+        depth = 0
+        for index in range(first, len(self.items)):
+            letter = self.items[index].type
+            depth += (letter in "mq") - (letter == "e")
+            if letter == "s" and index not in self.keys:
+                self.kinds[index] = Kind.SECRET
+            elif letter == "a":
+                self._aliases.append((self._targets[index], SECRET))
+            if depth == 0:
+                return

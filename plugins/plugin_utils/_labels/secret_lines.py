@@ -18,6 +18,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Kind,
     Place,
     masks,
+    parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     MASK,
@@ -39,6 +40,11 @@ _JSON_KEY = re.compile(r"(\"(?:[^\"\\]|\\.){1,400}\")[ \t]{0,40}:")
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]+)*")
 _NOTHING = re.compile(r"(?:[&!*]\S*[ \t]*|[|>][-+0-9]{0,3}[ \t]*)*(?:#.*)?$")
 _BLOCK = re.compile(r"(?:[&!]\S*[ \t]+)*[|>]")
+# A comment that is but one word; with a blank before it, a word such as "unset" is prose.
+ONE_WORD = r"\S+|[ \t]+(?![A-Za-z]+[.:!?]*[ \t]*$)\S+"
+# What begins with a sign is no value to YAML where nobody quoted it.
+_MISREAD = re.compile(rf"(?!(?:[&!]\S*[ \t]+)*[|>])(?:[&*!]\S|#+(?:{ONE_WORD})[ \t]*$)")
+_ALIAS = re.compile(r"\*([\w-]{1,200})")
 _MASKED = re.compile(rf"(?:{MASK.pattern}|\"{MASK.pattern}\"|'{MASK.pattern}')[ \t,\]}}]*(?:#.*)?$")
 _EMPTY = re.compile(r"(?:null|~|\"\"|''|true|false)?[ \t]*,?[ \t]*(?:#.*)?$")
 # In flow style: strings, signs, plain scalars; a quote that nothing closes takes the rest of the line.
@@ -53,6 +59,7 @@ _CONSTANT = re.compile(
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 # A comment behind a value, and what is said in it.
 _BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
+_PARAMETERS = re.compile(r"__param_(\w{1,80})")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 _MAX_OPEN = 200
 
@@ -82,11 +89,18 @@ class LineReader:
         self._quote = ""
         self._in_private_key = False
         self._flow: list[Place] = []
+        # The anchors that aliases bring to where a secret stands.
+        self.aliased: set[str] = set()
+
+    @classmethod
+    def of(cls, text: str) -> LineReader:
+        """One for a config that stands in a string, or does not parse."""
+        return cls(wary="__param_" in text and any(map(parameter_names_a_secret, _PARAMETERS.findall(text))))
 
     def secrets(self, line: str) -> list[Span]:
         """The secrets of the next line, which comes without its line break."""
         comment = _COMMENT.match(line)
-        if comment:
+        if comment and (self._trusted or not self._is_in_secret(line)):
             return self._commented(line, comment)
         if self._trusted:
             self._note(line)
@@ -118,6 +132,15 @@ class LineReader:
             start = comment.start()
             found.extend((start + a, start + b) for a, b in LineReader(trusted=True).secrets(line[start:]))
         return merged(found)
+
+    def _is_in_secret(self, line: str) -> bool:
+        """Whether a line that looks like a comment is one of a secret with several lines."""
+        if self._quote:
+            return True
+        top = self._open[-1] if self._open else None
+        return (
+            top is not None and top.whole and not top.commented and masks(top.place.kind) and _indent(line) > top.indent
+        )
 
     def _commented(self, line: str, comment: re.Match[str]) -> list[Span]:
         key_lines = self._private_key(line)
@@ -203,6 +226,11 @@ class LineReader:
             return merged([*self._shaped(line), *([] if commented else pairs(line))])
         place = self._enter(line, key, at, commented=commented)
         value = key.end() + _indent(line[key.end() :])
+        # Where no keys of its own can stand below.
+        if place.named is place and masks(place.kind) and _MISREAD.match(line, value):
+            if alias := _ALIAS.match(line, value):
+                self.aliased.add(alias.group(1))
+            return _rest(line, value)
         properties = _PROPERTIES.match(line, value)
         value = properties.end() if properties else value
         if value >= len(line.rstrip()) or _NOTHING.match(line, value):

@@ -306,6 +306,8 @@ SECTIONS: dict[str, Place] = {
     "basic_auth_users": SECRET,
     "modules": Place(named=_MODULE),
     "auths": Place(named=SNMP_AUTH),
+    # The same, as snmp exporter had it before 0.23: in each module, and modules stood by themselves.
+    "auth": SNMP_AUTH,
 }
 ANY = Place()
 

@@ -40,8 +40,14 @@ _AUTHORITY_IN_LINE = re.compile(rf"(?:[^\s/?#\"']|{_QUOTE}){{0,2000}}")
 # The rest of a password that holds a slash, a question mark or a hash, none of which belongs in a URL unescaped.
 _STRAY = re.compile(r"[/?#][^\s\"'@]{0,256}@")
 _USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!\d+$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
-_QUERY = re.compile(rf"[?&;#]([\w.~%\[\]-]{{1,64}})=((?:[^\s&#\"'<>`]|{_QUOTE}){{1,4000}})")
+_PARAMETER = re.compile(r"[?&;#]([\w.~%\[\]-]{1,64})=")
+_CONTENT = re.compile(rf"(?:[^\s&#\"'<>`]|{_QUOTE}){{1,4000}}")
+_SHORT_CONTENT = re.compile(rf"(?:[^\s&;#\"'<>`]|{_QUOTE}){{1,4000}}")
+_QUERY = re.compile(_PARAMETER.pattern + _CONTENT.pattern)
 _VARIABLE = re.compile(r"\$\d+|\$\{\w+\}|\{\{.*\}\}")
+# Where a URL belongs, a place without a scheme may stand, with a login before it.
+_LOGIN_SIGN = re.compile(r":[^\s/@:]{1,200}@")
+_LOGIN = re.compile(r"[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
 _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
 # Parameters that hold a password in the URLs of well-known remote storage, and nowhere else.
 _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
@@ -91,7 +97,7 @@ PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 
 _PAIR = re.compile(
-    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-]key|pwd))"
+    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-](?:key|pass)|pwd))"
     r"\\?[\"']?(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])",
     re.IGNORECASE,
 )
@@ -109,7 +115,7 @@ _WORDS = (
 _ESCAPES = re.compile(r"\\[xuU/]")
 
 # What _has_address and _BOT_SIGN ask for, and more: RE2 looks for all at once, but does not look back.
-_ROUGHLY = ("://", r"=[^ \t\n\r\f\v&#\"<>`]", r"[0-9]{8}:[0-9A-Za-z_-]{35}", _ESCAPES.pattern)
+_ROUGHLY = ("://", r":[^ \t\n\r\f\v/@]+@", r"=[^ \t\n\r\f\v&#\"<>`]", r"[0-9]{8}:[0-9A-Za-z_-]{35}", _ESCAPES.pattern)
 
 
 class Words:
@@ -168,7 +174,7 @@ def may_hold(text: str) -> bool:
 def _has_address(text: str) -> bool:
     """Whether there may be a URL with a password or a parameter, or a string whose escapes may hide one."""
     return (
-        ("://" in text and "@" in text)
+        ("@" in text and ("://" in text or _LOGIN_SIGN.search(text) is not None))
         or (_ASSIGNED.search(text) is not None and _QUERY.search(text) is not None)
         or _ESCAPES.search(text) is not None
     )
@@ -203,7 +209,9 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
     if "://" in value and "@" in value:
         found.extend(_user_info(value, pattern=pattern, in_line=in_line))
     if "=" in value:
-        found.extend(_parameters(value, address=address))
+        found.extend(_parameters(value, address=address, pattern=pattern))
+    if address and not in_line and "@" in value and (login := _LOGIN.match(value)):
+        found.append(login.span(1))
     if len(value) > 20:
         found.extend(_tokens(value))
     if "PRIVATE KEY-----" in value:
@@ -231,21 +239,34 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
                 found = value[start : stray.end()]
         user_info = found[: max(last, 0)]
         if user_info and not MASK.fullmatch(user_info) and not (pattern and _PATTERN_SIGNS.search(user_info)):
-            colon = user_info.find(":")
+            mask = MASK.match(user_info)
+            colon = user_info.find(":", mask.end() if mask else 0)
             begin, stop = start + colon + 1, start + last
-            if begin < stop and not _VARIABLE.fullmatch(value[begin:stop]):
+            if begin == stop:
+                # A token that is sent as a user without a password.
+                begin, stop = start, begin - 1
+            if begin < stop and not _VARIABLE.fullmatch(value[begin:stop]) and not _is_masked(value[begin:stop]):
                 yield begin, stop
         at = value.find("://", start)
 
 
-def _parameters(value: str, *, address: bool) -> Iterator[Span]:
-    for match in _QUERY.finditer(value):
-        name, content = match.group(1), match.group(2)
-        if content[0] in "([{\\.*" or _VARIABLE.match(content):
+def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
+    at = 0
+    while match := _PARAMETER.search(value, at):
+        name, at = match.group(1), match.end()
+        named = parameter_names_a_secret(name)
+        if not named and not address:
             continue
-        more = address and (name in _SHORT_PARAMETERS or _RANDOM.fullmatch(content))
-        if more or parameter_names_a_secret(name):
-            yield match.span(2)
+        # A secret may hold a semicolon; another value ends there, since that parts parameters as well.
+        content = (_CONTENT if named else _SHORT_CONTENT).match(value, at)
+        if content is None:
+            continue
+        said = content.group()
+        at = content.end()
+        if said.startswith("{{") or _VARIABLE.fullmatch(said) or (pattern and said[0] in "([{\\.*"):
+            continue
+        if named or name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said):
+            yield content.span()
 
 
 def pairs(line: str) -> list[Span]:

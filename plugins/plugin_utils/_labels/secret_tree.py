@@ -39,11 +39,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 __all__ = ["MAX_CHARACTERS", "Cuts", "Edit", "Tree", "UnreadableError"]
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_NULL = "tag:yaml.org,2002:null"
 _SWITCHES = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
 _BLOCKS = frozenset("|>")
 _VARIABLE = re.compile(r"\$(?:\{\w+\}|\w+)")
 # A string that holds a config of its own, or a private key, has lines like this one.
-_KEY_LINE = re.compile(r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}[\w\"'-]+:(?: |$)|-----BEGIN )", re.MULTILINE)
+_KEY_LINE = re.compile(
+    r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}(?:[\w\"'-]+:(?: |$)|\"[^\"\n]{1,400}\"[ \t]*:)|-----BEGIN )", re.MULTILINE
+)
+_BRACES = frozenset("{[")
 
 
 class Edit(NamedTuple):
@@ -99,6 +103,8 @@ class Tree:
         edits: list[Edit] = []
         # What is masked, now or before, with the line of its key: a comment there tells of the value as well.
         masked: list[Span] = []
+        # Values that are not there, where a secret is expected: the comment behind one may be a secret without quotes.
+        missing: list[Span] = []
         lessons: list[tuple[int, str]] = []
         at_rest = not self._events.has_odd_keys
         for index in judged:
@@ -109,7 +115,12 @@ class Tree:
                 edits.extend(found)
                 at_rest = at_rest and index not in keys and self._keeps_its_place(item, found)
                 lessons.extend([(item.start, lesson) for lesson in _lessons(item.value, kinds[index])])
+            elif misread := self._misread(index):
+                edits.append(misread)
+                at_rest = False
             elif not MASK.fullmatch(item.value):
+                if not item.value and not item.style:
+                    missing.append((item.start, item.end))
                 continue
             masked.append((items[index - 1].end if index - 1 in keys else item.start, item.end))
         known = [lesson for _start, lesson in lessons]
@@ -121,7 +132,7 @@ class Tree:
             masked.sort()
         if "#" in self.text:
             scalars = [item for item in items if item[0] == "s" and item[3] > item[2]]
-            spans, only_whole = CommentReader(self.text, scalars).secrets(known, masked)
+            spans, only_whole = CommentReader(self.text, scalars).secrets(known, masked, missing)
             at_rest = at_rest and only_whole
             edits.extend([Edit(start, end, self.text[start:end]) for start, end in spans])
         edits.sort(key=lambda edit: (edit.start, edit.end))
@@ -151,8 +162,12 @@ class Tree:
         again = seen_again(known, elsewhere)
         in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         if not look_inside and not in_values:
-            # A config of its own stands on several lines, or on the one of a block.
-            rest = [index for index in rest if items[index][4] in _BLOCKS or "\n" in items[index][1]]
+            # A config of its own stands on several lines, on the one of a block, or in braces.
+            rest = [
+                index
+                for index in rest
+                if items[index][4] in _BLOCKS or "\n" in items[index][1] or items[index][1][0] in _BRACES
+            ]
         found: list[Edit] = []
         for index in rest:
             pattern = in_keys if index in keys else in_values
@@ -170,18 +185,23 @@ class Tree:
             and not BREAK.search(self.text, item.start, item.end)
         )
 
+    def _misread(self, index: int) -> Edit | None:
+        """A secret that begins with & or !, which nobody quoted: to YAML it is an anchor or a tag of nothing."""
+        item = self._items[index]
+        tagged = item.tag is not None and item.tag != _NULL
+        if item.value or item.style or not (tagged or (item.anchor and index not in self._events.aliased)):
+            return None
+        return Edit(item.start, item.end, self.text[item.start : item.end])
+
     def _mask_whole(self, index: int) -> list[Edit]:
         text, item = self.text, self._items[index]
         edits: list[Edit] = []
         start = item.start
         if item.anchor or item.tag:
-            # A tag that no mask can have goes.
+            # A tag that no mask can have goes, and an anchor that nothing uses: it may be a part of the secret.
             before, start = properties(text, item)
-            edits = [
-                Edit(begin, end, None)
-                for begin, end in before
-                if text[begin] == "!" and text[begin:end] not in {"!", "!!str"}
-            ]
+            kept = {"!", "!!str", f"&{item.anchor}" if index in self._events.aliased else ""}
+            edits = [Edit(begin, end, None) for begin, end in before if text[begin:end] not in kept]
         secret = item.value.strip()
         if item.style in _BLOCKS:
             return [*edits, *self._mask_block(item, start, secret)]
@@ -214,7 +234,7 @@ class Tree:
         spans: list[Span] = repetitions(pattern, value)
         if look_inside:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
-        if "\n" in value and _KEY_LINE.search(value):
+        if ("\n" in value or value[0] in _BRACES) and _KEY_LINE.search(value):
             spans.extend(_of_lines(value))
         if not spans:
             return []
@@ -237,7 +257,7 @@ class Tree:
 
     def _parts_of_block(self, item: Item, kind: Kind, pattern: re.Pattern[str] | None) -> list[Edit]:
         edits: list[Edit] = []
-        reader = LineReader() if _KEY_LINE.search(item.value) else None
+        reader = LineReader.of(item.value) if _KEY_LINE.search(item.value) else None
         for number, (begin, line) in enumerate(lines(self.text, properties(self.text, item)[1], item.end)):
             if number == 0:
                 continue
@@ -251,7 +271,7 @@ class Tree:
 
 def _of_lines(value: str) -> list[Span]:
     """The secrets of a config that is quoted as a string."""
-    reader = LineReader()
+    reader = LineReader.of(value)
     return [
         (begin + start, begin + end)
         for begin, line in lines(value, 0, len(value))

@@ -24,9 +24,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     LineReader,
     said_beside,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
-    parameter_names_a_secret,
-)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_pieces import (
     Masked,
     Memory,
@@ -67,10 +64,12 @@ _SIGNS = Signs(_HINTS)
 _MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
-_PARAMETERS = re.compile(r"__param_(\w{1,80})")
+# All that stands beside this is secret: such texts are read as a whole.
+_RESOURCE = re.compile(r"\bkind[\"']?[ \t]*:\s*[&!\"']?\S*Secret")
 _BREAKS = re.compile(rf"({BREAK.pattern})")
 # A secret that is written in but one way, and what writes any text in another.
 _VERBATIM = re.compile(r"[^\s\"'\\]*")
+_ANCHORED = re.compile(r"&([\w-]{1,200})[ \t]+([^|>\s](?:.*\S)?)")
 _ESCAPED = re.compile(r"\\[xuU/\n]")
 
 
@@ -137,7 +136,7 @@ class Redactor:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         bare = text.removeprefix(mark)
         with self._lock:
-            pieces = split(bare, self._memory.recall) or []
+            pieces = [] if _RESOURCE.search(bare) else split(bare, self._memory.recall) or []
         found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces)
         if found and found.shares:
             with self._lock:
@@ -229,7 +228,7 @@ class Redactor:
 
 def _line_edits(text: str) -> list[Edit]:
     """The secrets of a text that is no sound YAML, line by line."""
-    reader = LineReader(wary="__param_" in text and any(map(parameter_names_a_secret, _PARAMETERS.findall(text))))
+    reader = LineReader.of(text)
     lines: list[tuple[int, str, list[tuple[int, int]]]] = []
     known: list[str] = []
     rest: list[str] = []
@@ -241,6 +240,8 @@ def _line_edits(text: str) -> list[Edit]:
             rest.extend(_outside(part, spans))
             known.extend(part[start:end].strip("\"' ,") for start, end in spans)
         position += len(part)
+    if reader.aliased:
+        lines = [(begin, line, merged([*spans, *_anchored(line, reader.aliased)])) for begin, line, spans in lines]
     pattern = repeated(seen_again(known, "\0".join(rest)), Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
@@ -250,6 +251,15 @@ def _line_edits(text: str) -> list[Edit]:
         for start, end in merged([*spans, *again]):
             edits.append(Edit(begin + start, begin + end, line[start:end].strip("\"' ,")))
     return edits
+
+
+def _anchored(line: str, names: set[str]) -> list[tuple[int, int]]:
+    """The value of a line that has one of these anchors."""
+    return [
+        match.span(2)
+        for match in _ANCHORED.finditer(line)
+        if match.group(1) in names and not MASK.match(match.group(2).strip("\"'"))
+    ]
 
 
 def _outside(line: str, spans: list[tuple[int, int]]) -> list[str]:

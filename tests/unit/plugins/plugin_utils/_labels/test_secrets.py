@@ -215,7 +215,7 @@ def test_a_common_word_as_a_password_does_not_cost_the_word_elsewhere() -> None:
         ("https://u:pa/ss#x@h/", "https://u:M@h/"),
         (
             "https://u:@h/ https://h:9090/a@b http://[::1]:9090/a@b",
-            "https://u:@h/ https://h:9090/a@b http://[::1]:9090/a@b",
+            "https://M:@h/ https://h:9090/a@b http://[::1]:9090/a@b",
         ),
         ("/probe?module=a&api_key=k1&x=2", "/probe?module=a&api_key=M&x=2"),
         ("https://h/?sig=a%2Fb&se=1#access_token=zz", "https://h/?sig=M&se=1#access_token=M"),

@@ -221,7 +221,7 @@ def test_no_second_look_finds_more(text: str) -> None:
 
 def test_the_planted_configs_come_to_rest_at_once() -> None:
     thorough = Thorough(b"one")
-    text = "global:\n  smtp_auth_password: 'a b'  # why\nreceivers:\n# url: b\n- webhook_configs: [{url: &a a}]\n"
+    text = "global:\n  smtp_auth_password: 'a b'  # why\nreceivers:\n# url: b\n- webhook_configs: [url: &a x, url: *a]"
     assert thorough.redact(text).text == Redactor(b"one").redact(text).text
     assert thorough.at_rest == 1
 
