@@ -110,7 +110,10 @@ def external_labels(settings: Section | None, file: str) -> list[Made]:
 
 
 def rule_labels(groups: Any, file: str) -> list[Made]:
-    """The labels that recording and alerting rules set; those of a group count for each of its rules."""
+    """The labels that recording and alerting rules set; those of a group count for each of its rules.
+
+    An alert has its own name for alertname, over any label so called.
+    """
     found: dict[str, Made] = {}
     for group in (groups or {}).get("groups") or ():
         if not isinstance(group, Section):
@@ -121,8 +124,9 @@ def rule_labels(groups: Any, file: str) -> list[Made]:
             if not isinstance(labels, Section):
                 continue
             templated = section is group or bool(section.get("alert"))
+            of_alerts = all(rule.get("alert") for rule in (rules if section is group else [section]))
             for name, value in labels.items():
-                if value and is_public(name):
+                if value and is_public(name) and not (of_alerts and name == "alertname"):
                     line = labels.line_of(name)
                     made = found.setdefault(name, Made(name, "rule", "rules", file, line, always=False))
                     made.line = min(made.line, line)
