@@ -19,7 +19,13 @@ from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import promql
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import Section, is_masked
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Mapping as YamlMapping
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.discovery import OPEN_KINDS
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import (
+    Discovery,
+    Groups,
+    JobInput,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import is_public
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
     ConfigFile,
     ServerConfigs,
@@ -70,6 +76,7 @@ class Value:
 ABSENT: Final = Value("")
 POSSIBLE: Final = Value("", Chance.POSSIBLE)
 THINKABLE: Final = Value("", Chance.THINKABLE)
+OF_METRICS: Final = "a metric may have the label: rules keep the labels of their metrics, which no config names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +126,24 @@ class Sender:
     targets: Names = field(default_factory=Names)
     series: Names = field(default_factory=Names)
     named: set[str] = field(default_factory=set)
-    relabelling: tuple[Rule, ...] = ()
+    relabelling: list[tuple[Rule, ...]] = field(default_factory=list)
     relabelled: Names = field(default_factory=Names)
+    doubtful: list[tuple[str, tuple[Rule, ...]]] = field(default_factory=list)
+    imported: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Alerts that look the same to an Alertmanager: for each label that was asked about, what is known of it."""
+    """Alerts that look the same to an Alertmanager: for each label that was asked about, what is known of it.
+
+    doubts: why they may have the labels that are thinkable.
+    """
 
     values: tuple[Value, ...]
     rule: str
     server: str
+    doubts: set[str] = field(default_factory=set, compare=False)
 
 
 def senders_of(servers: Mapping[str, ServerConfigs], shared: Shared) -> list[Sender]:
@@ -172,8 +185,8 @@ class _Reader:
         mains, _guessed = self._files.mains(self._shared.options.main_names, self._shared.documents)
         for main in mains:
             self._read_main(main)
-        for path in labels.files:
-            self._read_rules(self._files.get(path))
+        for given in labels.inputs:
+            self._note_job(given)
         return sender
 
     def _note_labels(self, labels: ServerLabels) -> None:
@@ -194,16 +207,62 @@ class _Reader:
         config, _faults = self._shared.read(main, MAIN)
         if not isinstance(config, Section):
             return
-        alerting = config.get("alerting")
-        if isinstance(alerting, Section):
-            self.sender.relabelling = rules_of(alerting, "alert_relabel_configs")
-        for pattern in config.get("rule_files") or ():
-            path = joined(posixpath.dirname(main.path), pattern)
-            if not self._files.matching(path):
-                self.sender.gaps.append(f"{self.sender.name} has no file in the sweep for its rule_files {pattern}")
+        self.sender.relabelling.extend(_ways(config.get("alerting")))
+        read: set[str] = set()
+        for file in self._named(main, config, "rule_files", self.sender.gaps):
+            if file.path not in read:
+                read.add(file.path)
+                self._read_rules(file)
+        missing: list[str] = []
+        for file in self._named(main, config, "scrape_config_files", missing):
+            self._is_text(file)
+        # A job that is not known can do all that one can do.
+        self.sender.doubtful.extend((why, ()) for why in missing)
+        self.sender.imported.extend(missing)
+        if config.get("otlp") is not None:
+            self.sender.imported.append(f"{self.sender.name} takes metrics by otlp")
+        if config.get("remote_read"):
+            self.sender.imported.append(f"{self.sender.name} reads series of another server (remote_read)")
 
-    def _read_rules(self, file: ConfigFile | None) -> None:
-        if file is None or file.content is None:
+    def _named(self, main: ConfigFile, config: Section, key: str, missing: list[str]) -> list[ConfigFile]:
+        """The files that a list of paths names; why some are missing is added to a list."""
+        found: list[ConfigFile] = []
+        for pattern in config.get(key) or ():
+            files = self._files.matching(joined(posixpath.dirname(main.path), pattern))
+            found.extend(files)
+            if not files:
+                missing.append(f"{self.sender.name} has no file in the sweep for its {key} {pattern}")
+        return found
+
+    def _is_text(self, file: ConfigFile) -> bool:
+        if file.content is None:
+            self.sender.gaps.append(f"{file.path} of {self.sender.name} could not be read")
+        return file.content is not None
+
+    def _note_job(self, given: JobInput) -> None:
+        """What the targets and series of a job may have beside what its config says."""
+        job = f"job {given.name} of {self.sender.name}"
+        rules = rules_of(given.section, "relabel_configs")
+        reasons: dict[str, None] = {}
+        for source in given.sources:
+            if isinstance(source, Discovery):
+                if source.kind in OPEN_KINDS:
+                    reasons[f"its {source.key} give them some that are not in the sweep"] = None
+            elif source.kind == "file_sd" and self._is_broken(source.file):
+                # Prometheus then keeps the targets that it had.
+                reasons[f"{source.file} is broken"] = None
+        self.sender.doubtful.extend((f"targets of {job} may have any label: {reason}", rules) for reason in reasons)
+        if _federates(given, rules):
+            self.sender.imported.append(f"{job} scrapes series of another server (federation)")
+        elif given.section.get("honor_labels"):
+            self.sender.imported.append(f"{job} keeps the labels of what it scrapes (honor_labels)")
+
+    def _is_broken(self, path: str) -> bool:
+        file = self._files.get(path)
+        return file is not None and any(fault.severity == "error" for fault in self._shared.targets(file)[1])
+
+    def _read_rules(self, file: ConfigFile) -> None:
+        if not self._is_text(file):
             return
         key = (file.path, file.key)
         if key not in self._known:
@@ -218,16 +277,38 @@ class _Reader:
             self.sender.series.names |= labels
 
 
+def _ways(alerting: Section | None) -> list[tuple[Rule, ...]]:
+    """The relabelling of alerts on each way to an Alertmanager: that for all, then that of its entry."""
+    if not isinstance(alerting, Section):
+        return [()]
+    shared = rules_of(alerting, "alert_relabel_configs")
+    entries = alerting.get("alertmanagers") or ()
+    own = list(dict.fromkeys(rules_of(entry, "alert_relabel_configs") for entry in entries))
+    # Before Prometheus 3.7, what the rules of one entry made of an alert was also seen by the entries after it.
+    mixed = [one + other for one in own for other in own if one and other and one != other]
+    return [shared + rules for rules in (*own, *mixed)] or [shared]
+
+
+def _federates(given: JobInput, rules: Iterable[Rule]) -> bool:
+    """Whether a job scrapes what another Prometheus has, by its path or its parameters."""
+    paths = [given.section.get("metrics_path") or ""]
+    paths.extend(rule.replacement for rule in rules if rule.target_label == "__metrics_path__")
+    for source in given.sources:
+        if isinstance(source, Groups):
+            paths.extend(
+                labels.get("__metrics_path__", "") for group in source.groups if (labels := group.get("labels"))
+            )
+    is_path = any(path.rstrip("/").endswith("/federate") for path in paths)
+    return is_path or "match[]" in (given.section.get("params") or ())
+
+
 def _rule_file(file: ConfigFile, shared: Shared) -> RuleFile:
     found = RuleFile()
-    root = shared.documents.of(file).root
-    if not isinstance(root, YamlMapping) or root.get("groups") is None:
-        return found
     groups, faults = shared.read(file, RULE_FILE, explicit_wins=True)
     if any(fault.severity == "error" for fault in faults):
         found.is_refused = True
         return found
-    for group in groups.get("groups") or ():
+    for group in (groups or {}).get("groups") or ():
         for rule in (group.get("rules") or ()) if isinstance(group, Section) else ():
             if isinstance(rule, Section):
                 _note_rule(rule, {**(group.get("labels") or {}), **(rule.get("labels") or {})}, file.path, found)
@@ -255,14 +336,17 @@ def alerts_of(senders: Sequence[Sender], labels: Sequence[str]) -> list[Alert]:
     found: dict[tuple[Value, ...], Alert] = {}
     read: dict[object, _Expressions] = {}
     for sender in senders:
-        key = (tuple(sender.rules), tuple(sender.recorded))
+        key = (tuple(sender.rules), tuple(sender.recorded), bool(sender.imported))
         if key not in read:
             read[key] = _Expressions(sender)
-        view = _View(sender, labels, read[key])
-        for rule in sender.rules:
-            values = view.values(rule)
-            if values not in found:
-                found[values] = Alert(values, rule.name, sender.name)
+        for relabelling in dict.fromkeys(sender.relabelling) or [()]:
+            view = _View(sender, labels, read[key], relabelling)
+            for rule in sender.rules:
+                values = view.values(rule)
+                alert = found.get(values)
+                if alert is None:
+                    alert = found[values] = Alert(values, rule.name, sender.name)
+                alert.doubts.update(view.doubts(rule))
     return list(found.values())
 
 
@@ -270,26 +354,43 @@ class _Expressions:
     """The expressions of a set of rules. named: every label that one of them names."""
 
     def __init__(self, sender: Sender) -> None:
-        metrics = promql.recorded(sender.recorded)
+        metrics = promql.recorded(sender.recorded, imported=bool(sender.imported))
         texts = (*(rule.expression for rule in sender.rules), *(text for _name, text, _labels in sender.recorded))
         self.read = {text: promql.read(text, metrics) for text in dict.fromkeys(texts)}
         self.named = frozenset().union(*(item.named for item in self.read.values()))
 
 
 class _View:
-    """The alerts of one sender, for some labels."""
+    """The alerts of one sender on one way, for some labels."""
 
-    def __init__(self, sender: Sender, labels: Sequence[str], expressions: _Expressions) -> None:
+    def __init__(
+        self, sender: Sender, labels: Sequence[str], expressions: _Expressions, relabelling: Sequence[Rule]
+    ) -> None:
         self._sender = sender
         self._labels = labels
         self._expressions = expressions
-        self._relabelled = {name: self._relabelling(name) for name in labels}
+        self._relabelled = {name: _relabelling(name, relabelling, sender.relabelled) for name in labels}
         self._known = {name: sender.targets.has(name) for name in labels}
+        # For each label, why targets may have it although no config says so.
+        self._doubtful = {
+            name: [why for why, rules in sender.doubtful if is_public(name) and not _is_removed(name, rules)]
+            for name in labels
+        }
+        self._of_targets = list(dict.fromkeys(why for reasons in self._doubtful.values() for why in reasons))
 
     def values(self, rule: AlertRule) -> tuple[Value, ...]:
         own = dict(rule.labels)
         expression = self._expressions.read[rule.expression].labels
         return tuple(self._relabelled[name] or self._value(name, rule, own, expression) for name in self._labels)
+
+    def doubts(self, rule: AlertRule) -> tuple[str, ...]:
+        """Why an alert may have labels that nothing in the configs gives it."""
+        expression = self._expressions.read[rule.expression].labels
+        return (
+            *((OF_METRICS,) if expression.metrics else ()),
+            *(self._of_targets if expression.targets else ()),
+            *(self._sender.imported if expression.imported else ()),
+        )
 
     def _value(self, name: str, rule: AlertRule, own: dict[str, str | None], expression: promql.Labels) -> Value:
         if name == "alertname":
@@ -306,9 +407,12 @@ class _View:
             return POSSIBLE
         if self._known[name] and (expression.targets or expression.metrics):
             return POSSIBLE
-        if expression.metrics:
+        if expression.metrics and self._sender.series.has(name):
+            return POSSIBLE
+        doubtful = (expression.targets and self._doubtful[name]) or (expression.imported and is_public(name))
+        if expression.metrics or doubtful:
             named = name in self._expressions.named or name in self._sender.named
-            return POSSIBLE if named or self._sender.series.has(name) else THINKABLE
+            return POSSIBLE if named else THINKABLE
         return ABSENT
 
     def _external(self, name: str, value: Value) -> Value:
@@ -318,20 +422,28 @@ class _View:
         text = self._sender.external[name]
         return POSSIBLE if text is None else Value(text, value.otherwise)
 
-    def _relabelling(self, name: str) -> Value | None:
-        """What alert_relabel_configs make of a label of any alert; None where they leave it alone."""
-        found: Value | None = None
-        for rule in self._sender.relabelling:
-            dropped = rule.action == "labeldrop" and rule.pattern().matches(name)
-            if dropped or (rule.action == "labelkeep" and not rule.pattern().matches(name)):
-                found = ABSENT
-            elif rule.target_label == name and rule.action in WRITERS:
-                constant = rule.action == "replace" and not rule.source_labels and "$" not in rule.replacement
-                always = constant and rule.pattern().matches("")
-                found = Value(rule.replacement) if always else POSSIBLE
-            elif rule.action == "labelmap" or "$" in rule.target_label:
-                found = POSSIBLE if self._sender.relabelled.has(name) else found
-        return found
+
+def _relabelling(name: str, rules: Iterable[Rule], relabelled: Names) -> Value | None:
+    """What alert_relabel_configs make of a label of any alert; None where they leave it alone."""
+    found: Value | None = None
+    for rule in rules:
+        if _is_removed(name, [rule]):
+            found = ABSENT
+        elif rule.target_label == name and rule.action in WRITERS:
+            constant = rule.action == "replace" and not rule.source_labels and "$" not in rule.replacement
+            always = constant and rule.pattern().matches("")
+            found = Value(rule.replacement) if always else POSSIBLE
+        elif rule.action == "labelmap" or "$" in rule.target_label:
+            found = POSSIBLE if relabelled.has(name) else found
+    return found
+
+
+def _is_removed(name: str, rules: Iterable[Rule]) -> bool:
+    """Whether a rule removes every label of this name."""
+    return any(
+        rule.action in {"labeldrop", "labelkeep"} and rule.pattern().matches(name) == (rule.action == "labeldrop")
+        for rule in rules
+    )
 
 
 _TEMPLATE_LABEL = re.compile(r"(?:\$labels|\.Labels)\.(\w+)|\$labels\s+\"((?:[^\"\\]|\\.)*)\"")

@@ -38,23 +38,34 @@ _AGGREGATIONS: Final = frozenset(
 _SELECTIONS: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 _LABEL_LISTS: Final = frozenset({"on", "ignoring", "group_left", "group_right"})
 _WORDS: Final = frozenset({"and", "or", "unless", "bool", "offset", "atan2", "inf", "nan", "start", "end", "default"})
+# Functions whose first string is the name of a label that their result has.
+_LABEL_MAKERS: Final = frozenset({"label_replace", "label_join", "histogram_quantiles"})
 _WITHOUT_LABELS: Final = frozenset({"time", "scalar", "vector", "pi"})
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """names may be there; targets: so may every label of targets; metrics: so may any label that a metric has."""
+    """names may be there; targets: so may every label of targets; metrics: so may any label that a metric has.
+
+    imported: so may any label that another server's series of the same name has.
+    """
 
     names: frozenset[str] = frozenset()
     targets: bool = False
     metrics: bool = False
+    imported: bool = False
 
     def __or__(self, other: Labels) -> Labels:
-        return Labels(self.names | other.names, self.targets or other.targets, self.metrics or other.metrics)
+        return Labels(
+            self.names | other.names,
+            self.targets or other.targets,
+            self.metrics or other.metrics,
+            self.imported or other.imported,
+        )
 
     @property
     def is_closed(self) -> bool:
-        return not (self.targets or self.metrics)
+        return not (self.targets or self.metrics or self.imported)
 
 
 NONE: Final = Labels()
@@ -293,7 +304,7 @@ class _Reader:
         if by:
             kept = names & inner.names if inner.is_closed else names
             return Labels(kept | added)
-        return Labels((inner.names - names) | added, inner.targets, inner.metrics)
+        return Labels((inner.names - names) | added, inner.targets, inner.metrics, inner.imported)
 
     def _call(self, name: str) -> Labels:
         strings = self._strings_ahead()
@@ -306,7 +317,7 @@ class _Reader:
             return ANY
         if name in {"absent", "absent_over_time"}:
             return Labels(self._equal_labels(start, self._at))
-        if name in {"label_replace", "label_join"} and strings:
+        if name in _LABEL_MAKERS and strings:
             self.named.add(strings[0])
             return inner | Labels(frozenset(strings[:1]))
         return inner
@@ -339,23 +350,26 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if text[:1] in {'"', "'", "`"} else text
 
 
-def recorded(definitions: Iterable[tuple[str, str, frozenset[str]]]) -> Metrics:
+def recorded(definitions: Iterable[tuple[str, str, frozenset[str]]], *, imported: bool = False) -> Metrics:
     """What recording rules say of metrics. definitions: name, expression and labels of each rule.
 
-    Only a name with a colon is trusted to come from rules alone: that is what the colon is reserved for.
+    Only a name with a colon is trusted to come from rules alone: that is what the colon is reserved for. imported: the
+    server also has series that another one made, so neither that nor what Prometheus makes itself is the whole truth.
     """
+    more = Labels(imported=imported)
     rules: dict[str, list[tuple[str, frozenset[str]]]] = {}
     for name, expression, labels in definitions:
-        if ":" in name:
+        if ":" in name or name in _TARGET_METRICS:
             rules.setdefault(name, []).append((expression, labels))
     known: dict[str, Labels] = {}
 
     def labels_of(name: str) -> Labels:
         if name not in rules:
-            return default_metrics(name)
+            found = default_metrics(name)
+            return found if found.metrics else found | more
         if name not in known:
             known[name] = ANY  # for rules that refer to each other in a circle
-            found = NONE
+            found = more if ":" in name else more | default_metrics(name)
             for expression, labels in rules[name]:
                 found |= read(expression, labels_of).labels | Labels(labels)
             known[name] = found

@@ -20,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     read_alertmanager,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alerts import (
+    OF_METRICS,
     POSSIBLE,
     Alert,
     Chance,
@@ -136,6 +137,14 @@ class _Fleet:
         """The best chance that some alert satisfies all."""
         return max((self.all_of(alert, uses) for alert in self.alerts), default=Chance.NEVER)
 
+    def doubts(self, uses: Sequence[Use]) -> list[str]:
+        """Why some alert may satisfy all, although nothing in the configs says so."""
+        return _doubts(alert for alert in self.alerts if self.all_of(alert, uses) is Chance.THINKABLE)
+
+    def doubts_about(self, label: str) -> list[str]:
+        """The same for having a label."""
+        return _doubts(alert for alert in self.alerts if self.value(alert, label).otherwise is Chance.THINKABLE)
+
     def meant(self, label: str) -> str:
         """A question whether another label was meant, where one is spelled nearly so; else nothing."""
         found = get_close_matches(label, sorted((self.names | self.also) - {label}), 1, 0.7)
@@ -145,6 +154,11 @@ class _Fleet:
         """How far it is known that some alert has the label."""
         values = (self.value(alert, label) for alert in self.alerts)
         return max((Chance.POSSIBLE if value.text else value.otherwise for value in values), default=Chance.NEVER)
+
+
+def _doubts(alerts: Iterable[Alert]) -> list[str]:
+    found = {why for alert in alerts for why in alert.doubts}
+    return sorted(found, key=lambda why: (why != OF_METRICS, why))
 
 
 class _Check:
@@ -185,9 +199,10 @@ class _Check:
                 silent.add(route.path)
                 self._dead_route(route, chain, chance)
                 continue
-            if reached.get(route.path, Chance.NEVER) <= Chance.THINKABLE:
+            left = reached.get(route.path, Chance.NEVER)
+            if left <= Chance.THINKABLE:
                 silent.add(route.path)
-                self._shadowed(route, above)
+                self._shadowed(route, above, self._reasons(left, [*chain, *route.matchers]))
                 continue
             self._idle(route.matchers, "route", route)
             if route.group_by_line and ALL_LABELS not in route.group_by:
@@ -221,7 +236,7 @@ class _Check:
             use=culprit,
             path=route.path,
             route=route,
-            reasons=self._reasons(chance),
+            reasons=self._reasons(chance, [*chain, *route.matchers]),
         )
 
     def _culprit(self, chain: list[Use], own: Sequence[Use], chance: Chance) -> Use | None:
@@ -230,16 +245,14 @@ class _Check:
             (use for use in own if self._fleet.best([*chain, use]) <= chance), None
         )
 
-    def _shadowed(self, route: Route, above: Sequence[Route]) -> None:
+    def _shadowed(self, route: Route, above: Sequence[Route], reasons: Sequence[str]) -> None:
         siblings = above[-1].routes if above else []
         before = [item.receiver for item in siblings[: siblings.index(route)] if not item.continues]
         message = (
             f"The route to {route.receiver} gets no alert: those that it matches are taken by routes before it that do "
             f"not continue (to {', '.join(dict.fromkeys(before))})."
         )
-        self._add(
-            "shadowed_route", "error", route.line, message, path=route.path, route=route, reasons=self._fleet.gaps
-        )
+        self._add("shadowed_route", "error", route.line, message, path=route.path, route=route, reasons=reasons)
 
     def _group_by(self, route: Route) -> None:
         for label in route.group_by:
@@ -262,7 +275,7 @@ class _Check:
                 label=label,
                 path=f"{route.path}.group_by",
                 route=route,
-                reasons=self._reasons(chance),
+                reasons=self._reasons(chance, label),
             )
 
     def _idle(self, uses: Sequence[Use], what: str, route: Route | None = None) -> None:
@@ -302,7 +315,7 @@ class _Check:
                     f"The inhibition never acts: its {what} gets no alert, since {self._why(culprit, uses, chance)}.",
                     use=culprit,
                     path=rule.path,
-                    reasons=self._reasons(chance),
+                    reasons=self._reasons(chance, uses),
                 )
             else:
                 self._idle(uses, f"inhibition's {what}")
@@ -315,9 +328,8 @@ class _Check:
                 known += self._fleet.meant(use.label)
                 message = f"The inhibition asks for an equal {use.label}, which is always so: {known}."
                 severity = "warning" if chance is Chance.NEVER else "info"
-                self._add(
-                    "empty_equal", severity, use.line, message, use=use, path=use.path, reasons=self._reasons(chance)
-                )
+                reasons = self._reasons(chance, use.label)
+                self._add("empty_equal", severity, use.line, message, use=use, path=use.path, reasons=reasons)
 
     # ---- findings ----
 
@@ -343,11 +355,12 @@ class _Check:
             return ""
         return f" (but {', '.join(texts[:8])}{', ...' if len(texts) > 8 else ''})"
 
-    def _reasons(self, chance: Chance) -> list[str]:
-        if chance is Chance.THINKABLE:
-            thinkable = "a metric may have the label: rules keep the labels of their metrics, which no config names"
-            return [thinkable, *self._fleet.gaps]
-        return self._fleet.gaps
+    def _reasons(self, chance: Chance, about: Sequence[Use] | str) -> list[str]:
+        """Why it may be that an alert satisfies these matchers, or has this label, if the best chance is this one."""
+        if chance is not Chance.THINKABLE:
+            return self._fleet.gaps
+        doubts = self._fleet.doubts_about(about) if isinstance(about, str) else self._fleet.doubts(about)
+        return [*doubts, *self._fleet.gaps]
 
     def _add(
         self,

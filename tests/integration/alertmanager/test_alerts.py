@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Shared
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.routes import check_routes
 from tests.support.processes import free_ports, port_is_open, running
-from tests.support.prometheus import packaged
+from tests.support.prometheus import binary, packaged
 
 PROJECT = Path(__file__).parents[3]
 PROMETHEUS = shutil.which("prometheus")
@@ -155,3 +157,95 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
     # Exposed has no severity of its own, and its metric might have one.
     assert certain == dead - {"dead-value"}
     assert [item["label"] for item in findings if item["kind"] == "empty_group_by"] == ["shelf"]
+
+
+ELSEWHERE = """\
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [r.yml]
+alerting:
+  alert_relabel_configs: [{target_label: stage, replacement: live}]
+  alertmanagers:
+  - static_configs: [{targets: ["127.0.0.1:PORT"]}]
+    path_prefix: /one
+    alert_relabel_configs: [{source_labels: [stage], target_label: phase}]
+  - static_configs: [{targets: ["127.0.0.1:PORT"]}]
+    path_prefix: /two
+scrape_configs:
+- {job_name: found, http_sd_configs: [{url: "http://127.0.0.1:PORT/targets"}]}
+- {job_name: files, file_sd_configs: [{files: ["t/*.json"]}]}
+- {job_name: kept, honor_labels: true, static_configs: [{targets: ["127.0.0.1:PORT"]}]}
+- {job_name: federated, metrics_path: /federate, static_configs: [{targets: ["127.0.0.1:PORT"]}]}
+"""
+ELSEWHERE_RULES = """\
+groups:
+- name: g
+  rules:
+  - {record: "a:b", expr: sum(up)}
+  - {alert: Down, expr: up == 0}
+  - {alert: Recorded, expr: "a:b == 0"}
+"""
+# Each of these comes with some alert, and nothing in the config but phase says so.
+FROM_ELSEWHERE = ("team=http", "team=file", "team=series", "exported_job=other", "floor=3", "phase=live")
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """All that the Prometheus of ELSEWHERE talks to. server.seen: the labels of the alerts that came."""
+
+    def do_GET(self) -> None:
+        if self.path == "/targets":
+            self._answer("application/json", json.dumps([{"targets": ["127.0.0.1:1"], "labels": {"team": "http"}}]))
+        else:
+            self._answer("text/plain; version=0.0.4", 'up{team="series",job="other"} 0\na:b{floor="3"} 0\n')
+
+    def do_POST(self) -> None:
+        alerts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.update(f"{name}={text}" for alert in alerts for name, text in alert["labels"].items())  # type: ignore[attr-defined]
+        self._answer("application/json", "{}")
+
+    def _answer(self, kind: str, text: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_arguments: Any) -> None:
+        pass
+
+
+def test_what_real_alerts_have_from_elsewhere_is_not_certainly_absent(tmp_path: Path) -> None:
+    (own,) = free_ports(1)
+    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
+    seen: set[str] = set()
+    elsewhere.seen = seen  # type: ignore[attr-defined]
+    config = ELSEWHERE.replace("PORT", str(elsewhere.server_port))
+    (tmp_path / "t").mkdir()
+    targets = '[{"targets": ["127.0.0.1:2"], "labels": {"team": "file"}}]'
+    for name, text in (("prometheus.yml", config), ("r.yml", ELSEWHERE_RULES), ("t/a.json", targets)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    sender = [str(binary("3.5")), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{own}"]
+    sender += ["--storage.tsdb.path=data", "--rules.alert.resend-delay=1s"]
+    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    try:
+        with running(sender, ready=lambda: port_is_open(own), log=tmp_path / "p.log", cwd=tmp_path):
+            for _unused in range(150):
+                if seen.issuperset(FROM_ELSEWHERE):
+                    break
+                time.sleep(0.2)
+    finally:
+        elsewhere.shutdown()
+        elsewhere.server_close()
+    assert seen.issuperset(FROM_ELSEWHERE)
+
+    routes = "route:\n  receiver: root\n  routes:\n"
+    for pair in (*FROM_ELSEWHERE, "stage=test"):
+        routes += f"  - {{receiver: {pair.replace('=', '-')}, continue: true, matchers: ['{pair}']}}\n"
+    routes += "receivers:\n- name: root\n"
+    routes += "".join(f"- name: {pair.replace('=', '-')}\n" for pair in (*FROM_ELSEWHERE, "stage=test"))
+    files = [
+        ConfigFile("/etc/prometheus/prometheus.yml", "prometheus", config),
+        ConfigFile("/etc/prometheus/r.yml", "prometheus", ELSEWHERE_RULES),
+        ConfigFile("/etc/alertmanager/alertmanager.yml", "alertmanager", routes),
+    ]
+    findings = check_routes({"s": ServerConfigs("ok", None, files)})
+    assert [item["receiver"] for item in findings if item["certain"]] == ["stage-test"]
+    assert "phase-live" not in {item["receiver"] for item in findings}

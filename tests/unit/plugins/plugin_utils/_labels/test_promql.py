@@ -40,6 +40,7 @@ def closed(*names: str) -> Labels:
         ("histogram_quantile(0.9, sum by (le, job) (rate(x_bucket[5m]))) > 1", closed("le", "job")),
         ("label_replace(sum by (a) (x), 'dst', '$1', 'a', '(.*)')", closed("a", "dst")),
         ("label_join(up, 'dst', '-', 'a', 'b') == 0", Labels(frozenset({"dst"}), targets=True)),
+        ("histogram_quantiles(sum by (le, a) (x), 'q', 0.5, 0.9) > 1", closed("le", "a", "q")),
         ("absent(up{job='a', env=\"b\", c!='d'})", closed("job", "env")),
         ("absent(x)", closed()),
         ("vector(1)", closed()),
@@ -90,6 +91,19 @@ def test_metrics_that_rules_record_are_followed() -> None:
     assert circle.targets
     # A scraped metric may have the same name.
     assert promql.read("plain > 1", metrics).labels == ANY
+    # What Prometheus makes itself stays what it is.
+    metrics = promql.recorded([("up", "sum by (team) (x)", frozenset({"tier"}))])
+    assert promql.read("up == 0", metrics).labels == Labels(frozenset({"team", "tier"}), targets=True)
+
+
+def test_scraped_series_may_have_the_names_of_other_metrics() -> None:
+    metrics = promql.recorded([("a:b", "sum by (job) (x)", frozenset({"tier"}))], imported=True)
+    assert promql.read("up == 0", metrics).labels == Labels(targets=True, imported=True)
+    assert promql.read("a:b > 1", metrics).labels == Labels(frozenset({"job", "tier"}), imported=True)
+    assert promql.read("sum without (job) (a:b)", metrics).labels == Labels(frozenset({"tier"}), imported=True)
+    # Any label that a sum is made by may come from there.
+    assert promql.read("sum by (team) (a:b)", metrics).labels == closed("team")
+    assert promql.read("other > 1", metrics).labels == ANY
 
 
 @given(st.text(alphabet="sumby upx(){}[]=~!'\",:1m@/+-#\n", max_size=60))

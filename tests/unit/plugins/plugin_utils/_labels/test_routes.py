@@ -174,6 +174,162 @@ def test_what_was_not_seen_makes_findings_uncertain(servers: dict[str, ServerCon
     assert any(reason in text for text in findings[0]["reasons"])
 
 
+def judged(
+    jobs: str = "", top: str = "", matcher: str = 'team="x"', rules: str = CLOSED, **more: str | None
+) -> list[tuple[bool, str, list[str]]]:
+    """Findings on a route, where a config has these jobs and settings: certain, severity and reasons."""
+    text = (
+        f"rule_files: ['[ab].yml']\n{top}\nscrape_configs:\n- {{job_name: a, static_configs: [{{targets: ['h:1']}}]}}\n"
+    )
+    configs = server(alertmanager(route(matcher)), text + jobs, None)
+    for name, content in {"a.yml": rules, **{key.replace("_", "."): value for key, value in more.items()}}.items():
+        error = "denied" if content is None else None
+        configs.files.append(ConfigFile(f"/etc/prometheus/{name}", "prometheus", content, None, error))
+    return [(item["certain"], item["severity"], item["reasons"]) for item in check_routes({"s": configs})]
+
+
+SURE: list[tuple[bool, str, list[str]]] = [(True, "error", [])]
+
+
+@pytest.mark.parametrize(
+    ("job", "key"),
+    [
+        ("http_sd_configs: [{url: 'http://h'}]", "http_sd_configs"),
+        ("file_sd_configs: [{files: ['t/*.json']}]", "file_sd_configs"),
+    ],
+)
+def test_targets_that_may_carry_any_label_make_findings_uncertain(job: str, key: str) -> None:
+    job = f"- job_name: b\n  {job}\n"
+    reason = f"targets of job b of s may have any label: its {key} give them some that are not in the sweep"
+    assert judged(job) == [(False, "warning", [reason])]
+    # Nothing of a target is in a sum, and relabelling can take its labels away.
+    assert judged(job, rules=CLOSED.replace("up == 0", "sum(up) == 0")) == SURE
+    assert judged(job + "  relabel_configs: [{regex: te.m, action: labeldrop}]\n") == SURE
+    assert judged(job + "  relabel_configs: [{regex: '__.*|job', action: labelkeep}]\n") == SURE
+    assert judged(job, matcher='__meta_team="x"') == SURE
+    # A rule that names the label knows why.
+    assert judged(job, rules=CLOSED.replace("up == 0", "\"up{team=~'.+'} == 0\"")) == []
+
+
+def test_target_files_that_are_all_in_the_sweep_leave_no_doubt() -> None:
+    job = "- {job_name: b, file_sd_configs: [{files: [t.json]}]}\n"
+    assert judged(job, t_json='[{"targets": ["h:1"]}]') == SURE
+    assert judged(job, t_json='[{"targets": ["h:1"], "labels": {"team": "x"}}]') == []
+    assert [item[0] for item in judged(job, t_json=None)] == [False]
+    # Prometheus keeps the targets that it had.
+    reason = "targets of job b of s may have any label: /etc/prometheus/t.json is broken"
+    assert judged(job, t_json="[") == [(False, "warning", [reason])]
+
+
+def test_jobs_in_files_that_are_not_in_the_sweep_make_findings_uncertain() -> None:
+    reason = "s has no file in the sweep for its scrape_config_files jobs/*.yml"
+    assert judged(top="scrape_config_files: ['jobs/*.yml']") == [(False, "warning", [reason])]
+    more = "scrape_configs: [{job_name: c, static_configs: [{targets: ['h:2']}]}]"
+    assert judged(top="scrape_config_files: [c.yaml]", c_yaml=more) == SURE
+    assert judged(top="scrape_config_files: [c.yaml, 'jobs/*.yml']", c_yaml=more) == [(False, "warning", [reason])]
+    ((certain, _severity, reasons),) = judged(top="scrape_config_files: [c.yaml]", c_yaml=None)
+    assert (certain, reasons[0]) == (False, "/etc/prometheus/c.yaml of s could not be read")
+
+
+def test_a_rule_file_that_cannot_be_read_or_is_broken_makes_findings_uncertain() -> None:
+    assert judged(b_yml=None) == [(False, "warning", ["/etc/prometheus/b.yml of s could not be read"])]
+    refused = "/etc/prometheus/b.yml of s is a rule file that Prometheus refuses"
+    for text in ("groups: [\n- {\n", "- a list\n", "grups: []\n"):
+        assert judged(b_yml=text) == [(False, "warning", [refused])], text
+    for text in ("", "# nothing\n", "groups:\n", "groups: []\n"):
+        assert judged(b_yml=text) == SURE, text
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        ("honor_labels: true", "job b of s keeps the labels of what it scrapes (honor_labels)"),
+        ("metrics_path: /federate", "job b of s scrapes series of another server (federation)"),
+        ("metrics_path: /prom/federate/", "job b of s scrapes series of another server (federation)"),
+        ("params: {'match[]': [x]}", "job b of s scrapes series of another server (federation)"),
+        (
+            "relabel_configs: [{target_label: __metrics_path__, replacement: /federate}]",
+            "job b of s scrapes series of another server (federation)",
+        ),
+    ],
+)
+def test_scraped_series_may_have_the_names_of_those_that_prometheus_makes(job: str, reason: str) -> None:
+    job = f"- job_name: b\n  static_configs: [{{targets: ['h:1']}}]\n  {job}\n"
+    assert judged(job) == [(False, "warning", [reason])]
+    assert judged(job, matcher='exported_job="x"') == [(False, "warning", [reason])]
+    recorded = CLOSED.replace("up == 0", "sum(up) == 0").replace("sum by (job) (x)", "sum(x)")
+    assert judged(job, rules=recorded) == [(False, "warning", [reason])]
+    assert judged(job, rules=recorded.replace("job:x:sum >", "sum(x) >")) == SURE
+    assert judged(job, matcher='__team="x"', rules=recorded) == SURE
+
+
+def test_an_ordinary_job_leaves_no_doubt() -> None:
+    job = "- job_name: b\n  static_configs: [{targets: ['h:1']}]\n  params: {module: [http]}\n  metrics_path: /probe\n"
+    assert judged(job + "  honor_labels: false\n") == SURE
+
+
+@pytest.mark.parametrize(
+    ("top", "reason"),
+    [
+        ("otlp: {promote_resource_attributes: [team]}", "s takes metrics by otlp"),
+        ("remote_read: [{url: 'http://h'}]", "s reads series of another server (remote_read)"),
+    ],
+)
+def test_series_that_come_from_elsewhere_may_have_any_label(top: str, reason: str) -> None:
+    assert judged(top=top) == [(False, "warning", [reason])]
+
+
+def test_a_route_that_only_a_label_in_doubt_can_lead_to_is_not_certainly_shadowed() -> None:
+    job = "- {job_name: b, http_sd_configs: [{url: 'http://h'}]}\n"
+    configs = server(
+        alertmanager(
+            route('severity="page"') + route('severity=~"page|info"', 'team!=""', receiver="b"),
+        ),
+        PROMETHEUS + job,
+        CLOSED.replace('"job:x:sum > 1"', "up > 1").replace("{{ $labels.owner }}", "me"),
+    )
+    configs.files.append(ConfigFile("/etc/prometheus/rules/b.yml", "prometheus", GIVEN))
+    (finding,) = check_routes({"s": configs})
+    assert (finding["kind"], finding["severity"], finding["certain"]) == ("shadowed_route", "warning", False)
+    assert "targets of job b of s may have any label" in finding["reasons"][0]
+
+
+GIVEN = "groups: [{name: o, rules: [{alert: T, expr: vector(1), labels: {severity: page, team: x}}]}]\n"
+OWN = """\
+alerting:
+  alert_relabel_configs: [{target_label: stage, replacement: live}, {target_label: zone, replacement: z}]
+  alertmanagers:
+  - static_configs: [{targets: ['h:1']}]
+    alert_relabel_configs: [{target_label: team, replacement: db}, {regex: zone, action: labeldrop}]
+"""
+OTHER = """\
+  - static_configs: [{targets: ['h:2']}]
+    alert_relabel_configs: [{source_labels: [stage], target_label: phase}, {target_label: dc, replacement: y}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "matchers", "is_live"),
+    [
+        (OWN, ('team="db"',), True),
+        (OWN, ('team="db"', 'stage="live"'), True),
+        (OWN, ('team="x"',), False),
+        # The one Alertmanager there is never sees it.
+        (OWN, ('zone="z"',), False),
+        (OWN + "  - static_configs: [{targets: ['h:3']}]\n", ('zone="z"', 'team=""'), True),
+        (OWN + OTHER, ('phase="live"',), True),
+        (OWN + OTHER, ('team=""', 'dc=""'), False),
+        # Before Prometheus 3.7, what is done for one Alertmanager was also seen by those after it.
+        (OWN + OTHER, ('team="db"', 'dc="y"'), True),
+    ],
+)
+def test_relabelling_for_one_alertmanager_comes_after_that_for_all(
+    top: str, matchers: tuple[str, ...], is_live: bool
+) -> None:
+    found = check_routes({"s": server(alertmanager(route(*matchers)), "rule_files: [rules/a.yml]\n" + top)})
+    assert ([item["kind"] for item in found if item["kind"] != "idle_matcher"] == []) is is_live
+
+
 def test_alerts_of_one_server_make_routes_of_another_live() -> None:
     other = server(None, rules=CLOSED.replace("severity: info", "severity: critical"))
     am = alertmanager(route('severity="critical"') + route('severity="page"', receiver="b"))
