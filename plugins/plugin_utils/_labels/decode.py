@@ -63,6 +63,10 @@ class Report:
     def add(self, line: int, message: str) -> None:
         self.faults.append(Fault(line, message))
 
+    def warn(self, line: int, message: str) -> None:
+        """What a server takes but hardly means, or what not all versions take."""
+        self.faults.append(Fault(line, message, "warning"))
+
 
 class Kind(Protocol):
     """A type."""

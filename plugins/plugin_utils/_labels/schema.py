@@ -37,6 +37,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import (
     BOOL,
     HTTP_CLIENT,
+    STRICT_TLS,
     STRING,
     STRINGS,
     TLS,
@@ -62,6 +63,7 @@ _PROTOCOLS: Final = (
     "PrometheusText1.0.0",
 )
 _PROTOCOL: Final = Text(one_of("scrape protocol", _PROTOCOLS), named_string=True)
+_FALLBACK: Final = Text(one_of("scrape protocol", ("", *_PROTOCOLS)), named_string=True)
 _VALIDATION: Final = Text(one_of("name validation scheme", ("", "legacy", "utf8")))
 _ESCAPING: Final = Text(
     one_of("name escaping scheme", ("", "allow-utf-8", "underscores", "dots", "values")), named_string=True
@@ -140,7 +142,7 @@ SCRAPE_JOB: Final = Struct(
         "job_name": STRING,
         **keys_of(BOOL, "honor_labels honor_timestamps track_timestamps_staleness enable_compression"),
         "params": MapOf(STRINGS),
-        "fallback_scrape_protocol": _PROTOCOL,
+        "fallback_scrape_protocol": _FALLBACK,
         **keys_of(STRING, "metrics_path scheme"),
         "native_histogram_bucket_limit": COUNT,
         "native_histogram_min_bucket_factor": DECIMAL,
@@ -177,6 +179,7 @@ ALERTMANAGER: Final = Struct(
     "Alertmanager entry",
     {
         **HTTP_CLIENT,
+        "tls_config": STRICT_TLS,
         **DISCOVERIES,
         "sigv4": _SIGV4,
         **keys_of(STRING, "scheme path_prefix"),
@@ -191,13 +194,18 @@ ALERTMANAGER: Final = Struct(
 
 def _check_queue(section: Section, report: Report) -> None:
     for key in ("max_shards", "min_shards", "max_samples_per_send", "capacity"):
-        if key in section and section[key] <= 0:
-            report.add(section.line_of(key), f"has a {key} that is not positive")
+        number = section.get(key, 1)
+        if number < 0 and key in ("min_shards", "max_samples_per_send"):
+            # No version says so, but each one stops as soon as such a queue starts.
+            report.add(section.line_of(key), f"has a {key} that is negative")
+        elif number <= 0:
+            # As all that follows here, it is refused by later versions alone.
+            report.warn(section.line_of(key), f"has a {key} that is not positive")
     if section.get("min_shards", 1) > section.get("max_shards", 50):
-        report.add(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
+        report.warn(section.line_of("min_shards"), "has a min_shards that is greater than max_shards")
     backoff = (_time(section, "min_backoff") or 30, _time(section, "max_backoff") or 5000)
     if backoff[0] > backoff[1]:
-        report.add(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
+        report.warn(section.line_of("min_backoff"), "has a min_backoff that is longer than max_backoff")
 
 
 _QUEUE: Final = Struct(
@@ -258,6 +266,7 @@ REMOTE_WRITE: Final = Struct(
     "remote_write entry",
     {
         **HTTP_CLIENT,
+        "tls_config": STRICT_TLS,
         "url": URL,
         "remote_timeout": DURATION,
         "headers": MapOf(STRING, check_key=check_header),
@@ -280,6 +289,7 @@ REMOTE_READ: Final = Struct(
     "remote_read entry",
     {
         **HTTP_CLIENT,
+        "tls_config": STRICT_TLS,
         "url": URL,
         "remote_timeout": DURATION,
         "chunked_read_limit": COUNT,
@@ -309,13 +319,8 @@ def _check_otlp(section: Section, report: Report) -> None:
             report.add(section.line_of(key), f"has a name twice in {key}")
 
 
-_TRANSLATIONS: Final = (
-    "",
-    "UnderscoreEscapingWithSuffixes",
-    "UnderscoreEscapingWithoutSuffixes",
-    "NoUTF8EscapingWithSuffixes",
-    "NoTranslation",
-)
+_KEEP_UTF8: Final = ("NoUTF8EscapingWithSuffixes", "NoTranslation")
+_TRANSLATIONS: Final = ("", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", *_KEEP_UTF8)
 
 OTLP: Final = Struct(
     "otlp section",
@@ -393,6 +398,16 @@ def _check_config(section: Section, report: Report) -> None:
                 report.add(entry.line_of("name"), f"has two {key} entries of one name")
             names.add(name or "")
     _check_equal_writes(section, report)
+    _check_translation(section, report)
+
+
+def _check_translation(section: Section, report: Report) -> None:
+    """Names that stay as they are in OTLP may be UTF-8 ones, which the legacy scheme does not have."""
+    otlp, settings = section.get("otlp"), section.get("global")
+    if not isinstance(otlp, Section) or not isinstance(settings, Section):
+        return
+    if settings.get("metric_name_validation_scheme") == "legacy" and otlp.get("translation_strategy") in _KEEP_UTF8:
+        report.add(otlp.line_of("translation_strategy"), "asks for UTF-8 names under the legacy validation scheme")
 
 
 def _check_equal_writes(section: Section, report: Report) -> None:

@@ -33,9 +33,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import (
     BOOL,
+    STRICT_TLS,
     STRING,
     STRINGS,
-    TLS,
     keys_of,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_receivers import (
@@ -156,7 +156,7 @@ _GLOBAL: Final = Struct(
         "resolve_timeout": DURATION,
         "http_config": HTTP_CONFIG,
         "smtp_smarthost": ADDRESS,
-        "smtp_tls_config": TLS,
+        "smtp_tls_config": STRICT_TLS,
         **keys_of(BOOL, "smtp_require_tls smtp_force_implicit_tls"),
         **keys_of(STRING, "smtp_from smtp_hello smtp_auth_username smtp_auth_identity wechat_api_corp_id"),
         **keys_of(STRING, f"{_SECRETS} {_MORE_SECRETS}"),

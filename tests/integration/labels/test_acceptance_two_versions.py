@@ -34,8 +34,6 @@ NOT_IN_THESE_BUILDS = (
     "ca: x",
     "match_first_network",
     "role: node, label: a",
-    # Later versions refuse it.
-    "max_shards: -1",
     # The engine reads no selectors of Kubernetes.
     "label: 'a=b='",
     # Prometheus 3.5 takes the default for a choice; later versions do not.

@@ -143,6 +143,15 @@ def test_what_alertmanager_refuses_is_a_problem_with_a_line(text: str, line: int
     assert all(problem.file == "/a.yml" for problem in config.problems)
 
 
+def test_what_newer_versions_alone_refuse_is_a_warning() -> None:
+    client = "global:\n  http_config:\n    tls_config: {cert_file: a}\n"
+    config = read(ROOT + client)
+    assert not config.refused
+    assert [(problem.line, problem.severity) for problem in config.problems] == [(5, "warning")]
+    # Only newer versions know it.
+    assert read(ROOT + "global:\n  smtp_tls_config: {cert_file: a}\n").refused
+
+
 def test_what_is_not_text_is_a_problem() -> None:
     config = read_alertmanager(ConfigFile("/a.yml", "alertmanager", error="it is not UTF-8"))
     assert config.refused

@@ -146,6 +146,8 @@ REFUSED = [
     "scrape_configs: [{job_name: j, unknown: 1}]",
     "scrape_configs: [",
     "scrape_configs: []\nscrape_configs: []",
+    "global: {metric_name_validation_scheme: legacy}\notlp: {translation_strategy: NoTranslation}",
+    "global: {metric_name_validation_scheme: legacy}\notlp: {translation_strategy: NoUTF8EscapingWithSuffixes}",
 ]
 
 
@@ -154,6 +156,46 @@ def test_a_config_that_prometheus_refuses_makes_no_fields(text: str) -> None:
     found = main(text)
     assert (found["fields"], found["servers"]["s"]["config"]) == ([], "refused")
     assert len(problems(found, "error")) == 1
+
+
+WRITE = "remote_write: [{url: 'http://h', queue_config: {%s}}]\n" + MINIMAL
+# Each with what it is warned of, since other versions refuse it.
+TAKEN_BY_SOME = [
+    (JOB + "  fallback_scrape_protocol: ''", []),
+    (JOB + "  tls_config: {cert_file: a}", ["has a client certificate without its key"]),
+    (JOB + "  oauth2: {client_id: a, token_url: b, tls_config: {key_file: a}}", ["has a client key without"]),
+    (WRITE % "max_shards: 0", ["max_shards that is not positive", "greater than max_shards"]),
+    (WRITE % "max_shards: -1, min_shards: 0", ["max_shards that is not", "min_shards that is not", "greater than"]),
+    (WRITE % "min_shards: 5, max_shards: 2", ["greater than max_shards"]),
+    (WRITE % "max_samples_per_send: 0", ["max_samples_per_send that is not positive"]),
+    (WRITE % "capacity: -1", ["capacity that is not positive"]),
+    (WRITE % "min_backoff: 10s, max_backoff: 1s", ["longer than max_backoff"]),
+]
+
+
+@pytest.mark.parametrize(("text", "warnings"), TAKEN_BY_SOME)
+def test_a_config_that_some_version_loads_makes_fields(text: str, warnings: list[str]) -> None:
+    found = main(text)
+    assert (found["servers"]["s"]["config"], problems(found, "error")) == ("loaded", [])
+    assert "instance" in fields(found)
+    said = [message for _file, _line, message in problems(found)]
+    assert len(said) == len(warnings)
+    assert all(any(words in message for message in said) for words in warnings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remote_write: [{url: 'http://h', tls_config: {cert_file: a}}]",
+        "remote_read: [{url: 'http://h', tls_config: {key_file: a}}]",
+        "alerting: {alertmanagers: [{tls_config: {cert_file: a}}]}",
+        JOB + "  tls_config: {cert: a}",
+        WRITE % "min_shards: -1",
+        WRITE % "max_samples_per_send: -1",
+    ],
+)
+def test_what_no_version_runs_with_is_refused(text: str) -> None:
+    assert main(text)["servers"]["s"]["config"] == "refused"
 
 
 def test_fields_of_a_refused_config_can_be_asked_for() -> None:
