@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import syntax
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.class_names import older_names
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.syntax import (
     Assertion,
     Chars,
@@ -82,6 +83,19 @@ class GroupFacts:
         return cls(f"(?i:{inner})" if group.fold else inner, finite, shortest(group.item))
 
 
+def _anchored(expression: str, dot_newline: bool) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    anchored = f"^(?s:{expression})$" if dot_newline else f"^(?:{expression})$"
+    try:
+        return re2.compile(anchored, options)
+    except (re2.error, UnicodeError) as error:
+        reason = error.args[0] if error.args else "cannot be read"
+        if isinstance(reason, bytes):
+            reason = reason.decode("utf-8", errors="replace")
+        raise InvalidPatternError(str(reason)) from None
+
+
 class Pattern:
     """An anchored expression. dot_newline: a dot matches a line break too (Prometheus 3; not in 2)."""
 
@@ -90,16 +104,13 @@ class Pattern:
         self._dot = syntax.ANY if dot_newline else syntax.NOT_NEWLINE
         if "\\C" in expression and any(found[0] == "\\C" for found in _ESCAPE.finditer(expression)):
             raise InvalidPatternError("invalid escape sequence: \\C")  # Go has no such thing, RE2 for C++ has
-        options = re2.Options()
-        options.log_errors = False
-        anchored = f"^(?s:{expression})$" if dot_newline else f"^(?:{expression})$"
         try:
-            self._re2 = re2.compile(anchored, options)
-        except (re2.error, UnicodeError) as error:
-            reason = error.args[0] if error.args else "cannot be read"
-            if isinstance(reason, bytes):
-                reason = reason.decode("utf-8", errors="replace")
-            raise InvalidPatternError(str(reason)) from None
+            self._re2 = _anchored(expression, dot_newline)
+        except InvalidPatternError:
+            older = older_names(expression)
+            if older == expression:
+                raise
+            self._re2 = _anchored(older, dot_newline)
         self.names: dict[str, int] = dict(self._re2.groupindex)
         if not all(map(str.isascii, self.names)):
             raise InvalidPatternError("invalid name of a group")  # RE2 for C++ takes any letters

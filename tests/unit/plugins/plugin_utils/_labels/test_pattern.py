@@ -21,7 +21,13 @@ SOME: Parts = (Hole(1),)
 ANY: Parts = (Hole(0),)
 
 
-@pytest.mark.parametrize("expression", ["(", "*", "[b-a]", "(?=a)", r"\1", "a{1001}", r"\C", r"a\Cb"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("(", "*", "[b-a]", "(?=a)", r"\1", "a{1001}", r"\C", r"a\Cb"),
+        *(r"\p{Foo}", r"\p{L&}", r"\p{gc=L}", r"\p{Script=Greek}", r"\p{}", r"\p{Letter}("),
+    ],
+)
 def test_what_go_refuses_is_refused(expression: str) -> None:
     with pytest.raises(InvalidPatternError):
         compiled(expression)
@@ -30,6 +36,41 @@ def test_what_go_refuses_is_refused(expression: str) -> None:
 @pytest.mark.parametrize("expression", ["a)(b", r"\QC\E\\C", r"[\d\pL]", "(?i)a", "(?<n>a)", "{", "x{,2}", ""])
 def test_what_go_takes_is_taken(expression: str) -> None:
     assert compiled(expression).expression == expression
+
+
+@pytest.mark.parametrize(
+    ("expression", "matching", "others"),
+    [
+        (r"\p{any}", "aß\n", ""),
+        (r"\p{ASCII}", "a\x00\x7f", "\x80ß"),
+        (r"\P{ASCII}", "\x80ß", "a"),
+        (r"\p{^ascii}", "ß", "a"),
+        (r"[\P{ASCII}x]", "ßx", "a"),
+        (r"[^\p{ASCII}ß]", "ü", "aß"),
+        (r"\p{LC}", "aAǅ", "1ªʰ"),
+        (r"\P{LC}", "1ªʰ", "aAǅ"),
+        (r"[\P{Cased_Letter}a]", "1ªʰa", "Abǅ"),
+        (r"\p{Letter}", "aª", "1"),
+        (r"\p{^uppercase letter}", "a1", "A"),
+        (r"[\P{LETTER}b]", "1b", "a"),
+        (r"[\p{Lowercase-Letter}\p{digit}]", "a1", "A"),
+        (r"\pl", "a", "1"),
+        (r"\p{greek}", "λ", "a"),
+        (r"\p{old italic}", "\U00010300", "a"),
+        (r"\p{Cn}", "\u0378", "a"),
+        (r"\p{Assigned}", "a", "\u0378"),
+        (r"\p{Other}", "\u0378\x01", "a"),
+        (r"[1\P{other}]", "a1", "\u0378\x01"),
+        (r"[]\p{Letter}]", "]a", "1"),
+        (r"[[:digit:]\p{Letter}]", "1a", "-"),
+        (r"\Q\p{Letter}\E|\p{Letter}", "a", "1"),
+    ],
+)
+def test_classes_have_the_names_that_newer_go_knows(expression: str, matching: str, others: str) -> None:
+    pattern = compiled(expression)
+    assert [char for char in matching + others if pattern.matches(char)] == list(matching)
+    assert pattern.can_match(SOME)
+    assert pattern.finite is None
 
 
 def test_a_dot_matches_a_line_break_in_prometheus_3_alone() -> None:
