@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.decode import (
@@ -15,6 +16,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Section,
     Struct,
     Text,
+    is_masked,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import STRING, keys_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_receivers import needs
@@ -78,6 +80,40 @@ def _check_days(text: str) -> str | None:
     return "has a range of days of the month that ends before it starts" if start > end else None
 
 
+# Where the time zone database has its zones; single names such as CET lie beside these.
+_AREAS: Final = (
+    *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"),
+    *("Brazil", "Canada", "Chile", "Mexico", "US", "Etc", "posix", "right", "SystemV"),
+)
+
+
+def _check_location(text: str) -> str | None:
+    """A zone that no database has. Of others one cannot be sure: databases differ by age and by what is left out."""
+    area, slash, _name = text.partition("/")
+    if slash and area not in _AREAS:
+        return "has a location that is no time zone (such as Europe/Berlin)"
+    return None
+
+
+def _check_zone(section: Section, report: Report) -> None:
+    location = section.get("location")
+    if location not in (None, "", "UTC", "Local") and not is_masked(location) and not _may_be_zone(location):
+        report.warn(section.line_of("location"), "has a location that is not in this machine's time zone database")
+
+
+def _may_be_zone(name: str) -> bool:
+    """Whether this machine's time zone database has a zone; true as well where it has none at all."""
+    return _has_zone(name) or not _has_zone("Europe/Berlin")
+
+
+def _has_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def _ranges(check: Check) -> ListOf:
     return ListOf(Text(check, named_string=True), "range", null_item=True)
 
@@ -94,8 +130,9 @@ _TIMES: Final = Struct(
         "days_of_month": _ranges(_check_days),
         "months": _ranges(_range_check("months", _MONTHS, 1)),
         "years": _ranges(_range_check("years")),
-        "location": STRING,
+        "location": Text(_check_location, named_string=True),
     },
+    _check_zone,
 )
 TIME_INTERVALS: Final = ListOf(
     Struct(

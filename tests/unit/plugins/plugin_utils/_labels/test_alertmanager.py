@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import matchers
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import matchers, schema_times
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alertmanager import (
     AlertmanagerConfig,
     read_alertmanager,
@@ -150,6 +150,27 @@ def test_what_newer_versions_alone_refuse_is_a_warning() -> None:
     assert [(problem.line, problem.severity) for problem in config.problems] == [(5, "warning")]
     # Only newer versions know it.
     assert read(ROOT + "global:\n  smtp_tls_config: {cert_file: a}\n").refused
+
+
+TIMES = "time_intervals:\n- name: x\n  time_intervals:\n  - location: "
+
+
+@pytest.mark.parametrize("location", ["Foo/Bar", "europe/berlin", "../x", "/etc/x"])
+def test_a_time_zone_that_there_cannot_be_is_refused(location: str) -> None:
+    config = read(f"{ROOT}{TIMES}{location}\n")
+    assert [(problem.line, problem.severity) for problem in config.problems] == [(6, "error")]
+
+
+def test_a_time_zone_that_is_not_known_here_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_times, "_has_zone", {"Europe/Berlin", "CET"}.__contains__)
+    for location in ("Europe/Berlin", "CET", "UTC", "Local", "''"):
+        assert read(f"{ROOT}{TIMES}{location}\n").problems == []
+    for location in ("Europe/Nowhere", "Berlin", "US/Eastern", "Europe"):
+        config = read(f"{ROOT}{TIMES}{location}\n")
+        assert [(problem.line, problem.severity) for problem in config.problems] == [(6, "warning")]
+    # Without a time zone database nothing can be said.
+    monkeypatch.setattr(schema_times, "_has_zone", set().__contains__)
+    assert read(f"{ROOT}{TIMES}Europe/Nowhere\n").problems == []
 
 
 def test_what_is_not_text_is_a_problem() -> None:
