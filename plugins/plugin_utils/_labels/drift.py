@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import template_pieces
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import DEFAULT_REPLACEMENT
 
 REPLICA_LABELS: Final = ("replica", "prometheus_replica", "__replica__", "ha_replica")
 # Stages whose sources say how a label is made. External labels are compared by value, labels of rules not at all.
@@ -17,6 +21,8 @@ _TARGET_STAGES: Final = frozenset(
 )
 _RELABEL_STAGES: Final = frozenset({"metric_relabel_configs", "alert_relabel_configs", "write_relabel_configs", "otlp"})
 _RULE_KEYS: Final = ("action", "source_labels", "separator", "regex", "replacement", "target_label", "modulus")
+# Actions that look at neither regex nor replacement.
+_WITHOUT_REGEX: Final = frozenset({"hashmod", "lowercase", "uppercase"})
 _SEVERITIES: Final = ("error", "warning", "info")
 _NAMED_SERVERS: Final = 5
 _NAMED_WAYS: Final = 4
@@ -240,8 +246,34 @@ class _Fleet:
 
 
 def _way(source: Mapping[str, Any]) -> Way:
-    rule = tuple(tuple(value) if isinstance(value := source.get(key), list) else value for key in _RULE_KEYS)
-    return (source["stage"], source.get("origin"), *rule)
+    """The way of a source, spelled so that ways with the same results are equal."""
+    rule: dict[str, Any] = {key: source.get(key) for key in _RULE_KEYS}
+    if isinstance(rule["source_labels"], list):
+        rule["source_labels"] = tuple(rule["source_labels"])
+    if len(rule["source_labels"] or ()) < 2:
+        rule["separator"] = None
+    if rule["action"] in _WITHOUT_REGEX:
+        rule["regex"] = rule["replacement"] = None
+    for key in ("replacement", "target_label"):
+        if rule[key] and "$" in rule[key]:
+            rule[key] = _template(rule[key])
+    if rule["replacement"] == DEFAULT_REPLACEMENT:
+        rule["replacement"] = None
+    return (source["stage"], source.get("origin"), *rule.values())
+
+
+def _template(text: str) -> str:
+    """The same template, with brackets around the names of groups only where they are needed."""
+    found = ""
+    pieces = template_pieces(text)
+    for number, (piece, is_group) in enumerate(pieces):
+        if not is_group:
+            found += piece.replace("$", "$$")
+            continue
+        after, after_is_group = pieces[number + 1] if number + 1 < len(pieces) else ("", False)
+        closed = not after_is_group and re.match(r"\w", after)
+        found += f"${{{piece}}}" if closed else f"${piece}"
+    return found
 
 
 def _as_dict(way: Way) -> dict[str, Any]:

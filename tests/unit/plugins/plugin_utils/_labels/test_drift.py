@@ -75,6 +75,38 @@ def test_a_label_that_one_server_makes_differently(other: str, differs: list[str
     assert [group["servers"] for group in found[0]["groups"]] == [["a", "b"], ["c"]]
 
 
+TWO = "{source_labels: [__meta_consul_dc, __meta_consul_node], target_label: x, regex: '(.*);(.*)'%s}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "same"),
+    [
+        (RULE, RULE.replace("}", ", replacement: '${1}'}")),
+        (RULE, RULE.replace("}", ", separator: ','}")),
+        ("{target_label: x, replacement: y}", "{target_label: x, replacement: y, separator: ''}"),
+        (TWO % ", replacement: '${2}-${1}'", TWO % ", replacement: '$2-$1'"),
+        (TWO % ", replacement: '$2$1$$'", TWO % ", replacement: '${2}${1}$'"),
+        (
+            "{action: labelmap, regex: '__meta_consul_(.+)', replacement: 'c_$1'}",
+            "{action: labelmap, regex: '__meta_consul_(.+)', replacement: 'c_${1}', separator: ','}",
+        ),
+        (RULE.replace("}", ", action: lowercase}"), RULE.replace("}", ", action: lowercase, regex: x}")),
+    ],
+)
+def test_rules_with_the_same_results_are_no_drift(rule: str, same: str) -> None:
+    one, two = sites("rio", "sao")
+    assert drift({"a": server(rule, one), "b": server(same, two)}) == []
+
+
+def test_rules_that_look_much_the_same_are_drift() -> None:
+    one, two = sites("rio", "sao")
+    for rule, other in (
+        (TWO % ", replacement: '${1}x'", TWO % ", replacement: '$1x-'"),
+        (TWO % ", separator: ','", TWO % ""),
+    ):
+        assert [item["kind"] for item in drift({"a": server(rule, one), "b": server(other, two)})] != []
+
+
 def test_without_a_majority_all_are_named() -> None:
     one, two = sites("rio", "sao")
     other = RULE.replace("company]", "customer]")
