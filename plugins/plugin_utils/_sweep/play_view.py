@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ansible import errors
 from ansible.errors import AnsibleError
+from ansible.inventory.host import Host
 from ansible.utils.sentinel import Sentinel
 
 # AnsibleValueOmittedError came with ansible-core 2.19.
@@ -40,15 +42,14 @@ _TEMPLATED: Final = (
 class PlayView:
     """hostvars and templar are Ansible's. keywords are those of the task, as Ansible dumps them.
 
-    before and after are variables of the play that are not of any host: after wins over what a host has, before does
-    not. templates are keywords that are to be templated for each host. The passwords are those of -k and -K.
+    in_task makes of a host's variables in hostvars those that the task has on that host. templates are keywords that
+    are to be templated for each host. The passwords are those of -k and -K.
     """
 
     hostvars: Any
     templar: Any
     keywords: Mapping[str, Any] = field(default_factory=dict)
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
+    in_task: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda found: found
     templates: Mapping[str, Any] = field(default_factory=dict)
     password: str = field(default="", repr=False)
     become_password: str = field(default="", repr=False)
@@ -58,7 +59,7 @@ class PlayView:
 
     def variables(self, server: str) -> HostView:
         # A host's variables may use those of others: a bastion is best named once.
-        raw = {**self.before, **self.hostvars.raw_get(server), **self.after, "hostvars": self.hostvars}
+        raw = {**self.in_task(self.hostvars.raw_get(server)), "hostvars": self.hostvars}
         return HostView(self, raw, self.templar.copy_with_new_env(available_variables=raw))
 
 
@@ -106,8 +107,7 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     # The keyword of this name bounds the task; retries are the task's too.
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
-    before, after = _play_variables(task)
-    view = PlayView(hostvars, templar, keywords, before, after)
+    view = PlayView(hostvars, templar, keywords, _in_task(task))
     if not task.delegate_to:
         own = view.variables(current)
         view.password = _asked(play_context.password, own, _PASSWORDS)
@@ -173,16 +173,40 @@ def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
     return str(found or "")
 
 
-def _play_variables(task: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Variables of roles' defaults, which a host's own win over, and those of the play and task, which win."""
-    play = task.get_play()
+class _Known(Host):
+    """A host of which all that the inventory and the play so far say is known: what hostvars has."""
+
+    def get_vars(self) -> dict[str, Any]:
+        return dict(self.vars)
+
+
+def _in_task(task: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Ansible itself lays what hostvars lacks around a host's variables: those of the play, of roles and of the task.
+
+    What of the host's own is to win over these (include_vars, set_fact, extra variables), it lays on top again.
+    """
     manager = task.get_variable_manager()
-    everything = manager.get_vars(play=play, task=task, include_hostvars=False)
-    defaults = {name for role in play.get_roles() for name in role.get_default_vars()}
-    strong = set(task.get_vars()) | set(play.get_vars())
-    strong |= set(manager.get_vars(play=play, include_hostvars=False)) - defaults
-    after = {name: value for name, value in everything.items() if name in strong}
-    return {name: value for name, value in everything.items() if name not in strong}, after
+    play = _read(task.get_play(), manager)
+
+    def variables(found: Mapping[str, Any]) -> Mapping[str, Any]:
+        host = _Known(str(found["inventory_hostname"]), gen_uuid=False)
+        host.vars = found
+        result: dict[str, Any] = manager.get_vars(play=play, host=host, task=task, include_hostvars=False)
+        return result
+
+    return variables
+
+
+def _read(play: Any, manager: Any) -> Any:
+    """The play with its vars_files read: for each host anew, that would take longer than a login."""
+    files = play.get_vars_files()
+    if not files or "{{" in str(files):
+        # Each host may name files of its own.
+        return play
+    bare, result = copy.copy(play), copy.copy(play)
+    bare.roles = []
+    result.vars, result.vars_files = manager.get_vars(play=bare, include_hostvars=False), []
+    return result
 
 
 def _templates(task: Any, keywords: Mapping[str, Any], own: HostView) -> dict[str, Any]:

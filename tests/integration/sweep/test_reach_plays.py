@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.sweep.test_actions import INFO, Controller, statuses
 from tests.support.sshd import SshdFleet
@@ -97,3 +98,94 @@ def test_another_connection_for_all(controller: Controller, where: str) -> None:
         ("prom-01", "container"),
         ("prom-02", "asyncssh"),
     ]
+
+
+def role(directory: Path, name: str, task: dict[str, Any], **files: dict[str, Any]) -> None:
+    """A role beside the play: one task, and files as vars=... for vars/main.yml."""
+    for folder, content in {"tasks": [{**task, "run_once": True}], **files}.items():
+        path = directory / "roles" / name / folder / "main.yml"
+        path.parent.mkdir(parents=True)
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+WRONG = {"ansible_user": "nobody-at-all"}
+# Where a play says who logs in, from what loses to what wins; every place before a case's own says it wrong.
+PLACES = (
+    "defaults",
+    "group",
+    "host",
+    "play",
+    "file",
+    "role",
+    "block",
+    "task",
+    "include_vars",
+    "set_fact",
+    "params",
+    "-e",
+)
+
+
+@pytest.mark.parametrize(("place", "by_host"), [*((place, False) for place in PLACES), ("file", True)])
+def test_which_of_the_variables_wins(controller: Controller, fleet: SshdFleet, place: str, by_host: bool) -> None:
+    right, directory = {"ansible_user": fleet.user}, controller.directory
+    said = {name: right if name == place else WRONG for name in PLACES[: PLACES.index(place) + 1]}
+    for server in OK:
+        del controller.host(server)["ansible_user"]
+        controller.host(server).update(said.get("host", {}))
+    controller.set(**said.get("group", {}))
+    (directory / "included.yml").write_text(yaml.safe_dump(said.get("include_vars")), encoding="utf-8")
+    task: dict[str, Any] = {"block": [{INFO: {}, "vars": said.get("task", {})}], "vars": said.get("block", {})}
+    role(directory, "asking", task, defaults=said["defaults"], vars=said.get("role", {}))
+    before: list[dict[str, Any]] = []
+    if "include_vars" in said:
+        before.append({"ansible.builtin.include_vars": str(directory / "included.yml")})
+    if "set_fact" in said:
+        before.append({"ansible.builtin.set_fact": said["set_fact"]})
+    keywords: dict[str, Any] = {"roles": [{"role": "asking", **said.get("params", {})}], "vars": said.get("play", {})}
+    if "file" in said:
+        file = "file-of-{{ inventory_hostname }}.yml" if by_host else "file.yml"
+        for server in OK:
+            (directory / file.replace("{{ inventory_hostname }}", server)).write_text(yaml.safe_dump(said["file"]))
+        keywords["vars_files"] = [file]
+    arguments = ("-e", json.dumps(right)) if place == "-e" else ()
+    controller.record.unlink(missing_ok=True)
+    status, output = controller.play(pre_tasks=before, arguments=arguments, **keywords)
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
+    assert statuses(result) == OK, result
+
+
+@pytest.mark.parametrize("way", ["params", "vars of the role", "include_role", "vars of include_role", "include_tasks"])
+def test_variables_of_one_role(controller: Controller, fleet: SshdFleet, way: str) -> None:
+    """They are the tasks' within it, and nobody else's."""
+    right = {"ansible_user": fleet.user}
+    for server in OK:
+        controller.host(server).update(WRONG)
+    role(controller.directory, "asking", {INFO: {}}, vars=right if way == "include_role" else {})
+    included: dict[str, Any] = {"ansible.builtin.include_role": {"name": "asking"}}
+    if way == "include_tasks":
+        included = {"ansible.builtin.include_tasks": "roles/asking/tasks/main.yml"}
+    include = {**included, "vars": {} if way == "include_role" else right}
+    roles = {"params": {"role": "asking", **right}, "vars of the role": {"role": "asking", "vars": right}}
+    keywords = {"roles": [roles[way]]} if way in roles else {}
+    tasks = [] if keywords else [include]
+    controller.record.unlink(missing_ok=True)
+    status, output = controller.play(*tasks, **keywords)
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
+    assert statuses(result) == OK, result
+
+
+def test_facts_of_each_host(controller: Controller, fleet: SshdFleet) -> None:
+    """A fact is the host's own: what one was told does not lead to another."""
+    for server in OK:
+        controller.host(server)["login"] = fleet.user
+    controller.host("prom-02")["login"] = "nobody-at-all"
+    controller.record.unlink(missing_ok=True)
+    fact = {"ansible.builtin.set_fact": {"ansible_user": "{{ login }}"}}
+    status, output = controller.play(fact, {INFO: {}, "run_once": True}, vars={"ansible_user": "of-the-play"})
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
+    assert statuses(result) == {"prom-01": "ok", "prom-02": "auth_failed"}
+    assert result["hosts"]["prom-02"]["endpoint"].startswith("nobody-at-all@")
