@@ -107,7 +107,7 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     # The keyword of this name bounds the task; retries are the task's too.
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
-    view = PlayView(hostvars, templar, keywords, _in_task(task))
+    view = PlayView(hostvars, templar, keywords, _in_task(task, _of_loop(task_vars)))
     if not task.delegate_to:
         own = view.variables(current)
         view.password = _asked(play_context.password, own, _PASSWORDS)
@@ -180,7 +180,14 @@ class _Known(Host):
         return dict(self.vars)
 
 
-def _in_task(task: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+def _of_loop(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of the loop that the task is in: they are no host's, and win over all others."""
+    own = ("ansible_loop_var", "ansible_index_var")
+    names = {*own, "ansible_loop", *(task_vars[name] for name in own if name in task_vars)}
+    return {name: task_vars[name] for name in names if name in task_vars}
+
+
+def _in_task(task: Any, loop: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     """Ansible itself lays what hostvars lacks around a host's variables: those of the play, of roles and of the task.
 
     What of the host's own is to win over these (include_vars, set_fact, extra variables), it lays on top again.
@@ -192,7 +199,7 @@ def _in_task(task: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
         host = _Known(str(found["inventory_hostname"]), gen_uuid=False)
         host.vars = found
         result: dict[str, Any] = manager.get_vars(play=play, host=host, task=task, include_hostvars=False)
-        return result
+        return {**result, **loop}
 
     return variables
 

@@ -189,3 +189,12 @@ def test_facts_of_each_host(controller: Controller, fleet: SshdFleet) -> None:
     result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
     assert statuses(result) == {"prom-01": "ok", "prom-02": "auth_failed"}
     assert result["hosts"]["prom-02"]["endpoint"].startswith("nobody-at-all@")
+
+
+@pytest.mark.parametrize("control", [{}, {"loop_var": "login", "index_var": "number", "extended": True}])
+def test_variables_of_a_loop(controller: Controller, fleet: SshdFleet, control: dict[str, Any]) -> None:
+    name = control.get("loop_var", "item")
+    user = f"{{{{ {name} if ansible_loop.first and number == 0 else '' }}}}" if control else "{{ item }}"
+    task = {"vars": {"ansible_user": user}, "loop": [fleet.user], "loop_control": control}
+    result = controller.result(task={key: value for key, value in task.items() if value})
+    assert statuses(result["results"][0]) == OK, result
