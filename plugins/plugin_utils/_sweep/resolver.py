@@ -165,7 +165,7 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
         raise UnsupportedError("ssh_executable is set")
     if settings.get("pkcs11_provider"):
         raise UnsupportedError("pkcs11_provider is set")
-    password = settings.get("password")
+    password = _secret(settings.get("password"))
     if settings.get("password_mechanism") == "disable":
         password = None
     key = settings.get("private_key")
@@ -190,11 +190,16 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
         host,
         words,
         Credentials(
-            str(password) if password else None,
+            password,
             str(key) if key else None,
-            str(settings["private_key_passphrase"]) if settings.get("private_key_passphrase") else None,
+            _secret(settings.get("private_key_passphrase")),
         ),
     )
+
+
+def _secret(value: Any) -> str | None:
+    """A password as it reaches ssh: without the line break at its end, which `echo ... | ansible-vault` leaves."""
+    return str(plain(value) or "").rstrip("\r\n") or None
 
 
 def _split(text: Any) -> list[str]:

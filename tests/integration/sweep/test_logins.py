@@ -83,6 +83,14 @@ def test_password(fleet: SshdFleet, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_root
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_password_with_a_line_break_at_its_end(fleet: SshdFleet, tmp_path: Path, end: str) -> None:
+    """`echo ... | ansible-vault encrypt_string` leaves one there, and ssh reads up to it."""
+    result = login(fleet, tmp_path, NO_KEY, ansible_password=machine.USERS[0].password + end)
+    assert (result.status, result.error) == ("ok", None)
+
+
+@pytest.mark.needs_root
 def test_keyboard_interactive(tmp_path: Path) -> None:
     user = machine.USERS[2]
     with SshdFleet(tmp_path, 1, keyboard_interactive=True) as fleet:
@@ -132,6 +140,11 @@ class TestEncryptedKey:
             ansible_ssh_private_key_passphrase=PASSPHRASE,
         )
         assert result.status == "ok", result.error
+
+    def test_passphrase_with_a_line_break_at_its_end(self, fleet: SshdFleet, tmp_path: Path, key: Path) -> None:
+        named = {"ansible_ssh_private_key_file": str(key), "ansible_ssh_private_key_passphrase": f"{PASSPHRASE}\n"}
+        result = login(fleet, tmp_path, **named)
+        assert (result.status, result.error) == ("ok", None)
 
     def test_no_passphrase(self, fleet: SshdFleet, tmp_path: Path, key: Path) -> None:
         result = login(fleet, tmp_path, ansible_ssh_private_key_file=str(key))
