@@ -325,6 +325,20 @@ def test_configs(controller: Controller, tmp_path: Path) -> None:
     assert (forced["changed"], statuses(forced)) == (False, ALL_OK)
 
 
+@pytest.mark.parametrize("dest", ["", " "])
+def test_configs_without_a_directory(controller: Controller, dest: str) -> None:
+    """A variable that is empty must not fill the directory that somebody is in."""
+    before = set(controller.directory.iterdir())
+    result = controller.result(CONFIGS, {"dest": dest})
+    assert result["failed"] is True
+    assert "dest is empty" in result["msg"]
+    assert {path.name for path in set(controller.directory.iterdir()) - before} == {
+        "play.yml",
+        "inventory.yml",
+        "results",
+    }
+
+
 def test_configs_check_and_diff(controller: Controller, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     status, output = controller.play(
