@@ -28,15 +28,19 @@ _GONE: Final = "SSH connection closed"
 class Failure(Exception):  # noqa: N818
     """A server's result in place of files.
 
-    again: the same attempt may succeed a moment later; once: one more will tell.
+    again: the same attempt may succeed a moment later; once: one more will tell. withheld: the password was kept from
+    a server that it may yet open.
     """
 
-    def __init__(self, status: Status, message: str, *, again: bool = False, once: bool = False) -> None:
+    def __init__(
+        self, status: Status, message: str, *, again: bool = False, once: bool = False, withheld: bool = False
+    ) -> None:
         super().__init__(message)
         self.status: Status = status
         self.message = message
         self.again = again
         self.once = once
+        self.withheld = withheld
 
 
 class OtherTransportNeeded(Exception):  # noqa: N818
@@ -125,6 +129,16 @@ def login(target: Target, error: Exception, trust: Trust, tried: str) -> Failure
     if isinstance(error, asyncssh.DisconnectError):
         return Failure("unreachable", f"{target.address} ended the connection ({reason})", again=True)
     return Failure("protocol_error", f"the login at {target.address} failed ({reason})")
+
+
+def withheld(target: Target, trust: Trust, tried: str) -> Failure:
+    """The host key changed and that was let pass; but a password is not told to who knows whom."""
+    return Failure(
+        "auth_failed",
+        f"{target.address} refused the login as {target.user} (tried: {tried}). It was told no password, because"
+        f" {host_key(target, trust, '').message}",
+        withheld=True,
+    )
 
 
 def host_key(target: Target, trust: Trust, reason: str) -> Failure:

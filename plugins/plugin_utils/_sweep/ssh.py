@@ -49,11 +49,25 @@ class Login:
 
 @dataclass(slots=True)
 class _Gate:
-    """Logins with one credential at one address: the first goes alone, and none follows one that was refused."""
+    """Logins with one credential at one address: the first goes alone, and none follows one that was refused.
+
+    withheld are refusals without the password, by how the host key was judged: they say nothing of other names of the
+    server.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     proven: bool = False
     refused: Failure | OtherTransportNeeded | None = None
+    withheld: dict[tuple[Any, ...], Failure | OtherTransportNeeded] = field(default_factory=dict)
+
+    def refusal(self, target: Target) -> Failure | OtherTransportNeeded | None:
+        return self.refused or self.withheld.get(_judgement(target))
+
+    def refuse(self, target: Target, failure: Failure, other: OtherTransportNeeded | None) -> None:
+        if failure.withheld:
+            self.withheld[_judgement(target)] = other or failure
+        else:
+            self.refused = other or failure
 
 
 @dataclass(slots=True)
@@ -102,18 +116,19 @@ class Dialer:
         """Log in, again when the server dropped the attempt. Raises Failure or OtherTransportNeeded."""
         tunnel = await self._tunnel(target)
         gate = self._gates.setdefault(_credential(target), _Gate())
-        if not gate.proven and gate.refused is None:
+        if not gate.proven and gate.refusal(target) is None:
             async with gate.lock:
-                if not gate.proven and gate.refused is None:
+                if not gate.proven and gate.refusal(target) is None:
                     try:
                         return await self._attempts(target, tunnel, gate)
                     finally:
-                        gate.proven = gate.refused is None
-        if isinstance(gate.refused, OtherTransportNeeded):
-            raise OtherTransportNeeded(str(gate.refused), gate.refused.control_path)
-        if gate.refused:
+                        gate.proven = gate.refusal(target) is None
+        refusal = gate.refusal(target)
+        if isinstance(refusal, OtherTransportNeeded):
+            raise OtherTransportNeeded(str(refusal), refusal.control_path)
+        if refusal:
             raise Failure(
-                gate.refused.status, f"{gate.refused.message}; not tried again with the same credentials at one address"
+                refusal.status, f"{refusal.message}; not tried again with the same credentials at one address"
             )
         return await self._attempts(target, tunnel, gate)
 
@@ -133,9 +148,10 @@ class Dialer:
                     raise
                 except Failure as failure:
                     if failure.status == "auth_failed":
-                        gate.refused = await asyncio.to_thread(other_login, target) or failure
-                        if isinstance(gate.refused, OtherTransportNeeded):
-                            raise gate.refused from None
+                        other = await asyncio.to_thread(other_login, target)
+                        gate.refuse(target, failure, other)
+                        if other:
+                            raise other from None
                     pause = _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
                     over = time.monotonic() + pause > began + self._patience
                     most = _MAX_ATTEMPTS if not failure.once else 2
@@ -192,6 +208,8 @@ class Dialer:
                 raise OtherTransportNeeded(f"{target.address} broke off the key exchange") from None
             if isinstance(error, asyncssh.ConnectionLost) and attempt.client.authenticating:
                 raise failures.turned_away(target) from None
+            if attempt.client.withheld and isinstance(error, asyncssh.PermissionDenied):
+                raise failures.withheld(target, attempt.trust, attempt.tried) from None
             raise failures.login(target, error, attempt.trust, attempt.tried) from None
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
@@ -272,3 +290,8 @@ def _credential(target: Target) -> tuple[Any, ...]:
         target.control_path,
         target.credentials,
     )
+
+
+def _judgement(target: Target) -> tuple[Any, ...]:
+    """What decides whether a server's host key fits."""
+    return target.strict, target.known_hosts, target.global_known_hosts, target.host_key_alias

@@ -62,6 +62,7 @@ class Client(asyncssh.SSHClient):
         self.trust = trust
         self.connected = False
         self.mismatch = False
+        self.withheld = False
         self.asked_early = False
         self.answered = False
         self._pairs = [_as_ssh_signs(pair) for pair in pairs]
@@ -120,6 +121,7 @@ class Client(asyncssh.SSHClient):
             self._pairs.insert(0, self._asked)
         self._asked = None
         # After a host key that does not fit, as ssh does, nobody is told the password.
+        self.withheld = self.mismatch
         return None if self.mismatch else password
 
     def _trusted(self, accepted: bool) -> bool:
@@ -194,7 +196,8 @@ class Attempt:
         if "publickey" in self.target.methods:
             count = len(self.keys.pairs)
             parts.append(f"{count} key" + ("" if count == 1 else "s") if count else "no key")
-        parts += [method for method in self.target.methods if method != "publickey"]
+        if not self.client.withheld:
+            parts += [method for method in self.target.methods if method != "publickey"]
         return "; ".join([", ".join(parts) or "nothing", *self.keys.notes])
 
     def options(self) -> dict[str, Any]:

@@ -121,9 +121,19 @@ def test_a_password_is_not_told_to_a_server_whose_key_changed(tmp_path: Path, kn
         host.update(ansible_password="not-a-secret-ops", ansible_host_key_checking=False)
         assert sweep(inventory, tmp_path)["prom-01"].status == "ok"
         known_hosts.write_text(f"[127.0.0.1]:{server.port} {other_key()}\n", encoding="utf-8")
-        assert sweep(inventory, tmp_path)["prom-01"].status == "auth_failed"
+        result = sweep(inventory, tmp_path)["prom-01"]
+        assert result.status == "auth_failed"
+        assert "(tried: no key). It was told no password, because the host key of" in str(result.error)
+        assert f"is not the one in {known_hosts}:1" in str(result.error)
+        # What was not said was not refused: another name of the server may know its key.
+        right = f"-F none -o UserKnownHostsFile={fleet.known_hosts}"
+        names = {"stale-01": host, "right": {**host, "ansible_ssh_common_args": right}, "stale-02": host}
+        inventory["monitoring"]["hosts"] = names
+        results = sweep(inventory, tmp_path)
+        expected = {"stale-01": "auth_failed", "right": "ok", "stale-02": "auth_failed"}
+        assert {name: found.status for name, found in results.items()} == expected, results
         assert "Failed password" not in server.log_text()
-        assert server.logins() == 1
+        assert server.logins() == 2
 
 
 def test_key_of_the_global_file(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:
