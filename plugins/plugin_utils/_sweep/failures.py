@@ -124,6 +124,9 @@ def login(target: Target, error: Exception, trust: Trust, tried: str) -> Failure
         return OtherTransportNeeded(f"no algorithm in common with {target.address}")
     if isinstance(error, asyncssh.ConnectionLost):
         return dropped(target)
+    if isinstance(error, asyncssh.ProtocolError) and "userauth banner" in reason:
+        # asyncssh takes UTF-8 only, and asks nobody about it.
+        return OtherTransportNeeded(f"{target.address} greets in an encoding other than UTF-8")
     if isinstance(error, asyncssh.ProtocolNotSupported | asyncssh.ProtocolError):
         return Failure("protocol_error", f"{target.address} does not speak SSH as it should ({reason})")
     if isinstance(error, asyncssh.DisconnectError):

@@ -326,6 +326,17 @@ def test_unchanged(fleet: SshdFleet, tmp_path: Path) -> None:
     assert second["prom-02"].digest != known["prom-02"]
 
 
+def test_a_banner_that_is_not_utf8(tmp_path: Path) -> None:
+    """Many were written before UTF-8. asyncssh cannot be told to let them pass."""
+    banner = tmp_path / "banner"
+    banner.write_bytes("Zutritt nur für Befugte\n".encode("latin-1"))
+    with SshdFleet(tmp_path, 1, sshd_config=f"Banner {banner}") as fleet:
+        result = sweep(fleet.inventory(), tmp_path)["prom-01"]
+        assert (result.status, result.error) == ("ok", None)
+        place = f"127.0.0.1:{fleet['prom-01'].port}"
+        assert result.transport == f"ssh ({place} greets in an encoding other than UTF-8)"
+
+
 def test_progress(fleet: SshdFleet, tmp_path: Path) -> None:
     lines: list[str] = []
     sweep(fleet.inventory(), tmp_path, say=lines.append)
