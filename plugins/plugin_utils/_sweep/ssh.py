@@ -187,8 +187,8 @@ class Dialer:
                 attempt.keys = await self._ring.keys(target)
                 try:
                     connection = await self._open(attempt.start(), tunnel, proxies)
-                except asyncssh.Error:
-                    if not attempt.may_go_slower:
+                except asyncssh.Error as error:
+                    if not attempt.may_go_on(error):
                         raise
                     connection = await self._open(attempt.start(), tunnel, proxies)
             if proxies:

@@ -175,6 +175,7 @@ class Attempt:
         self.keys = LoginKeys()
         self.client = Client(trust, [], early=False)
         self._starts = 0
+        self._certificates = True
 
     def start(self) -> Attempt:
         """Get ready for one connection."""
@@ -184,9 +185,16 @@ class Attempt:
         self.client = Client(self.trust, [copy.copy(pair) for pair in self.keys.pairs], early=early)
         return self
 
-    @property
-    def may_go_slower(self) -> bool:
-        """After a failure: whether the early request may be what broke the connection."""
+    def may_go_on(self, error: Exception) -> bool:
+        """After a failure: whether another connection may do better.
+
+        Without the early request, where that may be what broke this one. And without the server's certificate, where
+        that was no good: as with ssh, its key alone will do, unless something was revoked.
+        """
+        if isinstance(error, asyncssh.HostKeyNotVerifiable):
+            plain = self.trust.strict != "yes" or any(not entry.marker for entry in self.trust.entries)
+            again, self._certificates = self._certificates and self.trust.offered is None and plain, False
+            return again and "revoked" not in str(error)
         return self._starts == 1 and self.client.asked_early and not self.client.answered
 
     @property
@@ -210,7 +218,9 @@ class Attempt:
             "client_version": CLIENT_VERSION,
             "username": target.user,
             "known_hosts": self.trust.known_hosts(),
-            "server_host_key_algs": _host_key_algorithms(self.trust, target.host_key_algorithms),
+            "server_host_key_algs": _host_key_algorithms(
+                self.trust, target.host_key_algorithms, certificates=self._certificates
+            ),
             "x509_trusted_certs": None,
             # The client is asked for them.
             "client_keys": None,
@@ -240,14 +250,14 @@ def _as_ssh_signs(pair: asyncssh.SSHKeyPair) -> asyncssh.SSHKeyPair:
     return pair
 
 
-def _host_key_algorithms(trust: Trust, changes: str) -> list[str]:
+def _host_key_algorithms(trust: Trust, changes: str, *, certificates: bool) -> list[str]:
     """Those of known keys first, as ssh does; certificates where an authority is known. changes: + or - with names."""
     kinds = [entry.kind for entry in trust.entries if not entry.marker]
     names = changes[1:].split(",")
     more = [name for name in names if _has("server_host_key_algs", name)] if changes.startswith("+") else []
     rsa = (*_RSA, *(name for name in more if name == "ssh-rsa"))
     known = [name for kind in kinds for name in (rsa if kind == "ssh-rsa" else (kind,)) if name in {*_HOST_KEYS, *more}]
-    certificates = any(entry.marker == "cert-authority" for entry in trust.entries)
+    certificates = certificates and any(entry.marker == "cert-authority" for entry in trust.entries)
     plain = dict.fromkeys((*known, *_HOST_KEYS, *more))
     found = [*_HOST_CERTIFICATES, *plain] if certificates else list(plain)
     return [name for name in found if not matches(name, names)] if changes.startswith("-") else found

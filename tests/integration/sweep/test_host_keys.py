@@ -207,6 +207,38 @@ def test_certificate_of_an_unknown_authority(certified: SshdFleet, tmp_path: Pat
     assert ssh(certified["prom-01"], known_hosts) == 255
 
 
+@pytest.mark.parametrize("fault", ["expired", "of another host"])
+@pytest.mark.parametrize("known", ["key", "nothing", "another key", "revoked authority"])
+def test_a_certificate_that_is_no_good(
+    certified: SshdFleet, authority: asyncssh.SSHKey, tmp_path: Path, known_hosts: Path, fault: str, known: str
+) -> None:
+    """The server's key alone counts then, whether it is known or not."""
+    server, certificate = certified["prom-01"], tmp_path / "certificate"
+    until = {"valid_before": "20200101"} if fault == "expired" else {}
+    name = "elsewhere.example" if fault == "of another host" else "127.0.0.1"
+    made = authority.generate_host_certificate(
+        asyncssh.import_public_key(server.host_key), "t", principals=[name], **until
+    )
+    made.write_certificate(certificate)
+    certified.restart_server("prom-01", f"HostCertificate {certificate}")
+    lines = {
+        "key": f"[127.0.0.1]:{server.port} {server.host_key}",
+        "nothing": "",
+        "another key": f"[127.0.0.1]:{server.port} {other_key()}",
+        "revoked authority": f"[127.0.0.1]:{server.port} {server.host_key}\n"
+        f"@revoked * {authority.export_public_key().decode().strip()}",
+    }
+    text = f"@cert-authority [127.0.0.*]:* {authority.export_public_key().decode().strip()}\n{lines[known]}\n"
+    # Revoked is revoked here, where ssh lets it pass with StrictHostKeyChecking=no.
+    for strict in ("yes", "accept-new", "no")[: 2 if known == "revoked authority" else 3]:
+        known_hosts.write_text(text, encoding="utf-8")
+        way = f"StrictHostKeyChecking={strict}"
+        wanted = ssh(server, known_hosts, "-o", way)
+        known_hosts.write_text(text, encoding="utf-8")
+        result = check(certified, tmp_path, known_hosts, f"-o {way}")
+        assert result.status == ("host_key_rejected" if wanted else "ok"), (way, result.error)
+
+
 def test_plain_key_of_a_server_with_a_certificate(certified: SshdFleet, tmp_path: Path, known_hosts: Path) -> None:
     server = certified["prom-01"]
     known_hosts.write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n", encoding="utf-8")
