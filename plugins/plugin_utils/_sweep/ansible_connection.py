@@ -27,7 +27,7 @@ from ansible import constants as C  # noqa: N812
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.body import MARKER
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.body import MARKER, quote
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
@@ -210,8 +210,8 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
 
 
 def _explain(endpoint: Endpoint, error: Exception) -> tuple[Status, str]:
-    words = " ".join(str(error).split())[-400:]
-    low = words.lower()
+    said = str(error)
+    words, low = quote(said.encode("utf-8", "replace"), 400), " ".join(said.split())[-400:].lower()
     where = f"over the connection plugin {endpoint.transport}"
     if "host key verification failed" in low or "remote host identification has changed" in low:
         return "host_key_rejected", f"{where}: {words}"

@@ -10,11 +10,11 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.body import quote
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 
 # A prompt and the messages around it are short; login scripts before them may not be.
 _MAX_TALK: Final = 256 * 1024
-_TAIL: Final = 2048
 _REFUSED: Final = re.compile(rb"incorrect password|authentication fail", re.IGNORECASE)
 # What sudo repeats of a command.
 _COMMAND: Final = re.compile(rb"'[^'\n]*BECOME-SUCCESS-.*'", re.DOTALL)
@@ -46,7 +46,7 @@ class Become:
         if self.plugin.check_incorrect_password(said) or _REFUSED.search(said):
             raise self.refused()
         said = _COMMAND.sub(b"the command", said)
-        words = " ".join(said[-_TAIL:].decode("utf-8", errors="replace").split())[-300:]
+        words = quote(said)
         raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'})")
 
     def refused(self) -> Failure:

@@ -311,7 +311,11 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def quote(text: bytes) -> str:
-    """The end of what a host said, short and on one line."""
-    words = " ".join(_printable(" ".join(text[-300:].decode("utf-8", "replace").split())).split())
-    return words if len(words) <= 200 else "..." + words[-200:]
+def quote(text: bytes, most: int = 300) -> str:
+    """What a host said, short and on one line: its end, and its beginning, where the cause is named before advice."""
+    if len(text) > 8 * most:
+        # Only what can be part of the answer is looked at.
+        text = text[: 4 * most] + b" " + text[-4 * most :]
+    words = " ".join(_printable(" ".join(text.decode("utf-8", "replace").split())).split())
+    half = most // 2
+    return words if len(words) <= most else f"{words[:half].rstrip()} ... {words[-half:].lstrip()}"

@@ -59,7 +59,7 @@ def unreachable(target: Target, error: OSError) -> Failure:
     where = target.address
     if isinstance(error, socket.gaierror):
         hint = "see that ansible_host is right and that this controller can resolve it"
-        return Failure("unreachable", f"the name {target.host} cannot be resolved ({error.strerror}): {hint}")
+        return Failure("unreachable", f"the name {target.host!r} cannot be resolved ({error.strerror}): {hint}")
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return dropped(target)
     hint = _FAR.get(error.errno or 0, "see that the host is up and that its address is right")

@@ -73,7 +73,9 @@ class Progress:
         return f"[{self._done:{width}}/{self._total}]"
 
     def _line(self, server: str, result: ServerResult) -> str:
-        line = f"{self._head} {server} {result.status}"
+        # A name may be anything that an inventory holds, and a line is one line.
+        name = server if server.isprintable() else repr(server)
+        line = f"{self._head} {name} {result.status}"
         if result.status in {"ok", "partial"}:
             size = sum(item.size for item in result.files)
             line += f" {len(result.files)} files {_bytes(size)}"

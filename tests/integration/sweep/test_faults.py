@@ -101,7 +101,7 @@ def test_nothing_listens(fleet: SshdFleet, tmp_path: Path) -> None:
 def test_name_that_cannot_be_resolved(fleet: SshdFleet, tmp_path: Path) -> None:
     result = beside(fleet, tmp_path, ansible_host="no-such-host.invalid")
     assert result.status == "unreachable"
-    assert "the name no-such-host.invalid cannot be resolved" in str(result.error)
+    assert "the name 'no-such-host.invalid' cannot be resolved" in str(result.error)
 
 
 def test_no_answer_to_the_connection(fleet: SshdFleet, tmp_path: Path) -> None:

@@ -97,6 +97,15 @@ def test_end_without_success() -> None:
         start().check(b"")
 
 
+def test_the_cause_before_a_long_usage() -> None:
+    dialogue = start()
+    usage = "".join(f"usage: sudo -{letter} | -K | -k [-AknS] [-g group] [-h host] [-u user]\n" for letter in "hKvle")
+    dialogue.feed(f"sudo: unrecognized option '--nope'\n{usage}the end\n".encode())
+    with pytest.raises(Failure, match=r"unrecognized option '--nope' usage: .* \.\.\. .*the end\)") as caught:
+        dialogue.check(b"")
+    assert len(str(caught.value)) < 400
+
+
 def test_the_password_is_in_no_command_and_no_representation() -> None:
     dialogue = start()
     assert "planted" not in dialogue.command

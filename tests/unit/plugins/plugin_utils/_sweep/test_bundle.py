@@ -244,8 +244,10 @@ def test_who_is_sent_away_is_told_so_on_either_stream(piece: int) -> None:
 
 
 def test_what_a_host_said_is_quoted_in_one_short_line() -> None:
-    loud = b"x" * 5000 + b"\n\x1b[31mred\x1b[0m\r\n\xff end"
+    loud = b"sh: not found\n" + b"x" * 5000 + b"\n\x1b[31mred\x1b[0m\r\n\xff end"
     error = read(b"", stderr=loud).error
     assert error is not None
     assert len(error) < 500
+    assert "the host said: sh: not found x" in error
+    assert "red?[0m \ufffd end" in error
     assert error.isprintable()

@@ -121,6 +121,12 @@ def test_lines_of_a_small_fleet() -> None:
     assert all(len(line.encode()) < 1000 for line in lines)
 
 
+def test_a_name_that_is_more_than_a_line() -> None:
+    lines: list[str] = []
+    Progress(1, lines.append).add("prom\n\x1b[2J-01", result("ok", 1, 999))
+    assert lines == ["[1/1] 'prom\\n\\x1b[2J-01' ok 1 files 999 B 0.31 s"]
+
+
 @pytest.mark.parametrize(("total", "count"), [(100, 100), (101, 20), (1000, 20), (10_007, 20)])
 def test_number_of_lines(total: int, count: int) -> None:
     lines: list[str] = []
