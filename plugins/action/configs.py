@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import text_for_path
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import mirror_spec, sweep_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import MirrorError
@@ -29,6 +30,8 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _unused, arguments = self.validate_argument_spec({**sweep_spec(), **mirror_spec()})
         given = plain(arguments)
+        if text := text_for_path(given["dest"]):
+            raise AnsibleActionFail(f"dest must be the path of a directory, got {text}")
         gather, play_view = sweep_modules()
         view = play_view.of_task(self._task, self._play_context, self._templar, variables)
         say: Callable[[str], None] | None = Display().display if given["progress"] else None

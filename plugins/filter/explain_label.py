@@ -18,7 +18,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     options_of,
     target_of,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import named, plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import mirror
 
 
@@ -43,7 +43,7 @@ def explain_label(
     except (InputError, mirror.MirrorError) as error:
         raise AnsibleFilterError(f"explain_label: {error}") from error
     if job and not result["jobs"]:
-        raise AnsibleFilterError(f"explain_label: no server has a job called {plain(job)}")
+        raise AnsibleFilterError(f"explain_label: no server has a job called {named(plain(job))}")
     return result
 
 

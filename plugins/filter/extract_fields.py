@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.basic import missing_required_lib
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import text_for_path
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import (
     InputError,
@@ -55,6 +56,8 @@ def load_configs(configs: Any, servers: list[str] | None) -> dict[str, ServerCon
     Raises InputError and MirrorError.
     """
     if isinstance(configs, str):
+        if text := text_for_path(configs):
+            raise InputError(f"expected a sweep result or the path of a mirror, got {text}")
         loaded: Mapping[str, Any] = mirror.load(str(Path(str.__str__(configs)).expanduser()), servers)
         return servers_of(loaded, servers)
     return servers_of(plain(configs), servers)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import text_for_path
+
 
 def plain(value: Any) -> Any:
     """Return value as plain dict, list, str, int, float, bool or None, all the way down.
@@ -31,3 +33,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (Sequence, Set)):
         return [plain(item) for item in value]
     return str(value)
+
+
+def named(name: Any) -> str:
+    """A name as messages repeat it; what is no name but a text may hold secrets, and is only measured."""
+    text = str(name)
+    return text_for_path(text) or text

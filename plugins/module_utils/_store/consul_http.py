@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
 import threading
 import traceback
 import urllib.parse
@@ -32,6 +33,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 
 BODY_SHOWN = 200
+# What Consul makes for tokens.
+_TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A connection is there at once or not at all; an answer may take its time.
 CONNECT_SECONDS = 5.0
 # What Consul says while it elects a leader, and while the new one goes through its log.
@@ -400,6 +403,9 @@ def token_of(settings: ConsulSettings) -> str | None:
         token = Path(settings.token_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else "it is not text"
+        if _TOKEN.fullmatch(Path(settings.token_file).name):
+            # A lookup has made a path of it by now.
+            raise StoreError(f"The token file cannot be read: {reason}. Its name looks like a token itself.") from None
         raise StoreError(f"The token file {settings.token_file} cannot be read: {reason}.") from None
     if not token:
         raise StoreError(f"The token file {settings.token_file} is empty.")

@@ -14,6 +14,10 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import (
+    text_for_path,
+    without_texts,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     Store,
     StoreError,
@@ -25,6 +29,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 CONSUL, DIRECTORY = "consul", "directory"
 # A day, in seconds. What is no number at all is no wait either.
 LONGEST_WAIT = 86400
+PATHS = ("path", "token_file", "ca_cert", "client_cert", "client_key")
 
 
 def variable_that_is_set(*names: str) -> Any:
@@ -33,10 +38,11 @@ def variable_that_is_set(*names: str) -> Any:
 
 
 def shown(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as results may repeat them: an address has no place for a password, but may come with one."""
+    """Options as results may repeat them: no password of an address, no contents in place of a path."""
     head, at, tail = str(options.get("address")).rpartition("@")
     scheme, slashes, _rest = head.rpartition("//")
-    return {**options, **({"address": f"{scheme}{slashes}********@{tail}"} if at else {})}
+    paths = without_texts({name: options[name] for name in PATHS if name in options})
+    return {**options, **paths, **({"address": f"{scheme}{slashes}********@{tail}"} if at else {})}
 
 
 def _of(kind: str, variable: str | None = None, **settings: Any) -> dict[str, Any]:
@@ -75,6 +81,9 @@ def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:
     """The store that the options mean. Raises StoreError where they cannot be right."""
     if not 0 < options["timeout"] <= LONGEST_WAIT:
         raise StoreError(f"timeout must be more than 0 seconds, and {LONGEST_WAIT} at most.")
+    for name in PATHS:
+        if options[name] and (text := text_for_path(options[name])):
+            raise StoreError(f"{name} must be a path, got {text}.")
     if options["store"] == DIRECTORY:
         if not options["path"]:
             raise StoreError("The directory store needs path: the directory to keep the documents in.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ServerConfigs
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import MAIN_NAMES, Options
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import named
 
 
 class InputError(ValueError):
@@ -30,19 +31,21 @@ def servers_of(data: Any, only: Sequence[str] | None = None) -> dict[str, Server
         raise InputError(f"hosts must be a dictionary of servers, not {_kind(hosts)}")
     missing = [name for name in only or () if name not in hosts]
     if missing:
-        raise InputError(f"the sweep has no server {', '.join(missing)}")
+        raise InputError(f"the sweep has no server {', '.join(map(named, missing))}")
     return {str(name): _server(str(name), hosts[name]) for name in (only if only else hosts)}
 
 
 def _server(name: str, entry: Any) -> ServerConfigs:
+    server = named(name)
     if not isinstance(entry, Mapping):
-        raise InputError(f"the entry of server {name} must be a dictionary with status and files, not {_kind(entry)}")
+        raise InputError(f"the entry of server {server} must be a dictionary with status and files, not {_kind(entry)}")
     files = entry.get("files") or []
     if not isinstance(files, list) or not all(isinstance(item, Mapping) and item.get("path") for item in files):
-        raise InputError(f"files of server {name} must be a list of dictionaries with a path")
+        raise InputError(f"files of server {server} must be a list of dictionaries with a path")
     for item in files:
         if not isinstance(item.get("content"), str | None):
-            raise InputError(f"content of {item['path']} of server {name} must be text, not {_kind(item['content'])}")
+            path, kind = named(item["path"]), _kind(item["content"])
+            raise InputError(f"content of {path} of server {server} must be text, not {kind}")
     return ServerConfigs.from_dict(entry)
 
 

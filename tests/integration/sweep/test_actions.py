@@ -380,7 +380,11 @@ def test_configs_history(controller: Controller, tmp_path: Path) -> None:
 
 def test_configs_without_a_place(controller: Controller, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    nowhere, missing = controller.results({CONFIGS: {"dest": str(tmp_path / "file/mirror")}}, {CONFIGS: {}})
+    text = "scrape_configs:\n- bearer_token: hunter2\n"
+    nowhere, missing, contents = controller.results(
+        {CONFIGS: {"dest": str(tmp_path / "file/mirror")}}, {CONFIGS: {}}, {CONFIGS: {"dest": text}}
+    )
+    assert contents["msg"] == "dest must be the path of a directory, got a text of 2 lines"
     assert nowhere["failed"] is True
     assert str(tmp_path / "file/mirror") in nowhere["msg"]
     assert "dest" in missing["msg"]

@@ -14,7 +14,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.filter import extract_fields as module
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.explain_label import explain_label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import FilterModule, extract_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.route_check import route_check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import mirror
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import FileResult, ServerResult
 
@@ -82,6 +84,48 @@ def test_options() -> None:
 def test_what_cannot_be_used_is_said(given: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=f"extract_fields: .*{message}"):
         extract_fields(given, **options)
+
+
+SECRET = "hunter2"
+TEXTS = {
+    f"scrape_configs:\n- bearer_token: {SECRET}\n": "a text of 2 lines",
+    f"bearer_token: {SECRET}": "a text of 21 characters",
+    f'{{"bearer_token":"{SECRET}"}}': "a text of 26 characters",
+    f"https://me:{SECRET}@h": "a text of 20 characters",
+    SECRET + "x" * 4096: "a text of 4103 characters",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_no_path_and_is_not_repeated(text: str) -> None:
+    wanted = f"expected a sweep result or the path of a mirror, got {TEXTS[text]}"
+    for call in (extract_fields, route_check, lambda value: explain_label(value, "env")):
+        with pytest.raises(AnsibleFilterError, match=wanted) as refused:
+            call(text)
+        assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_in_another_place_is_not_repeated(text: str) -> None:
+    for given, options in (
+        ([text], {}),
+        ({text: text}, {}),
+        ({text: {"files": [{"path": "/x", "content": 5}]}}, {}),
+        ({"hosts": {text: text}}, {}),
+        ({"hosts": text}, {}),
+        ({text: {"files": [text]}}, {}),
+        ({"a": {"files": [{"path": text, "content": 5}]}}, {}),
+        ({"a": entry()}, {"servers": text}),
+        ({"a": entry()}, {"servers": [text]}),
+        ({"a": entry()}, {"prometheus_version": text}),
+        ({"a": entry()}, {"refused": text}),
+    ):
+        with pytest.raises(AnsibleFilterError) as refused:
+            extract_fields(given, **options)
+        assert SECRET not in str(refused.value)
+    with pytest.raises(AnsibleFilterError, match="no server has a job called a text of") as refused:
+        explain_label({"a": entry()}, "env", job=text)
+    assert SECRET not in str(refused.value)
 
 
 def test_a_mirror_directory_can_be_given(tmp_path: Path) -> None:

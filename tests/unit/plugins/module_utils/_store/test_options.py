@@ -22,6 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
     consul_spec,
+    shown,
     store_from,
     store_spec,
 )
@@ -150,3 +151,21 @@ def test_store_that_is_not_asked_costs_no_import() -> None:
 def test_options_that_cannot_be(given: dict[str, Any], message: str) -> None:
     with pytest.raises(StoreError, match=message):
         store_from(options_with(**given))
+
+
+@pytest.mark.parametrize("option", ["path", "token_file", "ca_cert", "client_cert", "client_key"])
+@pytest.mark.parametrize("text", ["-----BEGIN KEY-----\nhunter2\n", "key: hunter2", "hunter2" * 600])
+def test_contents_in_place_of_a_path_are_not_repeated(option: str, text: str) -> None:
+    given = options_with(**{option: text}, store="directory" if option == "path" else "consul")
+    with pytest.raises(StoreError, match=f"{option} must be a path, got a text of") as refused:
+        store_from(given)
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(shown(given))
+
+
+def test_a_token_in_place_of_its_file_is_not_repeated() -> None:
+    token = "5f0c8a1e-2f3b-4a6d-9c1e-0123456789ab"
+    for given in (token, f"/somewhere/{token}"):
+        with pytest.raises(StoreError, match=r"The token file cannot be read: .* token itself") as refused:
+            store_from(options_with(token_file=given))
+        assert token not in str(refused.value)
