@@ -17,6 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import (
     InputError,
     names_of,
+    need_contents,
     options_of,
     servers_of,
 )
@@ -60,7 +61,10 @@ def load_configs(configs: Any, servers: list[str] | None) -> dict[str, ServerCon
             raise InputError(f"expected a sweep result or the path of a mirror, got {text}")
         loaded: Mapping[str, Any] = mirror.load(str(Path(str.__str__(configs)).expanduser()), servers)
         return servers_of(loaded, servers)
-    return servers_of(plain(configs), servers)
+    result = plain(configs)
+    found = servers_of(result, servers)
+    need_contents(result)
+    return found
 
 
 class FilterModule:

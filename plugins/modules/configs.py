@@ -83,8 +83,7 @@ EXAMPLES = r"""
 
     - name: Work out the labels
       ansible.builtin.debug:
-        msg: "{{ ('/tmp/prometheus-fleet-example/mirror' | skills_eye.prometheus_fleet.extract_fields).fields
-          | map(attribute='name') }}"
+        msg: "{{ (swept.dest | skills_eye.prometheus_fleet.extract_fields).fields | map(attribute='name') }}"
       run_once: true
 
 - name: Back them up, unmasked
@@ -106,7 +105,7 @@ hosts:
   description:
     - What each server gave, by its name in the inventory, as
       RV(skills_eye.prometheus_fleet.configs_info#module:hosts) has it, but without contents - C(content) is none, and
-      C(files) is empty for a server that is V(unchanged).
+      C(files) is empty for a server that is V(unchanged). Filters that read contents take RV(dest) in place of it.
     - It is there when the task fails, too, because of O(fail_on), or because the mirror or its history could not
       be written after the sweep. Only what is wrong before any server is asked - options, a O(dest) that cannot be
       written, no git for O(history=git) - fails without it.

@@ -182,7 +182,7 @@ EXAMPLES = r"""
         address: https://consul.example.com:8501
         token_file: /etc/prometheus-fleet/consul.token
       vars:
-        extracted: "{{ swept | skills_eye.prometheus_fleet.extract_fields }}"
+        extracted: "{{ swept.dest | skills_eye.prometheus_fleet.extract_fields }}"
       run_once: true
       delegate_to: localhost
 

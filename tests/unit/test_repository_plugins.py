@@ -92,6 +92,16 @@ def test_examples_are_yaml_with_full_names(kind: str, name: str) -> None:
     assert f"{NAME}.{name}" in text
 
 
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_examples_take_contents_from_where_they_are(kind: str, name: str) -> None:
+    """What configs returns has none: they are in its mirror."""
+    text = documents(kind)[name]["examples"]
+    mirrored = [task.get("register") for task in tasks(yaml.safe_load(text)) if f"{NAME}.configs" in task]
+    for register in filter(None, mirrored):
+        reads = rf"\b{register}(\.hosts)?\s*\|\s*{re.escape(NAME)}\.(extract_fields|explain_label|route_check)"
+        assert re.findall(reads, text) == [], register
+
+
 def tasks(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The tasks of a list of plays, blocks and tasks."""
     for entry in entries:

@@ -35,6 +35,27 @@ def servers_of(data: Any, only: Sequence[str] | None = None) -> dict[str, Server
     return {str(name): _server(str(name), hosts[name]) for name in (only if only else hosts)}
 
 
+def need_contents(data: Any) -> None:
+    """Raise InputError for a result of the module configs, which keeps the contents in a mirror and out of its result.
+
+    Without them no server would have fields. A file that is not text has no content either, so one text is enough.
+    """
+    if not isinstance(data, Mapping):
+        return
+    hosts = {"": data} if isinstance(data.get("files"), list) else data.get("hosts", data)
+    servers = [entry for entry in hosts.values() if isinstance(entry, Mapping)] if isinstance(hosts, Mapping) else []
+    lists = [entry["files"] for entry in servers if isinstance(entry.get("files"), list)]
+    files = [item for files in lists for item in files if isinstance(item, Mapping)]
+    if any(item.get("content") is not None for item in files):
+        return
+    left_out = any(item.get("error") is None for item in files)
+    if left_out or (servers and "dest" in data) or any(entry.get("status") == "unchanged" for entry in servers):
+        raise InputError(
+            "this sweep result has no contents. Those of the module configs are in its mirror: give the path of that, "
+            "as in swept.dest | skills_eye.prometheus_fleet.extract_fields, or sweep with configs_info"
+        )
+
+
 def _server(name: str, entry: Any) -> ServerConfigs:
     server = named(name)
     if not isinstance(entry, Mapping):

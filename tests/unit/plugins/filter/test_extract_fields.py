@@ -136,6 +136,43 @@ def test_a_mirror_directory_can_be_given(tmp_path: Path) -> None:
     assert list(extract_fields(str(tmp_path / "mirror"), servers=["b"])["servers"]) == ["b"]
 
 
+def without_contents(status: str = "ok", *, files: bool = True) -> dict[str, Any]:
+    """A server's entry as the module configs returns it."""
+    file = {**entry()["files"][0], "content": None, "error": None}
+    return {"status": status, "files": [file] if files else []}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hosts": {"a": without_contents()}, "dest": "/m"},
+        {"hosts": {"a": without_contents("unchanged", files=False)}, "dest": "/m"},
+        {"hosts": {"a": without_contents("unreachable", files=False)}, "dest": "/m"},
+        # hosts alone, and one server of them
+        {"a": without_contents(), "b": without_contents("unreachable", files=False)},
+        {"a": without_contents("unchanged", files=False)},
+        without_contents(),
+    ],
+)
+def test_a_result_without_contents_is_refused_with_the_remedy(given: Any) -> None:
+    """It would be a fleet without fields, and publishing that would succeed."""
+    for call in (extract_fields, route_check, lambda value: explain_label(value, "env")):
+        with pytest.raises(AnsibleFilterError, match=r"in its mirror: give the path of that, as in swept\.dest \|"):
+            call(given)
+
+
+def test_files_that_are_no_text_are_no_result_without_contents(tmp_path: Path) -> None:
+    mixed = {"a": {"status": "ok", "files": without_contents()["files"] + entry(name="other.yml")["files"]}}
+    broken = {"a": {"status": "partial", "files": [{**without_contents()["files"][0], "error": "not readable"}]}}
+    down = {"a": without_contents("unreachable", files=False)}
+    for given in (mixed, broken, down, {"hosts": down}, {"hosts": {}, "dest": "/m"}):
+        extract_fields(given)
+    binary = ServerResult("ok", files=[FileResult("/p/prometheus.yml", "prometheus", sha256="0", content=None)])
+    mirror.Mirror(str(tmp_path / "mirror")).apply({"a": binary})
+    [problem] = extract_fields(str(tmp_path / "mirror"))["servers"]["a"]["problems"]
+    assert "it is not text" in problem["message"]
+
+
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RE2_IMPORT_ERROR", ImportError("no re2"))
     with pytest.raises(
