@@ -16,7 +16,10 @@ description:
     C(ansible.cfg), the environment and the command line do.
 options:
   _terms:
-    description: The names of the servers, as the inventory has them. Without any, all hosts of the play.
+    description:
+      - The names of the servers, as the inventory has them, or lists of them.
+      - Without any, all hosts of the play that are in the inventory, so a play on an implicit C(localhost) must name
+        them.
     type: list
     elements: str
   fail_on:
@@ -63,26 +66,40 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import names_in, unknown_option
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._asked import play_hosts
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep_call import sweep_modules
+
+NAME = "skills_eye.prometheus_fleet.configs"
 
 
 class LookupModule(LookupBase):
     """Sweeps the servers that the terms name."""
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        if wrong := unknown_option(kwargs, self.option_definitions):
+            if "hosts" in kwargs:
+                wrong = f"there is no option hosts. The terms are the servers, as in lookup('{NAME}', 'prom-01')"
+            raise AnsibleError(f"{NAME}: {wrong}")
         self.set_options(var_options=variables, direct=kwargs)
         names = ("services", "connect_timeout", "timeout", "max_parallel", "max_bytes", "max_files", "fail_on")
         given = {name: plain(self.get_option(name)) for name in names}
         gather, play_view = sweep_modules()
         known = variables or {}
         if "hostvars" not in known:
-            raise AnsibleError("skills_eye.prometheus_fleet.configs needs an inventory")
-        servers = plain(terms) or plain(known.get("ansible_play_hosts_all", []))
+            raise AnsibleError(f"{NAME} needs an inventory")
         try:
+            named = names_in(terms)
+            servers = plain(play_hosts(known, named))
+            if named is None and not servers:
+                raise ValueError(
+                    "the play targets no server of the inventory: name those to ask, "
+                    f"as in lookup('{NAME}', groups['monitoring'])"
+                )
             result = gather.inline(servers, play_view.of_lookup(known, self._templar), given, None)
         except ValueError as error:
-            raise AnsibleError(f"skills_eye.prometheus_fleet.configs: {error}") from None
+            raise AnsibleError(f"{NAME}: {error}") from None
         if result.get("failed"):
             raise AnsibleError(result["msg"])
         return [{"hosts": result["hosts"], "summary": result["summary"]}]

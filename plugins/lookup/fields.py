@@ -24,7 +24,8 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - Names of fields, in the order in which they are wanted. Without any, all fields are returned, sorted by name.
+      - Names of fields or lists of them, in the order in which they are wanted. Without any, all fields are returned,
+        sorted by name.
     type: list
     elements: str
   where:
@@ -213,6 +214,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import names_in, unknown_option
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._asked import play_hosts, speaks_for
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache import (
     Answer,
@@ -234,10 +236,17 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 NOT_IN_KEY: Final = frozenset({"token", "token_file", "timeout", "consistency", "client_cert", "client_key", "ca_cert"})
 
 SERVERS_SHOWN: Final = 5
+NAME: Final = "skills_eye.prometheus_fleet.fields"
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+        if wrong := unknown_option(kwargs, self.option_definitions):
+            raise AnsibleLookupError(f"{NAME}: {wrong}")
+        try:
+            names = names_in(terms)
+        except ValueError as fault:
+            raise AnsibleLookupError(f"{NAME}: {fault}") from fault
         self._variables = variables or {}
         with _without_empty(self._names_of_variables()):
             self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
@@ -255,7 +264,7 @@ class LookupModule(LookupBase):
         self._hits().count(answer.tier)
         if answer.stale:
             Display().warning(f"The fields are {answer.age:.0f} s old, from {answer.tier}. {answer.reason}")
-        fields = self._chosen(answer.document["fields"], plain(terms))
+        fields = self._chosen(answer.document["fields"], names)
         return [self._with_meta(answer, fields)] if self._given["wantmeta"] else fields
 
     def _resolved(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -354,8 +363,8 @@ class LookupModule(LookupBase):
     def _servers(self) -> list[str]:
         return play_hosts(self._variables, self._given["hosts"])
 
-    def _chosen(self, fields: list[dict[str, Any]], names: list[Any]) -> list[Any]:
-        chosen = _named(fields, names) if names else fields
+    def _chosen(self, fields: list[dict[str, Any]], names: list[str] | None) -> list[Any]:
+        chosen = fields if names is None else _named(fields, names)
         wanted = self._given["where"]
         chosen = [item for item in chosen if all(item.get(key) == value for key, value in wanted.items())]
         attribute = self._given["attribute"]
@@ -388,10 +397,10 @@ def _without_empty(names: Iterable[str]) -> Iterator[None]:
         os.environ.update(dict.fromkeys(empty, ""))
 
 
-def _named(fields: list[dict[str, Any]], names: list[Any]) -> list[dict[str, Any]]:
+def _named(fields: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
     """The fields of these names, in their order."""
     by_name = {item["name"]: item for item in fields}
-    if missing := [str(name) for name in names if name not in by_name]:
+    if missing := [name for name in names if name not in by_name]:
         known = ", ".join(by_name) or "none"
         raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
     return [by_name[name] for name in names]

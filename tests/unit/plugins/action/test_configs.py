@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
@@ -71,7 +72,49 @@ def test_the_documented_module_does_nothing_by_itself(name: str) -> None:
     assert result["msg"] == f"skills_eye.prometheus_fleet.{name} runs on the controller, as an action plugin"
 
 
-def test_lookup_without_an_inventory() -> None:
+def ask(*terms: Any, **options: Any) -> Any:
+    """Run the lookup on the localhost that Ansible makes up."""
     lookup = lookup_loader.get("skills_eye.prometheus_fleet.configs", loader=None, templar=Templar(loader=None))
+    variables = {"hostvars": {}, "groups": {"all": ["prom-01"]}, "ansible_play_hosts_all": ["localhost"]}
+    return lookup.run(list(terms), variables=options.pop("variables", variables), **options)
+
+
+def test_lookup_without_an_inventory() -> None:
     with pytest.raises(AnsibleError, match="needs an inventory"):
-        lookup.run(["prom-01"], variables={})
+        ask("prom-01", variables={})
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("tiemout", "there is no option tiemout. Is it timeout?"),
+        ("hosts", "there is no option hosts. The terms are the servers, as in lookup"),
+        ("xyz", "there is no option xyz. There are: connect_timeout, .*timeout"),
+    ],
+)
+def test_lookup_with_an_unknown_option(option: str, message: str) -> None:
+    with pytest.raises(AnsibleError, match=message):
+        ask("prom-01", **{option: 3})
+
+
+def test_lookup_does_not_take_the_controller_for_a_server() -> None:
+    """The localhost that Ansible makes up is where a play runs."""
+    with pytest.raises(AnsibleError, match="the play targets no server of the inventory: name those to ask"):
+        ask()
+
+
+def test_lookup_with_lists_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def inline(servers: list[str], *_others: Any) -> dict[str, Any]:
+        asked.append(servers)
+        return {"hosts": {}, "summary": {}}
+
+    gather, _play_view = _sweep_call.sweep_modules()
+    monkeypatch.setattr(gather, "inline", inline)
+    ask(["prom-01", "prom-02"], "prom-03")
+    # Nobody's names are not everybody's.
+    ask([])
+    assert asked == [["prom-01", "prom-02", "prom-03"], []]
+    with pytest.raises(AnsibleError, match="a term is a name or a list of names, not dict"):
+        ask({"prom-01": 1})

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lookup fields makes of its terms and options, over a directory store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
+
+Ask = Callable[..., Any]
+NAMES = ("company", "env", "site")
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Runs the lookup over a store with three fields."""
+    monkeypatch.setattr(constants, "ANSIBLE_HOME", str(tmp_path / "home"))
+    store = tmp_path / "store"
+    store.mkdir()
+    fields = [{"name": name, "display_name": name.title(), "team": "web"} for name in NAMES]
+    (store / "fields.json").write_text(json.dumps({"version": "2.0.0", "fields": fields}), encoding="ascii")
+
+    def run(*terms: Any, **options: Any) -> Any:
+        lookup = lookup_loader.get("skills_eye.prometheus_fleet.fields", loader=None, templar=Templar(loader=None))
+        given = {"store": "directory", "path": str(store), "tiers": ["store"], **options}
+        return lookup.run(list(terms), variables={}, **given)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"memmory_max_age": 3}, "there is no option memmory_max_age. Is it memory_max_age?"),
+        ({"xyz": 3}, "there is no option xyz. There are: .*attribute, .*where"),
+        ({"_terms": ["env"]}, "there is no option _terms"),
+    ],
+)
+def test_an_unknown_option_is_refused(ask: Ask, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnsibleLookupError, match=message):
+        ask(**options)
+
+
+def test_what_ansible_itself_adds_is_no_option(ask: Ask) -> None:
+    """It does so in a loop that is written with with_."""
+    assert ask("env", attribute="name", wantlist=True) == ["env"]
+
+
+def test_a_list_of_names_is_as_good_as_the_names(ask: Ask) -> None:
+    assert ask(["site", "env"], "company", attribute="name") == ["site", "env", "company"]
+    assert ask(attribute="name") == list(NAMES)
+    # Nobody's names are not everybody's.
+    assert ask([], attribute="name") == []
+
+
+@pytest.mark.parametrize(
+    ("term", "kind"),
+    [([["env"]], "a list in a list"), ({"a": 1}, "dict"), (5, "int"), (None, "NoneType"), ([5], "int")],
+)
+def test_a_term_that_is_no_name_is_refused(ask: Ask, term: Any, kind: str) -> None:
+    with pytest.raises(AnsibleLookupError, match=f"a term is a name or a list of names, not {kind}"):
+        ask(term)
