@@ -31,11 +31,13 @@ options:
   where:
     description:
       - "Return only fields whose attributes have these values, as V({'required': true})."
+      - An attribute that no field has is said in a warning.
     type: dict
     default: {}
   attribute:
     description:
-      - Return only this attribute of each field, null for a field that does not have it.
+      - Return only this attribute of each field, null for a field that does not have it. If none has it, that is said
+        in a warning.
     type: str
   wantmeta:
     description:
@@ -210,11 +212,20 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Store,
     StoreError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import OURS, PRESENTATION
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import sayable
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_from, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
+    DIRECTORY,
+    store_from,
+    store_spec,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import names_in, unknown_option
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import (
+    meant,
+    names_in,
+    unknown_option,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._asked import play_hosts, speaks_for
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache import (
     Answer,
@@ -331,7 +342,8 @@ class LookupModule(LookupBase):
             raise SourceError(str(fault)) from fault
         if view is None:
             place = self._store.place("fields")
-            raise SourceError(f"Nothing was published at {place}: run the publish playbook, or check prefix.")
+            option = "path" if self._given["store"] == DIRECTORY else "prefix"
+            raise SourceError(f"Nothing was published at {place}: run the publish playbook, or check {option}.")
         mended: Document = sayable(view)
         return mended
 
@@ -366,8 +378,9 @@ class LookupModule(LookupBase):
     def _chosen(self, fields: list[dict[str, Any]], names: list[str] | None) -> list[Any]:
         chosen = fields if names is None else _named(fields, names)
         wanted = self._given["where"]
-        chosen = [item for item in chosen if all(item.get(key) == value for key, value in wanted.items())]
         attribute = self._given["attribute"]
+        _question(fields, [("where", name) for name in wanted] + ([("attribute", attribute)] if attribute else []))
+        chosen = [item for item in chosen if all(item.get(key) == value for key, value in wanted.items())]
         return [item.get(attribute) for item in chosen] if attribute else chosen
 
     def _with_meta(self, answer: Answer, fields: list[Any]) -> dict[str, Any]:
@@ -404,6 +417,15 @@ def _named(fields: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any
         known = ", ".join(by_name) or "none"
         raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
     return [by_name[name] for name in names]
+
+
+def _question(fields: list[dict[str, Any]], asked: list[tuple[str, str]]) -> None:
+    """Warn of attributes that no field has. People may set any, so one that is not there yet is no error."""
+    strange = [(option, name) for option, name in asked if name not in OURS and name not in PRESENTATION]
+    known = {*OURS, *PRESENTATION}.union(*fields) if strange and fields else set()
+    for option, name in strange:
+        if known and name not in known:
+            Display().warning(f"{option}: no field has an attribute {name}. {meant(str(name), known)}")
 
 
 def _listed(servers: Mapping[str, str]) -> str:

@@ -17,12 +17,18 @@ _OF_ANSIBLE = frozenset({"wantlist"})
 
 def unknown_option(given: Iterable[str], known: Iterable[str], kind: str = "option") -> str | None:
     """What is wrong with the first name that is not known, and what may be meant; None where all are known."""
-    names = sorted(name for name in known if not name.startswith("_"))
+    names = [name for name in known if not name.startswith("_")]
     strange = next((name for name in given if name not in names and name not in _OF_ANSIBLE), None)
     if strange is None:
         return None
+    return f"there is no {kind} {strange}. {meant(strange, names)}"
+
+
+def meant(strange: str, known: Iterable[str]) -> str:
+    """What may be meant by a name that is not known."""
+    names = sorted(known)
     near = difflib.get_close_matches(strange, names, 1)
-    return f"there is no {kind} {strange}. " + (f"Is it {near[0]}?" if near else f"There are: {', '.join(names)}.")
+    return f"Is it {near[0]}?" if near else f"There are: {', '.join(names)}."
 
 
 def names_in(terms: Any) -> list[str] | None:

@@ -15,6 +15,7 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
+from ansible.utils.display import Display
 
 Ask = Callable[..., Any]
 NAMES = ("company", "env", "site")
@@ -69,3 +70,36 @@ def test_a_list_of_names_is_as_good_as_the_names(ask: Ask) -> None:
 def test_a_term_that_is_no_name_is_refused(ask: Ask, term: Any, kind: str) -> None:
     with pytest.raises(AnsibleLookupError, match=f"a term is a name or a list of names, not {kind}"):
         ask(term)
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, words, *_args, **_options: said.append(words))
+    return said
+
+
+def test_an_attribute_that_no_field_has_is_said(ask: Ask, warnings: list[str]) -> None:
+    assert ask("env", attribute="orign") == [None]
+    assert ask(where={"statuss": "synced", "xyz": 1}) == []
+    assert warnings[:2] == [
+        "attribute: no field has an attribute orign. Is it origin?",
+        "where: no field has an attribute statuss. Is it status?",
+    ]
+    assert warnings[2].startswith("where: no field has an attribute xyz. There are: ")
+    assert {"team", "display_name", "servers"} <= set(warnings[2].rpartition(": ")[2].rstrip(".").split(", "))
+
+
+def test_an_attribute_that_a_field_may_have_is_not_questioned(ask: Ask, warnings: list[str]) -> None:
+    """Of people, of the sweep, and any where there is no field to have it."""
+    assert ask("env", attribute="team") == ["web"]
+    assert ask("env", attribute="orphaned_since") == [None]
+    assert ask("env", attribute="validation") == [None]
+    assert ask(where={"status": "orphan"}) == []
+    assert ask([], attribute="display_name", where={"team": "web"}) == []
+    assert warnings == []
+
+
+def test_nothing_published_names_the_option_of_its_store(ask: Ask, tmp_path: Path) -> None:
+    with pytest.raises(AnsibleLookupError, match=r"Nothing was published at .*none/fields.json: .* or check path\."):
+        ask(path=str(tmp_path / "none"))
