@@ -80,6 +80,12 @@ def test_plugin_is_documented_in_full(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_code_in_the_docs_does_not_end_at_a_bracket_of_its_own(kind: str, name: str) -> None:
+    """C() has no way to write a closing bracket; V() has."""
+    assert re.findall(r"\bC\([^)]*\(.*?\)", json.dumps(documents(kind)[name])) == []
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
 def test_examples_are_yaml_with_full_names(kind: str, name: str) -> None:
     text = documents(kind)[name]["examples"]
     examples = yaml.safe_load(text)
