@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import load_configs, require_re2
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.explain_fleet import explain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import (
     InputError,
@@ -22,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import mirror
 
 
+@checked
 def explain_label(
     configs: Any,
     label: Any,

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import text_for_path
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import (
     InputError,
@@ -27,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import mirror
 
 
+@checked
 def extract_fields(
     configs: Any,
     *,

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.drift import (
     REPLICA_LABELS,
     Settings,
@@ -18,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 
 
+@checked
 def label_drift(extracted: Any, *, replica_labels: Any = None, ignore: Any = None) -> list[dict[str, Any]]:
     """Findings. See label_drift.yml for the arguments and the result."""
     fields, servers = _parts(plain(extracted))
@@ -29,7 +31,12 @@ def label_drift(extracted: Any, *, replica_labels: Any = None, ignore: Any = Non
 def _parts(extracted: Any) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
     if isinstance(extracted, dict):
         fields, servers = extracted.get("fields"), extracted.get("servers")
-        if isinstance(fields, list) and isinstance(servers, dict) and all("sources" in field for field in fields):
+        if (
+            isinstance(fields, list)
+            and all(isinstance(field, dict) and "sources" in field for field in fields)
+            and isinstance(servers, dict)
+            and all(isinstance(server, dict) for server in servers.values())
+        ):
             return fields, servers
     raise AnsibleFilterError(
         "label_drift: expected what the filter skills_eye.prometheus_fleet.extract_fields returns (fields and servers)"

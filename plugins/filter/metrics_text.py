@@ -15,6 +15,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.utils.display import Display
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _metrics
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_hits import TIERS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED, Status
@@ -24,6 +25,7 @@ SEVERITIES = ("error", "warning", "info")
 display = Display()
 
 
+@checked
 def metrics_text(
     sweep: Any,
     *,
@@ -44,7 +46,7 @@ def metrics_text(
         _mapping("extracted", extracted),
         _mapping("published", published),
     )
-    hosts = _mapping("sweep.hosts", sweep.get("hosts"))
+    hosts = _mappings("sweep.hosts", sweep.get("hosts"))
     reached = any(server.get("status") in ANSWERED for server in hosts.values())
     failed = bool(sweep.get("failed") or published.get("failed"))
     run = _metrics.Run(
@@ -53,7 +55,7 @@ def metrics_text(
         servers=hosts,
         answered=ANSWERED,
         statuses=get_args(Status),
-        seconds=(sweep.get("summary") or {}).get("seconds"),
+        seconds=_mapping("sweep.summary", sweep.get("summary")).get("seconds"),
         extracted=len(extracted["fields"]) if "fields" in extracted else None,
         problems=_problems(extracted),
         fields=_field_statuses(published),
@@ -62,7 +64,7 @@ def metrics_text(
         conflicts=_conflicts(published),
         attempts=published.get("attempts"),
         cache_hits=_hits(cache),
-        known_servers=frozenset(str(name) for name in plain(known_servers or ())),
+        known_servers=frozenset(_names("known_servers", known_servers)),
         carried=_carried(previous),
     )
     return _metrics.render(run)
@@ -77,16 +79,42 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _mappings(name: str, value: Any) -> dict[str, Any]:
+    found = _mapping(name, value)
+    if not all(isinstance(item, Mapping) for item in found.values()):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a dictionary of dictionaries")
+    return found
+
+
+def _counts(name: str, value: Any) -> dict[str, int]:
+    try:
+        return {str(key): int(number) for key, number in _mapping(name, value).items()}
+    except (ValueError, TypeError):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a dictionary of numbers") from None
+
+
+def _names(name: str, value: Any) -> list[str]:
+    value = plain(value)
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a list of names, got {type(value).__name__}")
+    if not all(isinstance(item, str) for item in value):
+        raise AnsibleFilterError(f"metrics_text: {name} must be a list of names")
+    return value
+
+
 def _problems(extracted: Mapping[str, Any]) -> dict[str, int] | None:
     if "servers" not in extracted:
         return None
-    return {name: len(server.get("problems") or []) for name, server in extracted["servers"].items()}
+    servers = _mappings("extracted.servers", extracted["servers"])
+    return {name: len(server.get("problems") or []) for name, server in servers.items()}
 
 
 def _field_statuses(published: Mapping[str, Any]) -> dict[str, int] | None:
     if "statuses" not in published:
         return None
-    return dict.fromkeys(_metrics.FIELD_STATUSES, 0) | {str(name): int(n) for name, n in published["statuses"].items()}
+    return dict.fromkeys(_metrics.FIELD_STATUSES, 0) | _counts("published.statuses", published["statuses"])
 
 
 def _conflicts(published: Mapping[str, Any]) -> int | None:
@@ -101,7 +129,7 @@ def _severities(name: str, findings: Any) -> dict[str, int] | None:
     findings = plain(findings)
     if findings is None or findings == "":
         return None
-    if not isinstance(findings, list):
+    if not isinstance(findings, list) or not all(isinstance(item, Mapping) for item in findings):
         raise AnsibleFilterError(f"metrics_text: {name} must be a list of findings, got {type(findings).__name__}")
     return dict.fromkeys(SEVERITIES, 0) | dict(Counter(str(item.get("severity")) for item in findings))
 
@@ -110,15 +138,16 @@ def _hits(cache: Any) -> dict[str, int] | None:
     cache = _mapping("cache", cache)
     if not cache:
         return None
-    return dict.fromkeys(TIERS, 0) | {str(tier): int(hits) for tier, hits in cache.items()}
+    return dict.fromkeys(TIERS, 0) | _counts("cache", cache)
 
 
 def _carried(previous: str) -> _metrics.Carried:
     """What outlives the run; a damaged earlier text costs a warning, never the new one."""
     try:
         return _metrics.carried_from(str(plain(previous or "")))
-    except ValueError as error:
-        display.warning(f"metrics_text: the earlier text cannot be read, and its times are lost: {error}")
+    except ValueError:
+        # What Python says of it quotes the text, which need not be one of ours.
+        display.warning("metrics_text: the earlier text is not in Prometheus' format, and its times are lost")
         return _metrics.Carried()
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 
 
+@checked
 def redact(text: Any, *, salt: Any = None) -> str:
     """The text, masked. See redact.yml for the arguments."""
     text, salt = plain(text), plain(salt)

@@ -11,11 +11,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report import assemble, data
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED
 
 
+@checked
 def report_html(
     sweep: Any,
     *,

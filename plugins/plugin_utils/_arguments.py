@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from ansible.errors import AnsibleFilterError
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What Ansible adds to the options of a lookup, in a loop with with_.
 _OF_ANSIBLE = frozenset({"wantlist"})
 
 
-def unknown_option(given: Iterable[str], known: Iterable[str], kind: str = "option") -> str | None:
-    """What is wrong with the first name that is not known, and what may be meant; None where all are known."""
+def unknown_option(given: Iterable[str], known: Iterable[str]) -> str | None:
+    """What is wrong with an option of a lookup that is not known; None where all are known."""
     names = [name for name in known if not name.startswith("_")]
-    strange = next((name for name in given if name not in names and name not in _OF_ANSIBLE), None)
-    if strange is None:
-        return None
-    return f"there is no {kind} {strange}. {meant(strange, names)}"
+    return _unknown("option", [name for name in given if name not in _OF_ANSIBLE], names)
+
+
+def _unknown(kind: str, given: Iterable[str], known: Sequence[str]) -> str | None:
+    strange = next((name for name in given if name not in known), None)
+    return None if strange is None else f"there is no {kind} {strange}. {meant(strange, known)}"
 
 
 def meant(strange: str, known: Iterable[str]) -> str:
@@ -29,6 +38,33 @@ def meant(strange: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(strange, names, 1)
     return f"Is it {near[0]}?" if near else f"There are: {', '.join(names)}."
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """A filter that says in words which argument is wrong, where Python would speak of its function."""
+    parameters = list(inspect.signature(function).parameters.values())
+    row = [item.name for item in parameters if item.kind is item.POSITIONAL_OR_KEYWORD]
+    options = [item.name for item in parameters[1:]]
+    needed = [item.name for item in parameters if item.default is item.empty]
+
+    def fault(arguments: int, given: Iterable[str]) -> str | None:
+        if wrong := _unknown("argument", [name for name in given if name != row[0]], options):
+            return wrong
+        if arguments > len(row):
+            names = ", ".join(f"{name}=..." for name in options[len(row) - 1 :])
+            return f"too many values in a row: name them, as in {names}"
+        if twice := [name for name in row[:arguments] if name in given]:
+            return f"{twice[0]} was given twice"
+        missing = next((name for name in needed if name not in row[:arguments] and name not in given), None)
+        return missing and f"{missing} must be given, as in {function.__name__}({missing}=...)"
+
+    @functools.wraps(function)
+    def call(*arguments: P.args, **given: P.kwargs) -> R:
+        if wrong := fault(len(arguments), given):
+            raise AnsibleFilterError(f"{function.__name__}: {wrong}")
+        return function(*arguments, **given)
+
+    return call
 
 
 def names_in(terms: Any) -> list[str] | None:

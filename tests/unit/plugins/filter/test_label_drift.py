@@ -43,7 +43,18 @@ def test_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "a", [], {"hosts": {}}, {"fields": [], "servers": []}, {"fields": [{}], "servers": {}}]
+    "value",
+    [
+        None,
+        "a",
+        [],
+        {"hosts": {}},
+        {"fields": [], "servers": []},
+        {"fields": [{}], "servers": {}},
+        {"fields": ["sources"], "servers": {}},
+        {"fields": [5], "servers": {}},
+        {"fields": [], "servers": {"a": "hunter2"}},
+    ],
 )
 def test_what_is_no_result_of_extract_fields_is_refused(value: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="extract_fields"):

@@ -232,3 +232,35 @@ def test_a_missing_library_is_named_and_nothing_else_breaks() -> None:
     )
     assert "prometheus-client" in done.stdout
     assert "Failed to import the required Python library" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"known_servers": 4}, "known_servers must be a list of names, got int"),
+        ({"known_servers": "prom-01"}, "known_servers must be a list of names, got str"),
+        ({"known_servers": {"a": 1}}, "known_servers must be a list of names, got dict"),
+        ({"known_servers": [{"hunter2": 1}]}, "known_servers must be a list of names"),
+        ({"extracted": "key: hunter2"}, "extracted must be a dictionary, got str"),
+        ({"extracted": {"servers": {"a": "hunter2"}}}, "extracted.servers must be a dictionary of dictionaries"),
+        ({"extracted": {"servers": ["hunter2"]}}, "extracted.servers must be a dictionary, got list"),
+        ({"published": {"statuses": {"synced": "hunter2"}}}, "published.statuses must be a dictionary of numbers"),
+        ({"cache": {"memory": "hunter2"}}, "cache must be a dictionary of numbers"),
+        ({"drift": ["hunter2"]}, "drift must be a list of findings"),
+        ({"sweep": {"hosts": {"a": "hunter2"}}}, "sweep.hosts must be a dictionary of dictionaries"),
+        ({"sweep": {"summary": "hunter2"}}, "sweep.summary must be a dictionary, got str"),
+    ],
+)
+def test_a_wrong_kind_of_argument_is_named_and_not_quoted(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"metrics_text: {message}") as refused:
+        metrics_text(**{"sweep": {}, **arguments})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_earlier_text_that_is_none_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(module.display, "warning", said.append)
+    metrics_text({}, previous="bearer_token hunter2\n")
+    [words] = said
+    assert "hunter2" not in words
+    assert "its times are lost" in words
