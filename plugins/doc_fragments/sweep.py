@@ -22,8 +22,10 @@ options:
         directory: /etc/alertmanager
     suboptions:
       service:
-        description: The name of the service, as V(prometheus).
+        description:
+          - The name of the service. Fields are taken from V(prometheus), routes from V(alertmanager).
         type: str
+        choices: [prometheus, alertmanager]
         required: true
       directory:
         description: The absolute path of its directory on the servers.

@@ -95,6 +95,8 @@ options:
       - What to do with fields that no server has any more. A field is an orphan only if every server that had it
         answered whole without it, or was forgotten. V(keep) keeps it, marked as an orphan. V(remove) removes it
         O(orphan_grace) after it became one; the history still has it.
+      - A server that answered and on which no main configuration of Prometheus was found makes no orphans, nor does one
+        whose Prometheus refuses its configuration.
     type: str
     choices: [keep, remove]
     default: keep
@@ -106,6 +108,8 @@ options:
   forget_servers:
     description:
       - Servers to forget, by name. A server that is merely not in O(servers) is never forgotten.
+      - A server that answers in the same run cannot be forgotten, unless no main configuration of Prometheus was found
+        on it.
     type: list
     elements: str
     default: []
@@ -297,6 +301,13 @@ forgotten:
   elements: str
   returned: success
   sample: []
+unfound:
+  description:
+    - Names of the servers that answered without a main configuration of Prometheus, and had fields before. These stay.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 statuses:
   description: How many fields are in each status after this.
   type: dict
@@ -375,6 +386,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import (
     Manner,
     Plan,
+    named,
     plan_publish,
     plan_rollback,
 )
@@ -534,6 +546,12 @@ def main() -> None:
         module.warn(
             f"The {conflict['attribute']} of the field {conflict['field']} was changed by hand and differs from what "
             "the sweep found; the stored one is kept. Set on_conflict to sweep or store to settle it."
+        )
+    if unfound := outcome.plan.report.unfound:
+        module.warn(
+            f"No main config of Prometheus was found on {named(unfound)}, which had fields before; these stay. See the "
+            "problems of these servers and the option services of the sweep; where Prometheus is gone, name them in "
+            "forget_servers."
         )
     result = result_of(outcome, store)
     if module._diff:

@@ -84,6 +84,8 @@ class Report:
     servers: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    # Servers that answered without a main config: what they had before stays.
+    unfound: list[str] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
 
 
@@ -101,11 +103,14 @@ def merge_readings(stored: Mapping[str, Reading], sweep: Sweep, rules: Rules) ->
     readings = {name: reading for name, reading in stored.items() if name not in forget}
     changed = []
     for name, heard in sweep.readings.items():
-        old = readings.get(name)
-        new = _added_to(old, heard) if old is not None and not heard.is_whole else heard
+        old = stored.get(name)
+        # One that is to be forgotten may answer that it has no config: then that is all that is known of it.
+        new = _added_to(old, heard) if old is not None and name not in forget and not heard.is_whole else heard
         if old is None or old.content() != new.content() or _is_old(old, rules):
             readings[name] = new
             changed.append(name)
+        else:
+            readings[name] = old
     return dict(sorted(readings.items())), sorted(changed)
 
 

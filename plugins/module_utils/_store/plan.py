@@ -46,6 +46,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     server_status,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
+    MISSING,
     Reading,
     Sweep,
     reading_from,
@@ -130,14 +131,16 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     state = understood(snapshot, manner.place, adopt_at=rules.now if manner.adopt else None)
     taken_over = imported(state.document, state.readings)
     before = {**state.readings, **taken_over}
-    if both := sorted(sweep.readings.keys() & set(rules.forget)):
-        raise StoreError(f"{_names(both)}: in forget_servers, but answered in this very sweep. Take it out of one.")
+    unfound = {name for name, reading in sweep.readings.items() if reading.config == MISSING}
+    if both := sorted((sweep.readings.keys() - unfound) & set(rules.forget)):
+        raise StoreError(f"{named(both)}: in forget_servers, but answered in this very sweep. Take it out of one.")
     _all_visible(state.document, {*before, *sweep.whole}, rules, manner)
     readings, changed = merge_readings(before, sweep, rules)
     changed = sorted({*changed, *(name for name in taken_over if name in readings)})
     fields, report = merge_fields(state.document, before, readings, sweep, rules)
     report.servers = changed
-    report.forgotten = sorted({name for name in rules.forget if name in before})
+    report.forgotten = sorted({name for name in rules.forget if name in before and readings.get(name) != before[name]})
+    report.unfound = sorted(name for name in unfound if readings[name].fields)
     new = Document(
         fields=fields,
         server_status=server_status(readings, fields, state.document, with_fields=IMPORTED in state.document.extra),
@@ -149,7 +152,7 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     detail = BRIEF if state.document.detail == BRIEF and not everybody else manner.detail
     plan = _planned(state, new, detail=detail, rules=rules, manner=manner, report=report)
     servers = [_reading_put(snapshot, readings[name], manner) for name in changed]
-    keys = {server_key(name): snapshot.version(server_key(name)) for name in report.forgotten}
+    keys = {server_key(name): snapshot.version(server_key(name)) for name in report.forgotten if name not in readings}
     forgotten = [Delete(key, version) for key, version in keys.items() if version != ABSENT]
     replaced = {put.key for put in servers}
     drops = [drop for drop in state.drops if drop.key not in replaced]
@@ -228,13 +231,14 @@ def _all_visible(document: Document, known: Collection[str], rules: Rules, manne
     if hidden and not document.older:
         raise StoreDeniedError(
             f"{manner.place(DOCUMENT_KEY)} names servers whose readings cannot be seen under "
-            f"{manner.place(SERVERS)}: {_names(hidden)}. Nothing was written. Either the token may not read every key "
+            f"{manner.place(SERVERS)}: {named(hidden)}. Nothing was written. Either the token may not read every key "
             "there, or the readings were deleted by hand: then publish a sweep in which these servers answer, or name "
             "them in forget_servers."
         )
 
 
-def _names(names: list[str]) -> str:
+def named(names: list[str]) -> str:
+    """Names for a message, the first few of them."""
     rest = len(names) - NAMED_AT_MOST
     return ", ".join(names[:NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -43,8 +43,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
 WHOLE = frozenset({"ok", "unchanged"})
 PARTIAL = "partial"
-# What the extraction says of a configuration that Prometheus would not load.
-REFUSED = "refused"
+# What the extraction says of a configuration that Prometheus would not load, and where it found none.
+REFUSED, MISSING = "refused", "missing"
 # Between the ids of the ways in which one server makes a field; most servers have one.
 WAY_SEPARATOR = " "
 PROBLEMS_KEPT = 50
@@ -99,8 +99,12 @@ class Reading:
 
     @property
     def is_whole(self) -> bool:
-        """Whether what it does not name is gone. A Prometheus that refuses its new configuration runs the old one."""
-        return self.status in WHOLE and self.config != REFUSED
+        """Whether what it does not name is gone.
+
+        A Prometheus that refuses its new configuration runs the old one; where none was found, the sweep looked in the
+        wrong place more often than Prometheus was taken away.
+        """
+        return self.status in WHOLE and self.config not in (REFUSED, MISSING)
 
     @property
     def files_count(self) -> int:
@@ -194,8 +198,9 @@ def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
     status = str(entry.get("status") or "")
     names = [str(field) for field in entry.get("fields") or []]
     files = entry.get("files") or []
+    problems = list(entry.get("problems") or [])
     # An unchanged server whose files were not read again says nothing new, and above all not that it has no fields.
-    if status not in WHOLE | {PARTIAL} or (status == "unchanged" and not names and not files):
+    if status not in WHOLE | {PARTIAL} or (status == "unchanged" and not (names or files or problems)):
         return None
     return Reading(
         server=name,
@@ -207,7 +212,7 @@ def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
         external_labels=dict(entry.get("external_labels") or {}),
         jobs=list(entry.get("jobs") or []),
         files=files,
-        problems=list(entry.get("problems") or [])[:PROBLEMS_KEPT],
+        problems=problems[:PROBLEMS_KEPT],
         fields=dict.fromkeys(names, ""),
     )
 

@@ -16,7 +16,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     ORIGINS,
     Made,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ServerConfigs
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import Problem, ServerConfigs
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import (
     Options,
     ServerLabels,
@@ -60,7 +60,7 @@ def extract(servers: Mapping[str, ServerConfigs], options: Options | None = None
     read = read_servers(servers, options)
     return {
         "fields": fields_of(read),
-        "servers": {name: _server(servers[name], labels) for name, labels in read.items()},
+        "servers": {name: _server(servers[name], labels, options or Options()) for name, labels in read.items()},
     }
 
 
@@ -162,7 +162,8 @@ def _presence(always: bool) -> str:
     return "always" if always else "conditional"
 
 
-def _server(configs: ServerConfigs, labels: ServerLabels) -> dict[str, Any]:
+def _server(configs: ServerConfigs, labels: ServerLabels, options: Options) -> dict[str, Any]:
+    unfound = labels.config == "missing" and _should_have_one(configs)
     return {
         "status": configs.status,
         "error": configs.error,
@@ -172,8 +173,24 @@ def _server(configs: ServerConfigs, labels: ServerLabels) -> dict[str, Any]:
         "jobs": list(labels.jobs),
         "files": list(labels.files),
         "fields": sorted({made.name for made in labels.made}),
-        "problems": [problem.as_dict() for problem in labels.problems],
+        "problems": [problem.as_dict() for problem in [*labels.problems, *([_no_main(options)] if unfound else [])]],
     }
+
+
+def _should_have_one(configs: ServerConfigs) -> bool:
+    """Whether a server without a main config is odd. One that has an Alertmanager alone is not."""
+    if not configs.files:
+        # The files of an unchanged server may not have been read again.
+        return configs.status in ("ok", "partial")
+    return any(file.service != "alertmanager" for file in configs.files)
+
+
+def _no_main(options: Options) -> Problem:
+    message = (
+        "no main config of Prometheus was found: see the directory and the patterns of the service prometheus in "
+        "services (publish_services), and main_config if the file has another name"
+    )
+    return Problem(options.main_names[0], 0, message, "warning")
 
 
 @contextmanager

@@ -10,7 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import PATTERNS, SERVICES
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import (
+    PATTERNS,
+    SERVICE_NAMES,
+    SERVICES,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import remote_command
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import (
@@ -36,6 +40,10 @@ _MAX_NAMED: Final = 10
 
 def options(given: Mapping[str, Any]) -> fleet.Options:
     """The options of a sweep. Raises ValueError with what is wrong with them."""
+    for item in given.get("services") or ():
+        # Of the lookup's options Ansible does not check what is inside a list.
+        if item.get("service") not in SERVICE_NAMES:
+            raise ValueError(f"service must be one of: {', '.join(SERVICE_NAMES)}, got: {item.get('service')}")
     services = tuple(
         Service(item["service"], item["directory"], tuple(item.get("patterns") or PATTERNS))
         for item in given.get("services") or SERVICES

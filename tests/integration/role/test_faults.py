@@ -108,6 +108,28 @@ def test_where_no_server_answers_nothing_is_written(site: Site, fail_on: str, fa
     assert site.leftovers() == []
 
 
+@pytest.mark.parametrize(
+    ("service", "words"),
+    [
+        ({"service": "Prometheus", "directory": "/etc/prometheus"}, "must be one of: prometheus, alertmanager"),
+        (
+            {"service": "prometheus", "directory": "/etc/prometheus", "patterns": ["rules/*.yml"]},
+            "No main config of Prometheus was found on",
+        ),
+    ],
+    ids=["misspelt", "elsewhere"],
+)
+def test_a_sweep_that_looks_in_the_wrong_place_makes_no_orphans(
+    site: Site, service: dict[str, Any], words: str
+) -> None:
+    assert site.publish().status == 0
+    run = site.publish(publish_services=[service])
+    assert words in " ".join(run.output.split())
+    fields = site.fields()
+    assert [name for name, field in fields.items() if field["status"] == "orphan"] == []
+    assert fields["company"]["servers"] == NAMES
+
+
 def test_hosts_that_the_play_lost_before_are_reported(site: Site, tmp_path: Path) -> None:
     """A fact gathering that fails takes hosts out of the play; the sweep asks them all the same."""
     play = tmp_path / "own.yml"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +184,46 @@ def test_a_refused_configuration_orphans_nothing(store: Store) -> None:
     # Once it loads again, its word counts.
     publish_to(store, extraction({"prom-01": ["env"], "prom-02": ["env"]}))
     assert field(store, "company")["status"] == "orphan"
+
+
+def without_config(*servers: str) -> dict[str, Any]:
+    """What an extraction says of servers that answered, and on which no main config was found."""
+    extracted = extraction({server: [] for server in servers})
+    for server in servers:
+        problem = {"file": "prometheus.yml", "line": 0, "message": "not found", "severity": "warning"}
+        extracted["servers"][server] |= {"config": "missing", "files": [], "jobs": [], "problems": [problem]}
+    return extracted
+
+
+@pytest.mark.parametrize("status", ["ok", "unchanged"])
+def test_a_missing_configuration_orphans_nothing(store: Store, status: str) -> None:
+    """It is rather the sweep that looked in the wrong place; whoever means it forgets the server."""
+    publish_to(store, extraction({"prom-01": ["company", "env"], "prom-02": ["company"]}))
+    missing = without_config("prom-01", "prom-03")
+    missing["servers"]["prom-01"]["status"] = status
+    for _round in range(2):
+        outcome = publish_to(store, missing, orphans="remove", orphan_grace=timedelta(0))
+        assert outcome.plan.report.unfound == ["prom-01"]
+        assert (outcome.plan.report.orphaned, outcome.plan.report.removed) == ([], [])
+    assert not outcome.changed
+    read = view(store)["servers"]
+    assert (read["prom-01"]["fields"], read["prom-01"]["config"]) == (["company", "env"], "missing")
+    assert read["prom-01"]["problems"][0]["message"] == "not found"
+    assert read["prom-03"]["fields"] == []
+    assert field(store, "env")["sources"][0]["servers"] == ["prom-01"]
+
+    back = publish_to(store, extraction({"prom-01": ["company"], "prom-02": ["company"]}))
+    assert (back.plan.report.orphaned, back.plan.report.unfound) == (["env"], [])
+
+
+def test_a_server_without_a_configuration_can_be_forgotten_though_it_answers(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["company", "env"], "prom-02": ["company"]}))
+    outcome = publish_to(store, without_config("prom-01"), forget=["prom-01"])
+    assert (outcome.plan.report.forgotten, outcome.plan.report.unfound) == (["prom-01"], [])
+    assert outcome.plan.report.orphaned == ["env"]
+    assert view(store)["servers"]["prom-01"]["fields"] == []
+    again = publish_to(store, without_config("prom-01"), forget=["prom-01"])
+    assert (again.changed, again.plan.report.forgotten) == (False, [])
 
 
 def test_partial_answer_orphans_nothing(store: Store) -> None:

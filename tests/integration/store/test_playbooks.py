@@ -181,6 +181,17 @@ def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
     assert swept["updated"] == ["company"]
 
 
+def test_a_server_without_its_config_is_a_warning(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    missing = {"prom-01": {"status": "ok", "config": "missing"}, "prom-09": {"status": "ok", "config": "missing"}}
+    _first, gone = player.tasks({NAME: FLEET | where}, {NAME: {"fields": [], "servers": missing} | where})
+    assert gone["unfound"] == ["prom-01"]
+    assert gone["orphaned"] == []
+    [warning] = gone["warnings"]
+    assert "No main config of Prometheus was found on prom-01, " in warning
+    assert "forget_servers" in warning
+
+
 def test_directory_files_have_the_mode_that_is_asked_for(player: Player, tmp_path: Path) -> None:
     where = {"store": "directory", "path": str(tmp_path / "store"), "mode": "0600"}
     player.tasks({NAME: FLEET | where})

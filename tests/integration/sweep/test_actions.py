@@ -176,9 +176,16 @@ def test_fail_on(controller: Controller) -> None:
 def test_wrong_options(controller: Controller) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"max_parallel": 0}, "max_parallel must be more than 0"),
-        ({"services": [{"service": "x", "directory": "etc"}]}, "must be absolute"),
-        ({"services": [{"service": "x", "directory": "/etc", "patterns": ["../*"]}]}, "below its directory"),
-        ({"services": [{"service": "x"}]}, "directory"),
+        ({"services": [{"service": "prometheus", "directory": "etc"}]}, "must be absolute"),
+        (
+            {"services": [{"service": "prometheus", "directory": "/etc", "patterns": ["../*"]}]},
+            "below its directory",
+        ),
+        ({"services": [{"service": "prometheus"}]}, "directory"),
+        (
+            {"services": [{"service": "Prometheus", "directory": "/etc/prometheus"}]},
+            "service must be one of: prometheus, alertmanager, got: Prometheus",
+        ),
         ({"no_such_option": 1}, "no_such_option"),
     ]
     results = controller.results(*({INFO: arguments} for arguments, _words in wrong))
@@ -427,7 +434,7 @@ def test_nothing_secret_in_any_output(controller: Controller, tmp_path: Path) ->
     (folder / "x.yml").write_text("bearer_token: planted-e\n", encoding="utf-8")
     services = [
         {"service": "prometheus", "directory": "/etc/prometheus"},
-        {"service": "here", "directory": str(folder)},
+        {"service": "alertmanager", "directory": str(folder)},
     ]
     controller.environment["ANSIBLE_LOG_PATH"] = str(tmp_path / "ansible.log")
     try:

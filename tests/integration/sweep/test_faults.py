@@ -198,16 +198,16 @@ def test_file_that_is_not_utf8(fleet: SshdFleet, tmp_path: Path) -> None:
 
 
 def test_no_directory_at_all(fleet: SshdFleet, tmp_path: Path) -> None:
-    services = [{"service": "loki", "directory": "/etc/loki"}]
+    services = [{"service": "prometheus", "directory": "/opt/prometheus"}]
     result = sweep(fleet.inventory(), tmp_path, services=services, fail_on="never")["prom-01"]
     assert result.status == "no_such_directory"
-    assert "/etc/loki" in str(result.error)
+    assert "/opt/prometheus" in str(result.error)
 
 
 def test_one_directory_of_two_is_enough(fleet: SshdFleet, tmp_path: Path) -> None:
     services = [
         {"service": "prometheus", "directory": "/etc/prometheus"},
-        {"service": "loki", "directory": "/etc/loki"},
+        {"service": "alertmanager", "directory": "/opt/alertmanager"},
     ]
     result = sweep(fleet.inventory(), tmp_path, services=services)["prom-01"]
     assert (result.status, result.error) == ("ok", None)

@@ -129,6 +129,11 @@ def test_a_server_that_was_not_reached_has_an_entry_and_no_fields() -> None:
     assert (servers["a"]["digest"], servers["a"]["external_labels"]) == ("d1", {"site": "rio"})
 
 
+def test_an_unchanged_server_whose_files_were_not_read_again_has_no_problem() -> None:
+    assert extract({"a": ServerConfigs("unchanged")})["servers"]["a"]["problems"] == []
+    assert len(extract({"a": ServerConfigs("partial")})["servers"]["a"]["problems"]) == 1
+
+
 def test_the_result_depends_on_the_input_alone() -> None:
     servers = fleet()
     expected = json.dumps(extract(servers))

@@ -93,6 +93,22 @@ def test_a_server_with_alertmanager_alone_is_no_problem() -> None:
     assert (found["fields"], problems(found), found["servers"]["s"]["config"]) == ([], [], "missing")
 
 
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"/p/rules.yml": "groups: []"}, {"/etc/alertmanager/a.yml": "route: {}", "/p/rules.yml": "groups: []"}],
+    ids=["nothing", "no main config", "beside alertmanager"],
+)
+def test_a_server_without_a_main_config_has_a_problem(files: dict[str, str]) -> None:
+    found = read(dict(files))
+    assert (found["servers"]["s"]["config"], found["servers"]["s"]["fields"]) == ("missing", [])
+    [(file, line, message)] = problems(found, "warning")
+    assert (file, line) == ("prometheus.yml", 0)
+    assert "no main config of Prometheus was found" in message
+    assert "publish_services" in message
+    other = read(dict(files), Options(main_names=("prom.yml",)))
+    assert problems(other)[0][0] == "prom.yml"
+
+
 def test_included_jobs_and_the_files_they_name_are_relative_to_their_own_file() -> None:
     found = main(
         "scrape_config_files: ['inc/*.yml']",

@@ -166,3 +166,10 @@ def test_a_long_failure_is_cut() -> None:
     message = gather.failure({f"s{number}": result("timeout") for number in range(500)}, "all")
     assert message is not None
     assert message.endswith("; and 490 more")
+
+
+def test_a_service_that_nothing_reads_is_refused() -> None:
+    """The lookup configs has no choices of Ansible's own below its options."""
+    given = {"services": [{"service": "Prometheus", "directory": "/etc/prometheus"}]}
+    with pytest.raises(ValueError, match="service must be one of: prometheus, alertmanager, got: Prometheus"):
+        gather.options(given)
