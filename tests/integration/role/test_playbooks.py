@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.role.site import COLLECTION, NAMES, Run, Site
 
 SECRET = "fake-smtp-password-of-rio"
@@ -54,9 +56,20 @@ def test_status_fails_for_drift_where_asked(site: Site) -> None:
 
 
 def test_status_of_an_empty_store(site: Site) -> None:
-    run = play(site, "status", status_fail_on="drift")
+    run = play(site, "status")
     assert run.status == 0, run.output
     assert "Nothing is published there" in run.task("Status")
+    alarm = play(site, "status", status_fail_on="drift")
+    assert alarm.status != 0
+    assert f"Nothing is published at {site.consul.url}" in " ".join(alarm.output.split())
+
+
+@pytest.mark.parametrize("value", ["Drift", "yes", True])
+def test_an_alarm_that_would_never_ring_is_refused(site: Site, value: Any) -> None:
+    run = play(site, "status", status_fail_on=value)
+    assert run.status != 0
+    words = " ".join(run.output.split())
+    assert f"value of publish_status_fail_on must be one of: never, drift, got: {value}" in words
 
 
 def test_rollback_goes_back_and_check_mode_does_not(site: Site) -> None:
@@ -149,6 +162,22 @@ def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:
     drop_owner(site)
     assert play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring").changed == 1
     assert len(commits(dest)) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "backup_dest is required: the directory on the controller to copy the configuration to."),
+        ({"backup_dest": "b", "backup_history": "Git"}, "publish_backup_history must be one of: none, git, got: Git"),
+    ],
+    ids=["no-place", "misspelt"],
+)
+def test_backup_says_what_it_needs(site: Site, variables: dict[str, str], words: str) -> None:
+    before = site.logins()
+    run = play(site, "backup", publish_hosts="monitoring", **variables)
+    assert run.status != 0
+    assert words in " ".join(run.output.split())
+    assert site.logins() == before
 
 
 def test_backup_in_check_mode_writes_nothing(site: Site) -> None:
