@@ -57,7 +57,7 @@ options:
       - The servers, as P(skills_eye.prometheus_fleet.extract_fields#filter) returns them.
         Needed with O(state=published).
       - Only servers whose C(status) is C(ok), C(unchanged) or C(partial) are written. One that is C(partial) adds to
-        what is known of it and takes nothing away.
+        what is known of it and takes nothing away. A status that no sweep gives is refused.
     type: dict
   to:
     description:
@@ -79,7 +79,7 @@ options:
         C(string), C(editable), C(enabled), C(show_in_table), C(show_in_form), C(show_in_filter), C(show_in_services),
         C(show_in_exporters) and C(show_in_blackbox) are true, C(required), C(show_in_dashboard) and
         C(available_for_registration) are false, C(options), C(default_value), C(validation) and C(validation_regex) are
-        null.
+        null. Another key is refused, and a value of another type.
     type: dict
     default: {}
   on_conflict:
@@ -110,6 +110,7 @@ options:
       - Servers to forget, by name. A server that is merely not in O(servers) is never forgotten.
       - A server that answers in the same run cannot be forgotten, unless no main configuration of Prometheus was found
         on it.
+      - A name that the store does not know is no fault; a warning says so.
     type: list
     elements: str
     default: []
@@ -363,7 +364,7 @@ attempts:
 
 import gc
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -374,11 +375,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     StoreRequirementError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import OURS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact, sayable
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
     LONGEST_WAIT,
+    presentation_of,
     shown,
     store_from,
     store_spec,
@@ -430,33 +431,36 @@ def file_mode(text: str) -> int:
         mode = -1
     # A mode that YAML read as an octal number arrives here as a decimal one, and is caught by this too.
     if not 0o600 <= mode <= 0o777 or mode & 0o600 != 0o600:
-        raise StoreError(f"mode is {text!r}; give octal digits in quotes with which the owner may write: '0600'.")
+        raise StoreError(
+            f"mode is {text!r}; give octal digits in quotes with which the owner may write, as '0600': without them, "
+            "YAML reads 0600 as the number 384."
+        )
     return mode
 
 
 def rules_from(params: dict[str, Any], now: datetime) -> Rules:
     """How to merge, as the options say. Raises StoreError."""
-    if taken := sorted(OURS & params["field_defaults"].keys()):
-        raise StoreError(f"field_defaults sets {', '.join(taken)}, but that is not presentation: take it out.")
     if not 0 <= params["retry_seconds"] <= LONGEST_WAIT:
         raise StoreError(f"retry_seconds must be 0 or more, and {LONGEST_WAIT} at most.")
     if params["history_keep"] < 0:
         raise StoreError("history_keep must be 0 or more.")
-    try:
-        touch_after = duration(params["touch_after"]) if params["touch_after"] else None
-        orphan_grace = duration(params["orphan_grace"])
-    except ValueError as fault:
-        raise StoreError(f"orphan_grace or touch_after: {fault}.") from fault
     return Rules(
         now=now,
         new_fields=params["new_fields"],
         orphans=params["orphans"],
-        orphan_grace=orphan_grace,
+        orphan_grace=_duration_of(params, "orphan_grace"),
         on_conflict=params["on_conflict"],
-        defaults=params["field_defaults"],
+        defaults=presentation_of(params["field_defaults"]),
         forget=params["forget_servers"],
-        touch_after=touch_after,
+        touch_after=_duration_of(params, "touch_after") if params["touch_after"] else None,
     )
+
+
+def _duration_of(params: dict[str, Any], name: str) -> timedelta:
+    try:
+        return duration(params[name])
+    except ValueError as fault:
+        raise StoreError(f"{name}: {fault}.") from fault
 
 
 def planner_from(params: dict[str, Any], store: Store, now: datetime) -> Planner:
@@ -547,6 +551,10 @@ def main() -> None:
             f"The {conflict['attribute']} of the field {conflict['field']} was changed by hand and differs from what "
             "the sweep found; the stored one is kept. Set on_conflict to sweep or store to settle it."
         )
+    # One that has answered without a config is forgotten and still there.
+    known = {*outcome.plan.report.forgotten, *outcome.plan.document.server_names}
+    if unknown := sorted({*params["forget_servers"]} - known):
+        module.warn(f"forget_servers names {named(unknown)}, and the store knows no such server.")
     if unfound := outcome.plan.report.unfound:
         module.warn(
             f"No main config of Prometheus was found on {named(unfound)}, which had fields before; these stay. See the "

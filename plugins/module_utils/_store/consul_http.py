@@ -315,7 +315,14 @@ class ConsulClient:
         if answer.status >= 500:
             message = f"Consul at {self.where} failed with {answer.status}: {body}. Look in the log of its servers."
             return StoreUnavailableError(message)
-        return StoreError(f"What answers at {self.where} does not act as Consul does: {answer.status} {body}")
+        if 300 <= answer.status < 400:
+            target = self._clean(answer.headers.get("Location") or "another place")
+            return StoreError(
+                f"What answers at {self.where} redirects to {target} ({answer.status}), which is not followed: it "
+                "would be shown the token. Check the address, and the path in it."
+            )
+        said = f"{answer.status} {body}".rstrip()
+        return StoreError(f"What answers at {self.where} does not act as Consul does: {said}")
 
     def denied(self, verb: str, reason: str) -> str:
         who = "the token" if self._token else "a request without a token (none was given)"

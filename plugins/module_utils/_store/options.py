@@ -9,10 +9,11 @@ They are documented in the fragments consul and store; a test keeps these and th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.common.validation import check_type_bool, check_type_int
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import (
     text_for_path,
@@ -25,6 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import ConsulSettings
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import OURS, PRESENTATION
 
 CONSUL, DIRECTORY = "consul", "directory"
 # A day, in seconds. What is no number at all is no wait either.
@@ -75,6 +77,53 @@ def store_spec() -> dict[str, dict[str, Any]]:
         "path": _of("path"),
         **consul_spec(),
     }
+
+
+def presentation_of(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """What new fields are to have, with the types that they are meant to have. Raises StoreError, naming the key."""
+    if taken := sorted(OURS & given.keys()):
+        raise StoreError(f"field_defaults sets {', '.join(taken)}, but that is not presentation: take it out.")
+    if unknown := [str(key) for key in given if key not in PRESENTATION]:
+        raise StoreError(f"field_defaults has no {', '.join(unknown)}; it takes {', '.join(sorted(PRESENTATION))}.")
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        wanted, read = _READERS.get(key) or _READERS[type(PRESENTATION[key])]
+        try:
+            found[key] = read(value)
+        except (TypeError, ValueError):
+            raise StoreError(f"field_defaults.{key} must be {wanted}, got: {value!r}.") from None
+    return found
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    number: int = check_type_int(value)
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _list_or_null(value: Any) -> list[Any] | None:
+    if not isinstance(value, list | None):
+        raise TypeError
+    return value
+
+
+# By attribute, or by the type of its default: what is wanted, in words, and what reads it. Until ansible-core 2.18 a
+# template makes a text of a number and of a truth.
+_READERS: Mapping[Any, tuple[str, Callable[[Any], Any]]] = {
+    bool: ("true or false", check_type_bool),
+    int: ("a whole number", _whole_number),
+    str: ("a text", _text),
+    "options": ("a list or null", _list_or_null),
+    "validation_regex": ("a text or null", lambda value: None if value is None else _text(value)),
+    type(None): ("anything", lambda value: value),
+}
 
 
 def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:

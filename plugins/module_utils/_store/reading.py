@@ -43,6 +43,18 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
 WHOLE = frozenset({"ok", "unchanged"})
 PARTIAL = "partial"
+STATUSES = (
+    *sorted(WHOLE),
+    PARTIAL,
+    "unreachable",
+    "auth_failed",
+    "host_key_rejected",
+    "no_such_directory",
+    "denied",
+    "timeout",
+    "too_large",
+    "protocol_error",
+)
 # What the extraction says of a configuration that Prometheus would not load, and where it found none.
 REFUSED, MISSING = "refused", "missing"
 # Between the ids of the ways in which one server makes a field; most servers have one.
@@ -174,9 +186,13 @@ def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> 
             raise StoreError(f"servers holds the name {server!a}, which is not text: correct it in the inventory.")
         if not isinstance(entry, Mapping):
             raise StoreError(f"servers.{server} is not a dictionary: pass what extract_fields returned, unchanged.")
+        if (status := str(entry.get("status") or "")) not in STATUSES:
+            # A misspelt ok would be taken for a server that did not answer.
+            what = f"is {status!r}, which no sweep gives" if status else "is not set"
+            raise StoreError(f"servers.{server}.status {what}. There are: {', '.join(STATUSES)}.")
         reading = _reading(server, entry, seen)
         if reading is None:
-            sweep.silent[server] = str(entry.get("status") or "unknown")
+            sweep.silent[server] = status
         else:
             sweep.readings[server] = reading
     for item in fields:

@@ -141,6 +141,7 @@ def test_options_that_cannot_be(player: Player, where: dict[str, Any]) -> None:
         {NAME: where},
         {NAME: FLEET | where | {"field_defaults": {"regex": "x"}}},
         {NAME: FLEET | where | {"orphan_grace": "soon"}},
+        {NAME: FLEET | where | {"field_defaults": {"categori": "biz"}}},
         {NAME: FLEET | where | {"mode": "0666x"}},
         {NAME: FLEET | where | {"timeout": 0}},
         {NAME: FLEET | where | {"retry_seconds": "nan"}},
@@ -151,7 +152,8 @@ def test_options_that_cannot_be(player: Player, where: dict[str, Any]) -> None:
     messages = [
         "missing",
         "field_defaults sets regex",
-        "'soon' is not a duration",
+        "orphan_grace: 'soon' is not a duration",
+        "field_defaults has no categori",
         "octal digits",
         "timeout must be more than 0",
         "retry_seconds must be 0 or more",
@@ -179,6 +181,24 @@ def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
     assert reported["conflicts"][0]["stored"] == "mine"
     assert not stored.get("warnings")
     assert swept["updated"] == ["company"]
+
+
+def test_a_server_to_forget_that_is_not_there_is_a_warning(player: Player, tmp_path: Path) -> None:
+    """Also a list in quotes, as it comes from -e NAME='["prom-09"]': since ansible-core 2.19 it is one odd name."""
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    nothing = {"fields": [], "servers": {}}
+    _first, misspelt, quoted, right = player.tasks(
+        {NAME: FLEET | where},
+        {NAME: nothing | where | {"forget_servers": ["prom-1", "prom-01"]}, "check_mode": True},
+        {NAME: nothing | where | {"forget_servers": "{{ odd }}"}},
+        {NAME: nothing | where | {"forget_servers": ["prom-02"]}},
+        vars={"odd": '["prom-09"]'},
+    )
+    assert misspelt["forgotten"] == ["prom-01"]
+    assert misspelt["warnings"] == ["forget_servers names prom-1, and the store knows no such server."]
+    assert "prom-09" in quoted["warnings"][0]
+    assert right["forgotten"] == ["prom-02"]
+    assert not right.get("warnings")
 
 
 def test_a_server_without_its_config_is_a_warning(player: Player, tmp_path: Path) -> None:

@@ -43,6 +43,54 @@ def test_defaults_of_new_fields_are_documented() -> None:
     assert str(PRESENTATION["order"]) in text
 
 
+def given(**options: Any) -> dict[str, Any]:
+    """The options of the module as Ansible hands them over."""
+    return {name: option.get("default") for name, option in fields.argument_spec().items()} | options
+
+
+def test_defaults_of_new_fields_are_taken_as_they_are_meant() -> None:
+    """Until ansible-core 2.18 a template makes a text of a number and of a truth."""
+    meant = {"category": "biz", "order": "5", "required": "True", "show_in_form": False, "validation_regex": "x"}
+    rules = fields.rules_from(given(field_defaults=meant | {"options": ["a"], "default_value": 1}), NOW)
+    assert rules.defaults == {
+        "category": "biz",
+        "order": 5,
+        "required": True,
+        "show_in_form": False,
+        "validation_regex": "x",
+        "options": ["a"],
+        "default_value": 1,
+    }
+    same = dict(PRESENTATION)
+    assert fields.rules_from(given(field_defaults=same), NOW).defaults == same
+
+
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ({"categori": "biz"}, "field_defaults has no categori; it takes available_for_registration, category, "),
+        ({"required": "maybe"}, "field_defaults.required must be true or false, got: 'maybe'"),
+        ({"required": None}, "field_defaults.required must be true or false, got: None"),
+        ({"order": "first"}, "field_defaults.order must be a whole number, got: 'first'"),
+        ({"order": True}, "field_defaults.order must be a whole number, got: True"),
+        ({"category": ["biz"]}, "field_defaults.category must be a text, got: "),
+        ({"options": "a,b"}, "field_defaults.options must be a list or null, got: 'a,b'"),
+        ({"validation_regex": 5}, "field_defaults.validation_regex must be a text or null, got: 5"),
+        ({1: "x"}, "field_defaults has no 1;"),
+    ],
+)
+def test_defaults_of_new_fields_that_cannot_be(defaults: dict[Any, Any], message: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        fields.rules_from(given(field_defaults=defaults), NOW)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["orphan_grace", "touch_after"])
+def test_a_duration_that_is_none_is_named(name: str) -> None:
+    with pytest.raises(StoreError, match=f"^{name}: '7 days' is not a duration"):
+        fields.rules_from(given(**{name: "7 days"}), NOW)
+
+
 @pytest.mark.parametrize("text", ["0600", "0644", "640", "0755"])
 def test_modes(text: str) -> None:
     assert fields.file_mode(text) == int(text, 8)
@@ -51,7 +99,7 @@ def test_modes(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "u=rw", "420", "384", "416", "0444", "01777", "-600", "0o600x"])
 def test_modes_that_cannot_be(text: str) -> None:
     """420 is what YAML makes of an unquoted 0644."""
-    with pytest.raises(StoreError, match="octal digits in quotes"):
+    with pytest.raises(StoreError, match=r"octal digits in quotes .*without them, YAML reads 0600 as the number 384"):
         fields.file_mode(text)
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +17,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import technical_id
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
+    PARTIAL,
     PROBLEMS_KEPT,
+    STATUSES,
     VALUES_KEPT,
+    WHOLE,
     reading_from,
     sweep_from,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import result
 from tests.support.fleets import extraction, sweep_of
 
 
@@ -83,6 +89,14 @@ def test_servers_that_did_not_answer_are_in_no_source() -> None:
     assert fleet["fields"][0]["sources"][0]["servers"] == ["a", "b"]
 
 
+def test_statuses_are_those_of_the_sweep() -> None:
+    """This room knows nothing of the sweep's; docs/sweep.md lists them for people."""
+    text = (Path(__file__).parents[5] / "docs" / "sweep.md").read_text(encoding="utf-8")
+    table = text.partition("## Statuses")[2].partition("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == set(STATUSES)
+    assert frozenset({*WHOLE, PARTIAL}) == result.ANSWERED
+
+
 def test_lists_are_bounded() -> None:
     fleet = extraction({"a": ["env"]}, values={"env": [str(number) for number in range(500)]})
     fleet["servers"]["a"]["problems"] = [{"message": str(number)} for number in range(500)]
@@ -98,6 +112,8 @@ def test_lists_are_bounded() -> None:
         (["env"], {}, "an entry without a name"),
         ([{"name": "env"}, {"name": "env"}], {}, "holds env twice"),
         ([], {"a": ["env"]}, "servers.a is not a dictionary"),
+        ([], {"a": {"status": "okay"}}, "servers.a.status is 'okay', which no sweep gives. There are: ok, "),
+        ([], {"a": {"fields": ["env"]}}, "servers.a.status is not set. There are: ok, "),
     ],
 )
 def test_input_of_another_shape_is_refused(fields: list[Any], servers: dict[str, Any], message: str) -> None:
