@@ -159,8 +159,25 @@ def test_tags_that_make_no_sense_are_refused_in_plain_words(site: Site, argument
         ({"publish_store": "etcd"}, "value of publish_store must be one of: consul, directory, got: etcd"),
         ({"publish_summary_file": "/no/such/place/s.json"}, "The directory of publish_summary_file"),
         ({"publish_consul_address": "127.0.0.1:1"}, "Nothing listens at http://127.0.0.1:1"),
+        ({"publish_metrics_textfile": "fleet.txt"}, "publish_metrics_textfile (fleet.txt) does not end in .prom"),
+        ({"publish_mode": 384}, "mode is '384'; give octal digits in quotes"),
+        ({"publish_orphan_grace": "7 days", "publish_orphans": "remove"}, "orphan_grace: '7 days' is not a duration"),
+        ({"publish_touch_after": "soon"}, "touch_after: 'soon' is not a duration"),
+        ({"publish_history_keep": -1}, "history_keep must be 0 or more"),
+        ({"publish_field_defaults": {"order": "first"}}, "field_defaults.order must be a whole number"),
     ],
-    ids=["no-path", "no-such-store", "no-place-for-the-summary", "no-consul"],
+    ids=[
+        "no-path",
+        "no-such-store",
+        "no-place-for-the-summary",
+        "no-consul",
+        "not-prom",
+        "mode",
+        "grace",
+        "touch",
+        "history",
+        "defaults",
+    ],
 )
 def test_preflight_ends_the_run_before_a_server_is_asked(site: Site, variables: dict[str, Any], words: str) -> None:
     before = site.logins()
@@ -168,6 +185,27 @@ def test_preflight_ends_the_run_before_a_server_is_asked(site: Site, variables: 
     assert run.status != 0
     assert words in run.output
     assert site.logins() == before
+
+
+@pytest.mark.parametrize(("package", "library"), [("re2", "google-re2"), ("prometheus_client", "prometheus-client")])
+def test_preflight_misses_a_library_before_a_server_is_asked(site: Site, package: str, library: str) -> None:
+    blocked = site.folder / "blocked" / package
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text("raise ImportError('blocked')\n", encoding="utf-8")
+    environment = {"PYTHONPATH": str(blocked.parent)}
+    before = site.logins()
+    run = site.publish(environment=environment, publish_metrics_textfile=str(site.folder / "fleet.prom"))
+    assert run.status != 0
+    assert f"Failed to import the required Python library ({library})" in " ".join(run.output.split())
+    assert site.logins() == before
+    assert site.stored() == {}
+
+
+def test_without_metrics_their_library_is_not_needed(site: Site) -> None:
+    blocked = site.folder / "blocked" / "prometheus_client"
+    blocked.mkdir(parents=True)
+    (blocked / "__init__.py").write_text("raise ImportError('blocked')\n", encoding="utf-8")
+    assert site.publish(environment={"PYTHONPATH": str(blocked.parent)}).status == 0
 
 
 def test_an_inventory_may_have_a_localhost_of_its_own(site: Site) -> None:

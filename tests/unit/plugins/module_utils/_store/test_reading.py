@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -94,6 +94,7 @@ def test_statuses_are_those_of_the_sweep() -> None:
     text = (Path(__file__).parents[5] / "docs" / "sweep.md").read_text(encoding="utf-8")
     table = text.partition("## Statuses")[2].partition("## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == set(STATUSES)
+    assert set(get_args(result.Status)) == set(STATUSES)
     assert frozenset({*WHOLE, PARTIAL}) == result.ANSWERED
 
 
