@@ -23,9 +23,9 @@ options:
     suboptions:
       service:
         description:
-          - The name of the service. Fields are taken from V(prometheus), routes from V(alertmanager).
+          - The name of the service. Fields are taken from V(prometheus), routes from V(alertmanager). Any other one is
+            swept and mirrored as well, unless it looks like one of these, misspelt.
         type: str
-        choices: [prometheus, alertmanager]
         required: true
       directory:
         description: The absolute path of its directory on the servers.

@@ -12,8 +12,8 @@ SERVICES = [
     {"service": "prometheus", "directory": "/etc/prometheus"},
     {"service": "alertmanager", "directory": "/etc/alertmanager"},
 ]
-# What fields and routes are taken from. Files of a service with another name would be read by nobody.
-SERVICE_NAMES = ["prometheus", "alertmanager"]
+# What fields and routes are taken from. Files of other services are swept, and read by nobody.
+SERVICE_NAMES = ("prometheus", "alertmanager")
 
 
 def sweep_spec() -> dict[str, dict[str, Any]]:
@@ -25,7 +25,7 @@ def sweep_spec() -> dict[str, dict[str, Any]]:
             "elements": "dict",
             "default": SERVICES,
             "options": {
-                "service": {"type": "str", "required": True, "choices": SERVICE_NAMES},
+                "service": {"type": "str", "required": True},
                 "directory": {"type": "str", "required": True},
                 "patterns": {"type": "list", "elements": "str", "default": PATTERNS},
             },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,14 +37,21 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 )
 
 _MAX_NAMED: Final = 10
+# A letter that is wrong, missing or too many, not another program: of prometheus and pushgateway it is 0.38.
+_ALIKE: Final = 0.85
 
 
 def options(given: Mapping[str, Any]) -> fleet.Options:
     """The options of a sweep. Raises ValueError with what is wrong with them."""
     for item in given.get("services") or ():
-        # Of the lookup's options Ansible does not check what is inside a list.
-        if item.get("service") not in SERVICE_NAMES:
-            raise ValueError(f"service must be one of: {', '.join(SERVICE_NAMES)}, got: {item.get('service')}")
+        # Of a lookup's options Ansible does not check what is inside a list.
+        if not item.get("service") or not item.get("directory"):
+            raise ValueError("services: each is to have a service, which is its name, and a directory")
+        name = str(item["service"])
+        meant = next(iter(get_close_matches(name.strip().lower(), SERVICE_NAMES, 1, _ALIKE)), name)
+        if meant != name:
+            # Its files would be swept and read by nobody, as if the fleet had no labels any more.
+            raise ValueError(f"services: the service {name} is probably to be {meant}: nothing reads it by that name")
     services = tuple(
         Service(item["service"], item["directory"], tuple(item.get("patterns") or PATTERNS))
         for item in given.get("services") or SERVICES

@@ -186,7 +186,7 @@ def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
 def test_a_server_to_forget_that_is_not_there_is_a_warning(player: Player, tmp_path: Path) -> None:
     """Also a list in quotes, as it comes from -e NAME='["prom-09"]': since ansible-core 2.19 it is one odd name."""
     where = {"store": "directory", "path": str(tmp_path / "store")}
-    nothing = {"fields": [], "servers": {}}
+    nothing: dict[str, Any] = {"fields": [], "servers": {}}
     _first, misspelt, quoted, right = player.tasks(
         {NAME: FLEET | where},
         {NAME: nothing | where | {"forget_servers": ["prom-1", "prom-01"]}, "check_mode": True},

@@ -184,7 +184,7 @@ def test_wrong_options(controller: Controller) -> None:
         ({"services": [{"service": "prometheus"}]}, "directory"),
         (
             {"services": [{"service": "Prometheus", "directory": "/etc/prometheus"}]},
-            "service must be one of: prometheus, alertmanager, got: Prometheus",
+            "the service Prometheus is probably to be prometheus",
         ),
         ({"no_such_option": 1}, "no_such_option"),
     ]

@@ -214,7 +214,7 @@ def test_a_certificate_that_is_no_good(
 ) -> None:
     """The server's key alone counts then, whether it is known or not."""
     server, certificate = certified["prom-01"], tmp_path / "certificate"
-    until = {"valid_before": "20200101"} if fault == "expired" else {}
+    until: dict[str, Any] = {"valid_before": "20200101"} if fault == "expired" else {}
     name = "elsewhere.example" if fault == "of another host" else "127.0.0.1"
     made = authority.generate_host_certificate(
         asyncssh.import_public_key(server.host_key), "t", principals=[name], **until

@@ -142,8 +142,12 @@ class TestEncryptedKey:
         assert result.status == "ok", result.error
 
     def test_passphrase_with_a_line_break_at_its_end(self, fleet: SshdFleet, tmp_path: Path, key: Path) -> None:
-        named = {"ansible_ssh_private_key_file": str(key), "ansible_ssh_private_key_passphrase": f"{PASSPHRASE}\n"}
-        result = login(fleet, tmp_path, **named)
+        result = login(
+            fleet,
+            tmp_path,
+            ansible_ssh_private_key_file=str(key),
+            ansible_ssh_private_key_passphrase=f"{PASSPHRASE}\n",
+        )
         assert (result.status, result.error) == ("ok", None)
 
     def test_no_passphrase(self, fleet: SshdFleet, tmp_path: Path, key: Path) -> None:

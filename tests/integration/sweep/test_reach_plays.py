@@ -168,7 +168,7 @@ def test_variables_of_one_role(controller: Controller, fleet: SshdFleet, way: st
         included = {"ansible.builtin.include_tasks": "roles/asking/tasks/main.yml"}
     include = {**included, "vars": {} if way == "include_role" else right}
     roles = {"params": {"role": "asking", **right}, "vars of the role": {"role": "asking", "vars": right}}
-    keywords = {"roles": [roles[way]]} if way in roles else {}
+    keywords: dict[str, Any] = {"roles": [roles[way]]} if way in roles else {}
     tasks = [] if keywords else [include]
     controller.record.unlink(missing_ok=True)
     status, output = controller.play(*tasks, **keywords)

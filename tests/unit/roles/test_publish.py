@@ -91,12 +91,6 @@ def test_services_are_described_as_the_module_describes_them() -> None:
     assert described == wanted
 
 
-def test_services_are_those_that_the_extraction_and_the_routes_read() -> None:
-    """Any other name would be swept and then read by nobody, which looks as if all labels were gone."""
-    wanted = [service["service"] for service in sweep_spec()["services"]["default"]]
-    assert variables()["publish_services"]["options"]["service"]["choices"] == wanted
-
-
 def test_defaults_are_those_that_the_argument_spec_names() -> None:
     said = {name: option["default"] for name, option in variables().items() if "default" in option}
     assert load("defaults/main.yml") == said

@@ -10,6 +10,7 @@ import signal
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
@@ -168,8 +169,25 @@ def test_a_long_failure_is_cut() -> None:
     assert message.endswith("; and 490 more")
 
 
-def test_a_service_that_nothing_reads_is_refused() -> None:
-    """The lookup configs has no choices of Ansible's own below its options."""
-    given = {"services": [{"service": "Prometheus", "directory": "/etc/prometheus"}]}
-    with pytest.raises(ValueError, match="service must be one of: prometheus, alertmanager, got: Prometheus"):
-        gather.options(given)
+def asked(service: str) -> fleet.Options:
+    entry = {"service": service, "directory": "/etc/x"}
+    given = {name: option.get("default") for name, option in sweep_spec().items()}
+    return gather.options({**given, "services": [entry]})
+
+
+@pytest.mark.parametrize(
+    "name", ["Prometheus", "promethues", "prometeus", " prometheus", "alert_manager", "ALERTMANAGER"]
+)
+def test_misspelt_service_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"the service {name} is probably to be (prometheus|alertmanager)"):
+        asked(name)
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager", "pushgateway", "prometheus-agent", "prom", "loki"])
+def test_other_services_are_swept(name: str) -> None:
+    assert [service.service for service in asked(name).services] == [name]
+
+
+def test_service_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="each is to have a service"):
+        asked("")
