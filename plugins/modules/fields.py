@@ -111,6 +111,8 @@ options:
       - A server that answers in the same run cannot be forgotten, unless no main configuration of Prometheus was found
         on it.
       - A name that the store does not know is no fault; a warning says so.
+      - A server that the document names and whose reading was deleted from the store must answer or be forgotten, also
+        with O(state=rolled_back).
     type: list
     elements: str
     default: []

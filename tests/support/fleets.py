@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,13 +127,19 @@ def publish_to(
 
 
 def roll_back(
-    store: Store, to: str | None = None, *, now: datetime | None = None, check_mode: bool = False, **manner: Any
+    store: Store,
+    to: str | None = None,
+    *,
+    now: datetime | None = None,
+    check_mode: bool = False,
+    forget: Sequence[str] = (),
+    **manner: Any,
 ) -> Outcome:
     moment = now or datetime.now(UTC)
     settings = manner_for(store, **manner)
     return publish(
         store,
-        lambda snapshot: plan_rollback(snapshot, to, Rules(now=moment), settings),
+        lambda snapshot: plan_rollback(snapshot, to, Rules(now=moment, forget=forget), settings),
         check_mode=check_mode,
         retry_seconds=5.0,
     )

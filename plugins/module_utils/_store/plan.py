@@ -152,14 +152,12 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
     detail = BRIEF if state.document.detail == BRIEF and not everybody else manner.detail
     plan = _planned(state, new, detail=detail, rules=rules, manner=manner, report=report)
     servers = [_reading_put(snapshot, readings[name], manner) for name in changed]
-    keys = {server_key(name): snapshot.version(server_key(name)) for name in report.forgotten if name not in readings}
-    forgotten = [Delete(key, version) for key, version in keys.items() if version != ABSENT]
     replaced = {put.key for put in servers}
     drops = [drop for drop in state.drops if drop.key not in replaced]
     plan.commit = Commit(
         first=[*state.saves, *plan.commit.first, *servers],
         document=plan.commit.document,
-        last=[*plan.commit.last, *forgotten, *drops],
+        last=[*plan.commit.last, *_forgotten(snapshot, report, readings), *drops],
     )
     _show_servers(plan, before, readings, [*changed, *report.forgotten])
     return plan
@@ -168,8 +166,9 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
 def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Manner) -> Plan:
     """Plan to go back to an earlier version. Raises StoreError where there is no such version."""
     state = understood(snapshot, manner.place, adopt_at=rules.now if manner.adopt else None)
-    readings = dict(sorted({**state.readings, **imported(state.document, state.readings)}.items()))
-    _all_visible(state.document, readings, rules, manner)
+    before = {**state.readings, **imported(state.document, state.readings)}
+    _all_visible(state.document, before, rules, manner)
+    readings = {name: reading for name, reading in sorted(before.items()) if name not in rules.forget}
     name, entry = history.found(snapshot, to)
     try:
         earlier = decoded(entry.value, manner.place(history_key(name)))
@@ -182,6 +181,7 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     if earlier.older:
         earlier.extra.setdefault(IMPORTED, earlier.version)
     fields, report = restore_fields(earlier, state.document, readings, rules)
+    report.forgotten = sorted(before.keys() - readings.keys())
     new = Document(
         fields=fields,
         server_status=server_status(readings, fields, state.document, with_fields=IMPORTED in earlier.extra),
@@ -192,8 +192,10 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     # The lists of a brief version are not known, so the document stays brief until the whole fleet has been swept.
     detail = BRIEF if BRIEF in (state.document.detail, earlier.detail) else manner.detail
     plan = _planned(state, new, detail=detail, rules=rules, manner=manner, report=report)
-    plan.commit = Commit([*state.saves, *plan.commit.first], plan.commit.document, [*plan.commit.last, *state.drops])
+    last = [*plan.commit.last, *_forgotten(snapshot, report, readings), *state.drops]
+    plan.commit = Commit([*state.saves, *plan.commit.first], plan.commit.document, last)
     plan.restored = name
+    _show_servers(plan, before, readings, report.forgotten)
     return plan
 
 
@@ -220,6 +222,15 @@ def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: 
         last=list(history.pruned(state.snapshot, saves, manner.history_keep)),
     )
     return plan
+
+
+def _forgotten(snapshot: Snapshot, report: Report, readings: Collection[str]) -> list[Delete]:
+    """The deletions of the readings of forgotten servers; what the document alone said of one has no key.
+
+    One that has answered anew has a reading again.
+    """
+    keys = {server_key(name): snapshot.version(server_key(name)) for name in report.forgotten if name not in readings}
+    return [Delete(key, version) for key, version in keys.items() if version != ABSENT]
 
 
 def _all_visible(document: Document, known: Collection[str], rules: Rules, manner: Manner) -> None:

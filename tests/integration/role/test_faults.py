@@ -1,7 +1,10 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers that cannot be read: the others are published, and nothing of the bad one's is lost."""
+"""Servers that cannot be read: the others are published, and nothing of the bad one's is lost.
+
+And readings of servers that were lost or broken in the store: every advice that a run gives can be followed.
+"""
 
 from __future__ import annotations
 
@@ -143,3 +146,72 @@ def test_hosts_that_the_play_lost_before_are_reported(site: Site, tmp_path: Path
     run = site.play(play)
     assert "Servers: 3 of 3 answered whole" in run.task("Summary")
     assert site.fields()["company"]["servers"] == NAMES
+
+
+ADVICE = "publish a sweep in which these servers answer, or name them in forget_servers"
+
+
+def lose(site: Site, server: str) -> None:
+    """Somebody deletes what a server last gave."""
+    assert site.consul.request("DELETE", f"/v1/kv/{site.prefix}/servers/{server}")[0] == 200
+
+
+def words(output: str) -> str:
+    return " ".join(output.split())
+
+
+def test_a_reading_that_was_deleted_comes_with_the_servers_next_answer(site: Site) -> None:
+    assert site.publish().status == 0
+    before = site.fields()
+    lose(site, BAD)
+    logins = site.logins()
+    run = site.publish("--limit", GOOD[0])
+    assert run.status != 0
+    assert ADVICE in words(run.output)
+    # This sweep could not have settled it, so nobody was asked.
+    assert site.logins() == logins
+    run = site.publish()
+    assert run.status == 0, run.output
+    assert f"servers/{BAD}" in site.stored()
+    assert site.fields() == before
+
+
+def test_a_server_whose_reading_was_deleted_and_that_is_down_can_be_forgotten(site: Site) -> None:
+    assert site.publish().status == 0
+    lose(site, BAD)
+    gone = site.inventory({BAD: {"ansible_port": free_port()}})
+    run = site.publish(inventory=gone, publish_connect_timeout=2)
+    assert run.status != 0
+    assert ADVICE in words(run.output)
+    run = site.publish(inventory=gone, publish_connect_timeout=2, publish_forget_servers=[BAD])
+    assert run.status == 0, run.output
+    assert site.fields()["company"]["servers"] == GOOD
+
+
+def test_a_broken_reading_is_adopted_where_its_server_answers(site: Site) -> None:
+    assert site.publish().status == 0
+    before = site.fields()
+    site.consul.put(f"{site.prefix}/servers/{BAD}", "{broken")
+    logins = site.logins()
+    assert site.publish().status != 0
+    assert site.logins() == logins
+    run = site.publish(publish_adopt=True)
+    assert run.status == 0, run.output
+    assert site.fields() == before
+    assert b"{broken" in [value for key, (_index, value) in site.stored().items() if key.startswith("history/")]
+
+
+def test_a_rollback_can_forget_a_server_whose_reading_is_lost(site: Site) -> None:
+    assert site.publish().status == 0
+    new = "groups: [{name: n, rules: [{alert: N, expr: up, labels: {fresh: label}}]}]\n"
+    site.fleet[GOOD[0]].write("/etc/prometheus/rules/new.yml", new)
+    assert site.publish().status == 0
+    site.fleet[GOOD[0]].path("/etc/prometheus/rules/new.yml").unlink()
+    lose(site, BAD)
+    run = site.play("skills_eye.prometheus_fleet.rollback", publish_adopt=True)
+    assert run.status != 0
+    assert ADVICE in words(run.output)
+    run = site.play("skills_eye.prometheus_fleet.rollback", publish_forget_servers=[BAD])
+    assert run.status == 0, run.output
+    assert "fresh" not in site.fields()
+    assert site.fields()["company"]["servers"] == GOOD

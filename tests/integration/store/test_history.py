@@ -15,11 +15,14 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     ABSENT,
     DOCUMENT_KEY,
     Commit,
+    Delete,
     Put,
     Store,
+    StoreDeniedError,
     StoreError,
     StoreForeignError,
     history_key,
+    server_key,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact
 from tests.integration.store.looking import LATER, field, set_by_hand, view
@@ -83,6 +86,18 @@ def test_rollback_without_history_says_so(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["a", "b"]}), now=LATER)
     with pytest.raises(StoreError, match=r"no entry yesterday .*There are: 20260131T081500"):
         roll_back(store, "yesterday")
+
+
+def test_rollback_forgets_the_servers_that_it_is_told_to(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["a"], "prom-02": ["a"], "prom-03": ["a"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a", "b"]}), now=NOW + timedelta(minutes=1))
+    store.commit(Commit(last=[Delete(server_key("prom-02"), store.read().version(server_key("prom-02")))]))
+    with pytest.raises(StoreDeniedError, match=r"prom-02.*forget_servers"):
+        roll_back(store, now=LATER)
+    outcome = roll_back(store, now=LATER, forget=["prom-02", "prom-03"])
+    assert outcome.plan.report.forgotten == ["prom-03"]
+    assert list(view(store)["servers"]) == ["prom-01"]
+    assert field(store, "a")["servers"] == ["prom-01"]
 
 
 def test_broken_entry_is_not_restored(store: Store) -> None:
