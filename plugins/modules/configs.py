@@ -60,7 +60,10 @@ options:
     type: bool
     default: false
   history:
-    description: V(git) commits each sweep that changed something, in a repository in O(dest), with git 2.25 or later.
+    description:
+      - V(git) commits each sweep that changed something, in a repository in O(dest), with git 2.25 or later.
+      - A repository around O(dest) is not touched. One in O(dest) itself that this collection did not make, or that is
+        no clone of one it made, is refused.
     type: str
     choices: [none, git]
     default: none

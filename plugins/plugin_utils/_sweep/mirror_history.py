@@ -4,7 +4,8 @@
 """The mirror's history: a commit for each sweep that changed it, in a git repository of the mirror's own.
 
 git runs with the repository named outright and without the user's and the system's settings, so a repository that
-the mirror happens to lie in is never touched, and no hook, signature or filter of the user's has a say.
+the mirror happens to lie in is never touched, and no hook, signature or filter of the user's has a say. One that lies
+in the mirror's own place and that somebody else made is refused: it may be pushed to where no config belongs.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def ready(path: str, *, git: str = "git") -> None:
                 repository = _Repository(tree, git, private=True)
                 if repository.exists():
                     repository.run("rev-parse", "--git-dir")
+                    repository.refuse_others()
                     repository.wait_for_others()
     except OSError as error:
         raise _not_kept(root, error) from error
@@ -209,17 +211,54 @@ class _Repository:
             return []
 
     def ensure(self) -> None:
-        if not self.exists():
+        if self.exists():
+            self.refuse_others()
+        else:
             self.run("init", "--quiet")
-        exclude = Path(self._tree.path, ".git", "info", "exclude")
+        exclude = self._exclude
         if not exclude.exists():
             exclude.parent.mkdir(mode=0o700, exist_ok=True)
             exclude.touch(mode=0o600)
         known = exclude.read_bytes()
-        missing = [name for name in (JOURNAL, LOCK, SALT, STAGING) if b"/" + name not in known.split(b"\n")]
+        missing = self._not_excluded(known)
         if missing:
             begin = known if known.endswith(b"\n") or not known else known + b"\n"
             exclude.write_bytes(begin + b"".join(b"/%s\n" % name for name in missing))
+
+    def refuse_others(self) -> None:
+        """Raises MirrorError for a repository that is neither one that this collection made nor a clone of one."""
+        try:
+            known = self._exclude.read_bytes()
+        except FileNotFoundError:
+            known = None
+        if known is not None and not self._not_excluded(known):
+            return
+        # A run may have ended between git's init and the mark. People's repositories begin with git's template, which
+        # has this file, and with something staged or committed.
+        nothing = known is None and not self.run("ls-files", "--cached") and not self.run("for-each-ref", "--count=1")
+        if nothing or self._began_with_a_sweep():
+            return
+        raise MirrorError(
+            f"{self._tree.path}/.git is a repository that this collection did not make, and what is committed there may"
+            " be pushed with it: give the mirror a directory of its own, or keep this one without history"
+        )
+
+    def _began_with_a_sweep(self) -> bool:
+        """A clone has no mark, but the first commit that the mirror made."""
+        try:
+            authors = self.run("log", "--max-parents=0", "--format=%ae", "HEAD").split()
+        except MirrorError:
+            return False
+        return set(authors) == {f"{AUTHOR}@localhost".encode()}
+
+    @property
+    def _exclude(self) -> Path:
+        return Path(self._tree.path, ".git", "info", "exclude")
+
+    @staticmethod
+    def _not_excluded(known: bytes) -> list[bytes]:
+        """What is the mirror's, not for git, and not said there yet. Where all of it is said, a history was kept."""
+        return [name for name in (JOURNAL, LOCK, SALT, STAGING) if b"/" + name not in known.split(b"\n")]
 
     def run(self, *words: str | bytes, given: bytes = b"") -> bytes:
         """Raises MirrorError with git's own words."""

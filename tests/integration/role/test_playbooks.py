@@ -189,6 +189,30 @@ def test_backup_in_check_mode_writes_nothing(site: Site) -> None:
     assert not dest.exists()
 
 
+@pytest.mark.parametrize("dest", ["", " ", None])
+def test_backup_to_nowhere_is_refused(site: Site, dest: str | None) -> None:
+    """An answer of a survey that was left blank: the working directory, and whose repository it is, is not meant."""
+    subprocess.run(["git", "init", "-q", site.folder], check=True)
+    before = site.logins()
+    run = play(site, "backup", backup_dest=dest, publish_hosts="monitoring")
+    assert run.status != 0
+    assert "backup_dest is empty" in run.output
+    assert site.logins() == before
+    assert list(site.folder.glob("prometheus-*")) == []
+
+
+def test_backup_into_a_repository_of_somebody_elses_is_refused(site: Site) -> None:
+    dest = site.folder / "work"
+    dest.mkdir(mode=0o700)
+    subprocess.run(["git", "init", "-q", dest], check=True)
+    before = site.logins()
+    run = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring")
+    assert run.status != 0
+    assert "is a repository that this collection did not make" in " ".join(run.output.split())
+    assert site.logins() == before
+    assert [path.name for path in dest.iterdir()] == [".git"]
+
+
 def commits(folder: Path) -> list[str]:
     command = ["git", "-C", str(folder), "log", "--format=%s"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

@@ -158,6 +158,39 @@ def test_a_repository_around_the_mirror_is_not_touched(tmp_path: Path) -> None:
     assert git(folder, "rev-list", "--count", "HEAD").strip() == "1"
 
 
+@pytest.mark.parametrize("state", ["unborn", "staged", "committed", "manifest"])
+def test_a_repository_of_somebody_elses_is_refused(tmp_path: Path, state: str) -> None:
+    """Whoever pushes it would push the fleet's configs too."""
+    folder = tmp_path / "theirs"
+    folder.mkdir(mode=0o700)
+    git(folder, "init", "-q")
+    if state != "unborn":
+        name = ".manifest.json" if state == "manifest" else "own"
+        (folder / name).write_text("{}")
+        git(folder, "add", name)
+    if state in ("committed", "manifest"):
+        git(folder, "-c", "user.name=x", "-c", "user.email=x@localhost", "commit", "-qm", "Own")
+        (folder / ".manifest.json").unlink(missing_ok=True)
+    before = snapshot(folder / ".git")
+    with pytest.raises(MirrorError, match=r"theirs/\.git is a repository that this collection did not make"):
+        ready(str(folder))
+    with pytest.raises(MirrorError, match="did not make"):
+        sweep(folder, {"a": ok(item(PROM))}, redacted=False)
+    assert snapshot(folder / ".git") == before
+
+
+def test_a_repository_whose_first_commit_failed_is_the_mirrors(tmp_path: Path) -> None:
+    Mirror(str(tmp_path)).apply({"a": ok(item(PROM))})
+    refuses = tmp_path.parent / "git-that-cannot-commit"
+    refuses.write_text('#!/bin/sh\ncase "$*" in *" commit "*) echo full >&2; exit 1;; esac\nexec git "$@"\n')
+    refuses.chmod(0o755)
+    with pytest.raises(MirrorError, match="full"):
+        history(str(tmp_path), MirrorChange(), git=str(refuses))
+    assert (tmp_path / ".git/objects").is_dir()
+    ready(str(tmp_path))
+    assert history(str(tmp_path), MirrorChange()) is not None
+
+
 def test_the_users_settings_and_hooks_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     hooks = home / "hooks"
