@@ -55,6 +55,27 @@ def test_status_fails_for_drift_where_asked(site: Site) -> None:
     assert play(site, "status").status == 0
 
 
+def test_status_of_fields_without_one(site: Site) -> None:
+    """As a document of the older form has them, or a person adds them."""
+    row = {"hostname": "prom-01", "status": "success", "fields": [{"name": "old"}]}
+    older = {"version": "2.0.0", "fields": [{"name": "old"}], "extraction_status": {"server_status": [row]}}
+    site.consul.put(f"{site.prefix}/fields", json.dumps(older))
+    run = play(site, "status")
+    assert run.status == 0, run.output
+    assert "old" in run.task("Status")
+
+    site.consul.request("DELETE", f"/v1/kv/{site.prefix}/fields")
+    assert site.publish().status == 0
+    document = site.document()
+    document["fields"] += [{"name": "mine"}, {"name": "yours", "status": None, "first_seen": 5}]
+    site.consul.put(f"{site.prefix}/fields", json.dumps(document))
+    run = play(site, "status", status_fail_on="drift")
+    assert run.status == 0, run.output
+    rows = {line.split()[0].strip('"'): line.split() for line in run.task("Status").splitlines() if line.split()}
+    assert rows["mine"][1:4] == ["unknown", "0", 'unknown",']
+    assert rows["yours"][1:4] == ["unknown", "0", '5",']
+
+
 def test_status_of_an_empty_store(site: Site) -> None:
     run = play(site, "status")
     assert run.status == 0, run.output
@@ -167,7 +188,7 @@ def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({}, "backup_dest is required: the directory on the controller to copy the configuration to."),
+        ({}, "backup_dest is required, and it is empty"),
         ({"backup_dest": "b", "backup_history": "Git"}, "publish_backup_history must be one of: none, git, got: Git"),
     ],
     ids=["no-place", "misspelt"],
@@ -196,7 +217,7 @@ def test_backup_to_nowhere_is_refused(site: Site, dest: str | None) -> None:
     before = site.logins()
     run = play(site, "backup", backup_dest=dest, publish_hosts="monitoring")
     assert run.status != 0
-    assert "backup_dest is empty" in run.output
+    assert "backup_dest is required, and it is empty" in run.output
     assert site.logins() == before
     assert list(site.folder.glob("prometheus-*")) == []
 
