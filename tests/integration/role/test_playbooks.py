@@ -222,6 +222,15 @@ def test_backup_to_nowhere_is_refused(site: Site, dest: str | None) -> None:
     assert list(site.folder.glob("prometheus-*")) == []
 
 
+def test_backup_takes_no_policy_that_is_not_one(site: Site) -> None:
+    before = site.logins()
+    for variables in ({"publish_fail_on": "Any"}, {"backup_history": "svn"}):
+        run = play(site, "backup", backup_dest=str(site.folder / "b"), publish_hosts="monitoring", **variables)
+        assert run.status != 0
+        assert "must be one of" in run.output
+    assert site.logins() == before
+
+
 def test_backup_into_a_repository_of_somebody_elses_is_refused(site: Site) -> None:
     dest = site.folder / "work"
     dest.mkdir(mode=0o700)
