@@ -213,6 +213,8 @@ def _read(play: Any, manager: Any) -> Any:
     bare, result = copy.copy(play), copy.copy(play)
     bare.roles = []
     result.vars, result.vars_files = manager.get_vars(play=bare, include_hostvars=False), []
+    # A copy of all others, which Ansible makes again.
+    result.vars.pop("vars", None)
     return result
 
 
