@@ -15,6 +15,7 @@ import yaml
 
 from tests.integration.role.site import COLLECTION, NAMES, Site
 from tests.support.processes import free_port
+from tests.unit.plugins.filter.test_metrics_text import value
 
 
 def without_owner(site: Site) -> None:
@@ -75,6 +76,36 @@ def test_a_run_that_cannot_publish_still_writes_the_page(site: Site) -> None:
     run = site.publish(inventory=inventory, publish_report=str(page), publish_connect_timeout=2)
     assert run.status != 0
     assert page.is_file()
+
+
+def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, tmp_path: Path) -> None:
+    """The commonest failure: the store is down. What an earlier role of the same play did is not what it did."""
+    page, metrics = site.folder / "report.html", site.folder / "fleet.prom"
+    told = {"publish_report": str(page), "publish_metrics_textfile": str(metrics)}
+    assert site.publish(**told).status == 0
+    text, shows = metrics.read_text(encoding="utf-8"), page.read_bytes()
+    assert value(text, "last_run_success") == 1
+    succeeded = value(text, "last_success_timestamp_seconds")
+
+    run = site.publish(publish_consul_address=f"127.0.0.1:{free_port()}", publish_retry_seconds=0, **told)
+    assert run.status != 0
+    assert run.output.count("[ERROR]") <= 1, run.output
+    text = metrics.read_text(encoding="utf-8")
+    assert value(text, "last_run_success") == 0
+    assert value(text, "last_success_timestamp_seconds") == succeeded
+    assert page.read_bytes() == shows
+
+    twice = tmp_path / "twice.yml"
+    role = "{role: skills_eye.prometheus_fleet.publish, publish_store: %s}"
+    roles = ", ".join(role % store for store in ("consul", "directory"))
+    twice.write_text(f"- hosts: monitoring\n  gather_facts: false\n  roles: [{roles}]\n", encoding="utf-8")
+    assert site.play(twice, **told).status != 0
+    assert value(metrics.read_text(encoding="utf-8"), "last_run_success") == 0
+
+    nowhere = str(site.folder / "nowhere" / "fleet.prom")
+    run = site.publish(publish_metrics_textfile=nowhere)
+    assert "The directory of publish_metrics_textfile" in run.output
+    assert "failed=1" in run.output
 
 
 def test_a_conflict_is_warned_of_once_and_only_where_the_stored_value_is_kept(site: Site) -> None:
