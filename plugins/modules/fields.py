@@ -62,8 +62,8 @@ options:
   to:
     description:
       - With O(state=rolled_back), the entry of the history to go back to, as
-        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the last one that is not the present
-        version.
+        M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the newest one that differs from the
+        present version in what a rollback restores. Where none does, the task fails and says so.
     type: str
   new_fields:
     description:
@@ -229,7 +229,7 @@ EXAMPLES = r"""
         servers: {}
         forget_servers: [prom-01]
 
-    - name: Go back to the version before
+    - name: Go back to the newest version that is another one than the present
       skills_eye.prometheus_fleet.fields:
         store: directory
         path: /tmp/prometheus-fleet-example

@@ -84,23 +84,24 @@ def pruned(snapshot: Snapshot, added: Collection[Put], keep: int) -> list[Delete
     return [Delete(key, known[key]) for key in order[: max(0, len(order) - keep)] if key in known]
 
 
-def found(snapshot: Snapshot, wanted: str | None) -> tuple[str, Entry]:
-    """The entry to go back to: the one that is named, or the last that is not the present version.
+def found(snapshot: Snapshot, wanted: str | None) -> list[tuple[str, Entry]]:
+    """The entries to go back to: the one that is named, or all that are not the present version, the newest first.
 
     The present version is there too where a run was ended after it had saved it. Raises StoreError, naming what there
     is.
     """
     known = entries(snapshot)
+    if wanted is not None:
+        if wanted not in known:
+            names = ", ".join(reversed(known)) or "none"
+            raise StoreError(f"There is no entry {wanted} in the history that can be restored. There are: {names}.")
+        return [(wanted, known[wanted])]
     present = snapshot.document
-    earlier = [name for name, entry in known.items() if present is None or entry.value != present.value]
-    if not earlier and wanted is None:
+    earlier = [(name, entry) for name, entry in known.items() if present is None or entry.value != present.value]
+    if not earlier:
         what = "holds the present one only" if known else "is empty"
         raise StoreError(f"There is no earlier version to go back to: the history {what}.")
-    name = earlier[-1] if wanted is None else wanted
-    if name not in known:
-        names = ", ".join(reversed(known)) or "none"
-        raise StoreError(f"There is no entry {name} in the history that can be restored. There are: {names}.")
-    return name, known[name]
+    return earlier[::-1]
 
 
 def _document(value: bytes) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
     AUTO,
     BRIEF,
+    LISTS,
+    STATE,
     VERSION,
     Document,
 )
@@ -169,15 +171,7 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     before = {**state.readings, **imported(state.document, state.readings)}
     _all_visible(state.document, before, rules, manner)
     readings = {name: reading for name, reading in sorted(before.items()) if name not in rules.forget}
-    name, entry = history.found(snapshot, to)
-    try:
-        earlier = decoded(entry.value, manner.place(history_key(name)))
-    except StoreNewerError:
-        raise
-    except StoreForeignError as broken:
-        others = ", ".join(other for other in reversed(history.entries(snapshot)) if other != name) or "none"
-        fault = str(broken).removesuffix(f" {ADVICE}")
-        raise StoreForeignError(f"{fault} It cannot be restored: name another entry. There are: {others}.") from broken
+    name, earlier = _earlier(state, to, manner)
     if earlier.older:
         earlier.extra.setdefault(IMPORTED, earlier.version)
     fields, report = restore_fields(earlier, state.document, readings, rules)
@@ -197,6 +191,42 @@ def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Mann
     plan.restored = name
     _show_servers(plan, before, readings, report.forgotten)
     return plan
+
+
+def _earlier(state: State, to: str | None, manner: Manner) -> tuple[str, Document]:
+    """The version to go back to: the named one, or the newest that has something to restore.
+
+    Most versions differ from the next in who has a field, which stays what the servers last said: to go back to one of
+    these would do nothing, and do it again the next time. Raises StoreError where none is of use.
+    """
+    restorable = history.found(state.snapshot, to)
+    for name, entry in restorable:
+        try:
+            earlier = decoded(entry.value, manner.place(history_key(name)))
+        except StoreNewerError:
+            raise
+        except StoreForeignError as broken:
+            known = history.entries(state.snapshot)
+            others = ", ".join(other for other in reversed(known) if other != name) or "none"
+            fault = str(broken).removesuffix(f" {ADVICE}")
+            raise StoreForeignError(
+                f"{fault} It cannot be restored: name another entry. There are: {others}."
+            ) from broken
+        if to is not None or not state.document.version or _restored(earlier) != _restored(state.document):
+            return name, earlier
+    raise StoreError(
+        f"There is no earlier version to go back to: in none of the {len(restorable)} in the history is a field, what "
+        "people set on it or its technical part other than now."
+    )
+
+
+def _restored(document: Document) -> dict[str, Any]:
+    """What a rollback gives back of a document: all that neither the servers nor the merge have the last word on."""
+    fields = {
+        name: {key: value for key, value in item.items() if key not in LISTS and key not in STATE}
+        for name, item in document.fields.items()
+    }
+    return {"fields": fields, "extra": {key: value for key, value in document.extra.items() if key != IMPORTED}}
 
 
 def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: Manner, report: Report) -> Plan:

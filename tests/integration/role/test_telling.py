@@ -127,12 +127,30 @@ def test_a_rollback_tells_what_it_did_in_plain_lines(site: Site) -> None:
     without_owner(site)
     assert site.publish().status == 0
     total = len(site.fields())
+    edit_by_hand(site, "company", display_name="spoiled")
     run = site.play(f"{COLLECTION}.rollback")
     assert run.status == 0, run.output
     lines = [line.strip().strip('",') for line in run.task("Summary").splitlines()]
     assert f"Fields: {total}, {total - 1} synced, 1 orphan" in lines
     assert "{" not in "".join(lines[2:])
     assert any(re.fullmatch(r"Went back to \d{8}T\d{6}\.\d{6}Z", line) for line in lines)
+
+
+def test_a_rollback_in_which_nothing_differs_says_so(site: Site) -> None:
+    assert site.publish("--limit", NAMES[0]).status == 0
+    assert site.publish("--limit", NAMES[0], publish_new_fields="report").status == 0
+    edit_by_hand(site, "company", display_name="Company")
+    inventory = ["--limit", ",".join(NAMES[:2])]
+    assert site.publish(*inventory, publish_new_fields="report").status == 0
+    [entry] = [key.removeprefix("history/") for key in site.stored() if key.startswith("history/")]
+    before = site.stored()
+    run = site.play(f"{COLLECTION}.rollback", rollback_to=entry)
+    assert run.changed == 0
+    assert f"Nothing differs from {entry}: nothing was written" in run.task("Summary")
+    assert "in the history" not in run.task("Summary")
+    run = site.play(f"{COLLECTION}.rollback")
+    assert "There is no earlier version to go back to: in none of the 1" in " ".join(run.output.split())
+    assert site.stored() == before
 
 
 def test_a_family_of_labels_is_told_as_one(site: Site) -> None:

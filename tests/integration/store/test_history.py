@@ -28,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from tests.integration.store.looking import LATER, field, set_by_hand, view
 from tests.support.fleets import NOW, extraction, publish_to, roll_back
 
+NO = timedelta(0)
 SEED = Path(__file__).resolve().parents[4] / "shared" / "ancestor-fields.json"
 
 
@@ -86,6 +87,36 @@ def test_rollback_without_history_says_so(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["a", "b"]}), now=LATER)
     with pytest.raises(StoreError, match=r"no entry yesterday .*There are: 20260131T081500"):
         roll_back(store, "yesterday")
+
+
+def test_rollback_goes_back_to_what_it_can_restore(store: Store) -> None:
+    """Versions that differ in who has a field alone are passed over: to go back to one would do nothing, for ever."""
+    fleet = {"prom-01": ["a"], "prom-02": ["a"], "prom-03": ["a"]}
+    publish_to(store, extraction({"prom-01": ["a", "old"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a"]}), now=NOW + timedelta(minutes=1), orphans="remove", orphan_grace=NO)
+    for number, server in enumerate(fleet):
+        part = extraction({server: ["a"]})
+        publish_to(store, part, now=NOW + timedelta(minutes=2 + number))
+    outcome = roll_back(store, now=LATER)
+    assert (outcome.changed, outcome.plan.restored) == (True, view(store)["history"][-1]["entry"])
+    assert outcome.plan.report.added == ["old"]
+    # Again: to where the first one started.
+    assert roll_back(store, now=LATER + timedelta(minutes=1)).plan.report.removed == ["old"]
+    set_by_hand(store, "a", display_name="A")
+    assert roll_back(store, now=LATER + timedelta(minutes=2)).changed
+    assert field(store, "a")["display_name"] == "a"
+
+
+def test_rollback_with_nothing_to_restore_says_so(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["a"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a"], "prom-02": ["a"]}), now=NOW + timedelta(minutes=1))
+    before = store.read().entries
+    with pytest.raises(StoreError, match="no earlier version to go back to: in none of the 1 in"):
+        roll_back(store, now=LATER)
+    assert store.read().entries == before
+    [row] = view(store)["history"]
+    outcome = roll_back(store, row["entry"], now=LATER)
+    assert (outcome.changed, outcome.plan.restored) == (False, row["entry"])
 
 
 def test_rollback_forgets_the_servers_that_it_is_told_to(store: Store) -> None:

@@ -52,7 +52,7 @@ def test_what_others_put_there_is_neither_pruned_nor_restored() -> None:
     stored = snapshot(**{NAME: b"1"}, **dict.fromkeys(names, b"mine"))
     assert list(history.entries(stored)) == [NAME]
     assert [delete.key for delete in history.pruned(stored, [], 0)] == [f"history/{NAME}"]
-    assert history.found(stored, None)[0] == NAME
+    assert history.found(stored, None)[0][0] == NAME
     assert [row["entry"] for row in history.listed(stored) if row["restorable"]] == [NAME]
 
 
@@ -65,7 +65,7 @@ def test_present_version_is_not_an_earlier_one() -> None:
     """A run that was ended after it had saved the version, and before it wrote another one."""
     present = {"fields": Entry(b"2", 9)}
     kept = snapshot(**dict(zip(DAYS[:2], (b"1", b"2"), strict=True)))
-    assert history.found(Snapshot({**kept.entries, **present}), None)[0] == DAYS[0]
+    assert history.found(Snapshot({**kept.entries, **present}), None)[0][0] == DAYS[0]
     with pytest.raises(StoreError, match="holds the present one only"):
         history.found(Snapshot({f"history/{NAME}": Entry(b"2", 1), **present}), None)
 
@@ -95,7 +95,7 @@ def test_newest_are_kept_the_new_one_among_them(keep: int, left: int) -> None:
 
 def test_last_version_is_found_where_none_is_named() -> None:
     stored = snapshot(**dict(zip(DAYS[:2], (b"1", b"2"), strict=True)))
-    assert history.found(stored, None)[0] == DAYS[1]
-    assert history.found(stored, DAYS[0])[1].value == b"1"
+    assert [name for name, _entry in history.found(stored, None)] == [DAYS[1], DAYS[0]]
+    assert history.found(stored, DAYS[0])[0][1].value == b"1"
     with pytest.raises(StoreError, match="the history is empty"):
         history.found(Snapshot(), None)
