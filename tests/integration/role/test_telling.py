@@ -81,7 +81,7 @@ def test_a_run_that_cannot_publish_still_writes_the_page(site: Site) -> None:
 def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, tmp_path: Path) -> None:
     """The commonest failure: the store is down. What an earlier role of the same play did is not what it did."""
     page, metrics = site.folder / "report.html", site.folder / "fleet.prom"
-    told = {"publish_report": str(page), "publish_metrics_textfile": str(metrics)}
+    told: dict[str, Any] = {"publish_report": str(page), "publish_metrics_textfile": str(metrics)}
     assert site.publish(**told).status == 0
     text, shows = metrics.read_text(encoding="utf-8"), page.read_bytes()
     assert value(text, "last_run_success") == 1
