@@ -22,6 +22,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import extract_fields
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.label_drift import label_drift
 from demo.fleet import DemoFleet
 from demo.published import Published, read
 from demo.tables import table
@@ -132,6 +134,9 @@ def report(places: Places) -> None:
     published = read(store_options(places))
     print(table(["field", "origin", "source label", "on servers"], field_rows(published, len(summary["servers"]))))
     print(table(["server", "status", "files", "seconds"], server_rows(summary["servers"], places.mirror)))
+    print("\nWhere the servers disagree:")
+    for finding in label_drift(extract_fields(str(places.mirror))):
+        print(f"  {finding['severity']}: {finding['message']}")
     print("\nPublished:")
     for place in published.places:
         print(f"  {place}")
