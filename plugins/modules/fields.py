@@ -63,7 +63,7 @@ options:
     description:
       - With O(state=rolled_back), the entry of the history to go back to, as
         M(skills_eye.prometheus_fleet.fields_info) lists them. If not set, it is the newest one that differs from the
-        present version in what a rollback restores. Where none does, the task fails and says so.
+        present version in what a rollback restores. Where none does, nothing is changed.
     type: str
   new_fields:
     description:

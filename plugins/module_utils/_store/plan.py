@@ -197,10 +197,11 @@ def _earlier(state: State, to: str | None, manner: Manner) -> tuple[str, Documen
     """The version to go back to: the named one, or the newest that has something to restore.
 
     Most versions differ from the next in who has a field, which stays what the servers last said: to go back to one of
-    these would do nothing, and do it again the next time. Raises StoreError where none is of use.
+    these would do nothing, and do it again the next time. Where all are such, it is the newest, and nothing is written.
+    Raises StoreError where there is none.
     """
-    restorable = history.found(state.snapshot, to)
-    for name, entry in restorable:
+    passed_over: list[tuple[str, Document]] = []
+    for name, entry in history.found(state.snapshot, to):
         try:
             earlier = decoded(entry.value, manner.place(history_key(name)))
         except StoreNewerError:
@@ -214,10 +215,8 @@ def _earlier(state: State, to: str | None, manner: Manner) -> tuple[str, Documen
             ) from broken
         if to is not None or not state.document.version or _restored(earlier) != _restored(state.document):
             return name, earlier
-    raise StoreError(
-        f"There is no earlier version to go back to: in none of the {len(restorable)} in the history is a field, what "
-        "people set on it or its technical part other than now."
-    )
+        passed_over.append((name, earlier))
+    return passed_over[0]
 
 
 def _restored(document: Document) -> dict[str, Any]:
