@@ -30,6 +30,9 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _unused, arguments = self.validate_argument_spec({**sweep_spec(), **mirror_spec()})
         given = plain(arguments)
+        if not given["dest"].strip():
+            # As a path, it would be the directory that somebody happens to be in.
+            raise AnsibleActionFail("dest is empty: name the directory of the mirror")
         if text := text_for_path(given["dest"]):
             raise AnsibleActionFail(f"dest must be the path of a directory, got {text}")
         gather, play_view = sweep_modules()

@@ -15,10 +15,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import Snapshot, Store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import Manner, plan_publish
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import WHOLE, sweep_from
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import sweep_from
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import stamp
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import document_view
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_statuses import WHOLE
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import options_of, servers_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import RE2_IMPORT_ERROR

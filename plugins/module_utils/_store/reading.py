@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     VALUE_LIMIT,
@@ -39,22 +39,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     list_of,
     text_of,
 )
-
-# Statuses of a sweep: the server answered with all that it has, or with a part of it. With any other it did not answer.
-WHOLE = frozenset({"ok", "unchanged"})
-PARTIAL = "partial"
-STATUSES = (
-    *sorted(WHOLE),
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_statuses import (
+    ANSWERED,
     PARTIAL,
-    "unreachable",
-    "auth_failed",
-    "host_key_rejected",
-    "no_such_directory",
-    "denied",
-    "timeout",
-    "too_large",
-    "protocol_error",
+    WHOLE,
+    Status,
 )
+
+# Those with an answer first.
+STATUSES = (*sorted(WHOLE), PARTIAL, *(status for status in get_args(Status) if status not in ANSWERED))
 # What the extraction says of a configuration that Prometheus would not load, and where it found none.
 REFUSED, MISSING = "refused", "missing"
 # Between the ids of the ways in which one server makes a field; most servers have one.
@@ -216,7 +209,7 @@ def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
     files = entry.get("files") or []
     problems = list(entry.get("problems") or [])
     # An unchanged server whose files were not read again says nothing new, and above all not that it has no fields.
-    if status not in WHOLE | {PARTIAL} or (status == "unchanged" and not (names or files or problems)):
+    if status not in ANSWERED or (status == "unchanged" and not (names or files or problems)):
         return None
     return Reading(
         server=name,

@@ -57,10 +57,11 @@ def extract(servers: Mapping[str, ServerConfigs], options: Options | None = None
     """The fields of a fleet, as the contract of extract_fields has them: plain data, in an order that depends on the
     input alone.
     """
+    options = options or Options()
     read = read_servers(servers, options)
     return {
         "fields": fields_of(read),
-        "servers": {name: _server(servers[name], labels, options or Options()) for name, labels in read.items()},
+        "servers": {name: _server(servers[name], labels, options) for name, labels in read.items()},
     }
 
 

@@ -125,12 +125,11 @@ class CommentReader:
         found: list[Span] = []
         only_whole = True
         for comment in self.comments:
-            number = bisect_right(ends, comment.line)
-            if not comment.is_alone and number < len(masked) and masked[number][0] < comment.start:
+            if _is_beside(comment, masked, ends):
                 found.extend(whole(text, comment.start, comment.end))
                 continue
             spans = merged([*self._commented(comment), *self._again(comment, pattern)])
-            if not comment.is_alone and _follows(missing_ends, comment):
+            if _is_beside(comment, missing, missing_ends):
                 word = _ONE_WORD.fullmatch(text, comment.start, comment.end)
                 spans = [word.span(1)] if word and not MASK.fullmatch(word.group(1).strip()) else spans
             only_whole = only_whole and not spans
@@ -175,10 +174,10 @@ class CommentReader:
         return number >= 0 and self._scalars[number].end > position
 
 
-def _follows(ends: list[int], comment: Comment) -> bool:
-    """Whether something ends on the line of a comment, before it."""
-    number = bisect_right(ends, comment.start) - 1
-    return number >= 0 and ends[number] >= comment.line
+def _is_beside(comment: Comment, spans: list[Span], ends: list[int]) -> bool:
+    """Whether a comment stands behind one of these spans, which are in order, on its last line or its head."""
+    number = bisect_right(ends, comment.line)
+    return not comment.is_alone and number < len(spans) and spans[number][0] < comment.start
 
 
 def whole(text: str, start: int, end: int) -> list[Span]:

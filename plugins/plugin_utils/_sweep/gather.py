@@ -99,9 +99,6 @@ def mirrored(
     Raises MirrorError before a server is asked; afterwards a fault of the mirror is part of the result, as failed and
     msg.
     """
-    if not given["dest"].strip():
-        # As a path, it would be the directory that somebody happens to be in.
-        raise ValueError("dest is empty: name the directory of the mirror")
     redact = bool(given["redact"])
     keep_history = given["history"] == "git"
     mirror = Mirror(given["dest"])

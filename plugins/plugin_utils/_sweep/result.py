@@ -6,26 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any
 
-Status = Literal[
-    "ok",
-    "partial",
-    "unchanged",
-    "unreachable",
-    "auth_failed",
-    "host_key_rejected",
-    "no_such_directory",
-    "denied",
-    "timeout",
-    "too_large",
-    "protocol_error",
-]
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_statuses import ANSWERED, WHOLE, Status
 
-# The server answered whole: what it did not send, it does not have.
-WHOLE: Final[frozenset[str]] = frozenset({"ok", "unchanged"})
-# The server gave something to work with.
-ANSWERED: Final[frozenset[str]] = WHOLE | {"partial"}
+__all__ = ["ANSWERED", "WHOLE", "FileResult", "Limits", "Seconds", "ServerResult", "Service", "Status", "summary"]
 
 
 @dataclass(frozen=True, slots=True)

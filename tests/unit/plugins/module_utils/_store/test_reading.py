@@ -17,14 +17,13 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import technical_id
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import (
-    PARTIAL,
     PROBLEMS_KEPT,
     STATUSES,
     VALUES_KEPT,
-    WHOLE,
     reading_from,
     sweep_from,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_statuses import PARTIAL, WHOLE
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import result
 from tests.support.fleets import extraction, sweep_of
 
