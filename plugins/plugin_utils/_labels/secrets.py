@@ -64,8 +64,8 @@ _SIGNS = Signs(_HINTS)
 _MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
 _CACHE_CHARACTERS = 32 * 1024 * 1024
-# All that stands beside this is secret: such texts are read as a whole.
-_RESOURCE = re.compile(r"\bkind[\"']?[ \t]*:\s*[&!\"']?\S*Secret")
+# All that stands beside `kind: Secret` is secret: such texts are read as a whole.
+_RESOURCE = re.compile(r"Secret(?<!\wSecret)(?!\w)")
 _BREAKS = re.compile(rf"({BREAK.pattern})")
 # A secret that is written in but one way, and what writes any text in another.
 _VERBATIM = re.compile(r"[^\s\"'\\]*")
@@ -136,7 +136,8 @@ class Redactor:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         bare = text.removeprefix(mark)
         with self._lock:
-            pieces = [] if _RESOURCE.search(bare) else split(bare, self._memory.recall) or []
+            is_whole = "kind" in bare and _RESOURCE.search(bare)
+            pieces = [] if is_whole else split(bare, self._memory.recall) or []
         found = (self._by_pieces(pieces) if pieces else None) or self._settle(bare, pieces)
         if found and found.shares:
             with self._lock:

@@ -281,6 +281,7 @@ def test_a_private_key_in_a_block_of_certificates() -> None:
         pytest.param("password: Topsecret77\nx: " + "- " * 5000, id="dashes"),
         pytest.param("password: Topsecret77\n" + "a" * 300_000 + "\n", id="long line"),
         pytest.param("password: Topsecret77\nx: '" + "://a:b" * 30_000 + "\n", id="many URLs"),
+        pytest.param("password: Topsecret77\nx: " + "kind:" * 200_000 + "\n", id="many kinds"),
         pytest.param("password: Topsecret77\nx: '" + "?key" * 30_000 + "\n", id="many parameters"),
         pytest.param("password: Topsecret77\n" + "#" * 100_000 + "\n" + "token " * 20_000 + "\n\t{", id="many words"),
         pytest.param("password: Topsecret77\n" + '"' * 50_001 + "\n", id="quotes"),
