@@ -57,9 +57,6 @@ _SECRET = re.compile(
     re.ASCII,
 )
 _LONGEST_SECRET: Final = 100
-_WORD_BLANK: Final = "\0w"
-_ADDRESS_BLANK: Final = "\0a"
-_BLANK = re.compile("\0[wa]")
 # libyaml takes no key that is longer than 1,024 characters.
 _LONGEST_LINE: Final = 1_000
 # The settings of a relabel rule are judged together; those of these lists' entries are not.
@@ -85,6 +82,22 @@ class Piece(NamedTuple):
     text: str
     needs: tuple[int, ...] = ()
     known: Masked | None = None
+
+
+class Outline(NamedTuple):
+    """A piece without its secrets: what stands between them, the quote and the kind of each."""
+
+    texts: tuple[str, ...]
+    quotes: tuple[str, ...]
+    is_address: tuple[bool, ...]
+
+    def around(self) -> list[str]:
+        """All that stands around the secrets, with their quotes."""
+        befores = [f": {quote}" for quote in self.quotes]
+        return [
+            f"{after}{text}{before}"
+            for after, text, before in zip(["", *self.quotes], self.texts, [*befores, ""], strict=True)
+        ]
 
 
 # What is remembered of a text in a place.
@@ -199,7 +212,7 @@ class Memory:
         self._mask = mask
         self._known: Recent[tuple[str, str], Masked] = Recent(_REMEMBERED_CHARACTERS)
         # What stands between the masks, by the place and the outline of a piece.
-        self._outlines: Recent[tuple[str, str], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
+        self._outlines: Recent[tuple[str, Outline], tuple[str, ...]] = Recent(_REMEMBERED_CHARACTERS)
 
     def recall(self, place: str, text: str) -> Masked | None:
         """What such a piece became, or would become."""
@@ -208,8 +221,7 @@ class Memory:
             return found
         outline, secrets = _outline(text)
         between = self._outlines.get((place, outline)) if secrets else None
-        # No YAML holds a NUL, but any text may.
-        if not between or len(between) != len(secrets) + 1:
+        if not between:
             return None
         parts = [between[0]]
         for secret, part in zip(secrets, between[1:], strict=True):
@@ -227,12 +239,13 @@ class Memory:
                 outline, secrets = _outline(piece.text)
                 between = self._between(outline, secrets, masked)
                 if between:
-                    self._outlines.put((piece.place, outline), between, 2 * len(outline))
+                    self._outlines.put((piece.place, outline), between, 2 * len(piece.text))
 
-    def _between(self, outline: str, secrets: list[str], masked: Masked) -> tuple[str, ...] | None:
+    def _between(self, outline: Outline, secrets: list[str], masked: Masked) -> tuple[str, ...] | None:
         """What stands between the masks; None where something else was masked than these secrets, or not as a whole."""
-        kept = _BLANK.split(outline)
-        longest = max([len(line) + _LONGEST_SECRET * line.count("\0") for line in outline.split("\n")])
+        kept = outline.around()
+        # Another secret may be longer.
+        longest = max([len(line) for line in ("x" * _LONGEST_SECRET).join(kept).split("\n")])
         # A place for each secret, and each secret a lesson: then each was a string of its own.
         if not len(secrets) == len(set(secrets)) == masked.places == len(kept) - 1 or longest > _LONGEST_LINE:
             return None
@@ -252,16 +265,13 @@ class Memory:
         return tuple(parts)
 
 
-def _outline(text: str) -> tuple[str, list[str]]:
+def _outline(text: str) -> tuple[Outline, list[str]]:
     """A piece without its secrets, as far as they are words behind keys of secrets, and these."""
-    secrets: list[str] = []
-
-    def blank(match: re.Match[str]) -> str:
-        quote, word, address = match.groups()
-        secrets.append(word or address)
-        return f": {quote}{_WORD_BLANK if word else _ADDRESS_BLANK}{quote}"
-
-    return _SECRET.sub(blank, text), secrets
+    # In turn: what stands before a secret, its quote, itself as a word and as an address.
+    parts = _SECRET.split(text)
+    words = parts[2::4]
+    secrets = [word or address for word, address in zip(words, parts[3::4], strict=True)]
+    return Outline(tuple(parts[::4]), tuple(parts[1::4]), tuple([word is None for word in words])), secrets
 
 
 def shared_out(
