@@ -21,8 +21,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 if TYPE_CHECKING:
     from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 
-# Bytes that are masked in some milliseconds, whatever they are.
+# Bytes that are masked in some milliseconds, whatever they are; a file counts for some of them, if it is empty.
 _LARGE: Final = 64 * 1024
+_FILE: Final = 1024
 _MASKERS: Final = 4
 
 # Content, places masked, error.
@@ -42,6 +43,8 @@ class Masking:
         self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
         # Contents that are equal on many servers are held once.
         self._texts: dict[str, _Text] = {}
+        # Bytes that were masked here since anything else had its turn.
+        self._at_once = 0
 
     def begin(self) -> None:
         """Make the redactor, if there will be something to mask."""
@@ -93,7 +96,10 @@ class Masking:
         if len(data) > _LARGE:
             return await asyncio.get_running_loop().run_in_executor(self._maskers, _text, data, redactor)
         # Thousands of small files are as long as a large one.
-        await asyncio.sleep(0)
+        self._at_once += len(data) + _FILE
+        if self._at_once > _LARGE:
+            self._at_once = 0
+            await asyncio.sleep(0)
         return _text(data, redactor)
 
 
