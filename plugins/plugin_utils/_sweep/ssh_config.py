@@ -89,12 +89,16 @@ class Line:
 
 @dataclass(slots=True)
 class Arguments:
-    """What a command line of ssh says: keywords with their words, in order, -F, -W, and words that are not options."""
+    """What a command line of ssh says: keywords with their words, in order, -F, -W, and words that are not options.
+
+    missing are key files of -i that are not there: to ssh they are not even named.
+    """
 
     keywords: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     config: str | None = None
     forward: str | None = None
     words: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
@@ -122,7 +126,9 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
             if not rest and not queue:
                 raise UnsupportedError(f"ssh option -{flag} without a value")
             value, rest = rest or queue.pop(0), ""
-            if flag in _VALUE_FLAGS:
+            if flag == "i" and not Path(expand_home(value)).exists():
+                result.missing.append(expand_home(value))
+            elif flag in _VALUE_FLAGS:
                 result.keywords.append((_VALUE_FLAGS[flag], (value,)))
             elif flag == "o":
                 result.keywords.append(_assignment(value))

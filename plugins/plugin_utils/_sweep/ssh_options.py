@@ -150,7 +150,24 @@ def target(host: str, words: Sequence[str], credentials: Credentials) -> Target:
     arguments = parse_arguments(words)
     if arguments.words or arguments.forward:
         raise UnsupportedError("words in the ssh arguments that are no options")
+    if "@" in host or host.startswith("ssh://"):
+        host = _named(host, arguments)
     return _target(host, arguments, credentials, 0)
+
+
+def _named(text: str, arguments: Arguments) -> str:
+    """The host of `user@host` or `ssh://user@host:port`; the options before it go over what else it says."""
+    if text.startswith("ssh://"):
+        user, host, port = _destination(text)
+    else:
+        (user, _unused, host), port = text.rpartition("@"), ""
+        if not user:
+            raise UnsupportedError("a name of a server that cannot be read")
+    arguments.keywords += [(key, (value,)) for key, value in (("user", user), ("port", port)) if value]
+    if port:
+        # ssh refuses it, whether another goes over it or not.
+        _port(port)
+    return host
 
 
 def _target(host: str, arguments: Arguments, credentials: Credentials, depth: int) -> Target:
@@ -174,7 +191,8 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         hash_known_hosts=found.flag("hashknownhosts", default=False),
         host_key_alias=found.get("hostkeyalias") or None,
         host_keys_for_localhost=not found.flag("nohostauthenticationforlocalhost", default=False),
-        identities=_identities(found, expand),
+        # The last ones are named for whoever is refused.
+        identities=(*_identities(found, expand), *arguments.missing),
         certificates=tuple(expand(path) for path in found.lists.get("certificatefile", ()) if path.lower() != "none"),
         identities_only=found.flag("identitiesonly", default=False),
         agent=_agent(found, expand),
@@ -375,7 +393,7 @@ def _destination(text: str) -> tuple[str, str, str]:
     user, _unused, place = text.rpartition("@")
     match = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+)(?::(\d+))?|([0-9A-Fa-f:]+)", place)
     if not match:
-        raise UnsupportedError("a ProxyJump that cannot be read")
+        raise UnsupportedError("a name of a server or jump host that cannot be read")
     return user, match[1] or match[3] or match[5] or "", match[2] or match[4] or ""
 
 

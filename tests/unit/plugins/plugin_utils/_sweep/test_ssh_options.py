@@ -54,7 +54,9 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         (["-o", "HashKnownHosts=yes"], "hash_known_hosts", True),
         (["-o", "HostKeyAlias=x"], "host_key_alias", "x"),
         (["-o", "NoHostAuthenticationForLocalhost=yes"], "host_keys_for_localhost", False),
-        (["-i", "/a", "-i", "/b", "-i", "/a"], "identities", ("/a", "/b")),
+        (["-i", "/etc/passwd", "-i", "/etc/group", "-i", "/etc/passwd"], "identities", ("/etc/passwd", "/etc/group")),
+        (["-i", "/etc/passwd", "-i", "/missing"], "identities", ("/etc/passwd", "/missing")),
+        (["-o", "IdentityFile=/a"], "identities", ("/a",)),
         (["-o", "IdentityFile=none"], "identities", ()),
         (["-o", "IdentityFile=%d/%u/%n/%%"], "identities", None),
         (["-o", "CertificateFile=/c"], "certificates", ("/c",)),
@@ -84,6 +86,45 @@ def test_keywords(words: list[str], field: str, value: object, monkeypatch: pyte
     if field == "identities" and value is None:
         value = (f"{ssh_config.home()}/{ssh_config.local_user()}/server/%",)
     assert getattr(target(*words), field) == value
+
+
+def test_a_key_file_of_the_command_line_that_is_not_there_leaves_the_usual_ones() -> None:
+    """As ssh does it, which warns; here whoever is refused is told."""
+    usual = target().identities
+    assert target("-i", "/missing").identities == (*usual, "/missing")
+    done = subprocess.run(
+        ["ssh", "-G", "-F", "none", "-i", "/missing", "server"], capture_output=True, text=True, check=True
+    )
+    said = [line.split(None, 1)[1] for line in done.stdout.splitlines() if line.startswith("identityfile ")]
+    assert "~/.ssh/id_rsa" in said
+    assert "/missing" not in said
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("ops@server", []),
+        ("ops@server", ["-l", "first"]),
+        ("a@b@server", []),
+        ("ssh://server", []),
+        ("ssh://ops@server:2222", []),
+        ("ssh://ops@server:2222", ["-p", "23", "-l", "first"]),
+        ("::1", []),
+    ],
+)
+def test_names_of_servers_as_ssh_reads_them(host: str, words: list[str]) -> None:
+    done = subprocess.run(["ssh", "-G", "-F", "none", *words, host], capture_output=True, text=True, check=True)
+    said = dict(line.split(None, 1) for line in done.stdout.splitlines() if " " in line)
+    found = target(*words, host=host)
+    assert (found.user, found.host, str(found.port)) == (said["user"], said["hostname"], said["port"])
+    assert found.name == found.host
+
+
+@pytest.mark.parametrize("host", ["@server", "ssh://", "ssh://server:none", "ssh://server:70000"])
+def test_names_that_ssh_refuses_are_for_it_to_refuse(host: str) -> None:
+    assert subprocess.run(["ssh", "-G", "-F", "none", host], capture_output=True, check=False).returncode != 0
+    with pytest.raises(UnsupportedError):
+        target(host=host)
 
 
 def test_methods_with_a_password() -> None:
