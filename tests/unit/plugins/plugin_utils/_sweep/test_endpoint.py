@@ -64,8 +64,8 @@ def test_defaults(tmp_path: Path) -> None:
 def test_variables(tmp_path: Path, variables: dict[str, Any], field: str, value: Any) -> None:
     found = target(tmp_path, **variables)
     if value is None:
-        assert found.identities[0].endswith("/k")
-        assert found.identities[0].startswith("/")
+        assert found.identities[-1].endswith("/k")
+        assert found.identities[-1].startswith("/")
     else:
         assert getattr(found, field) == value
 
