@@ -42,6 +42,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}|cksum:[0-9]{1,10}-[0-9]{1,20}")
 # braces: `sudo -i` quotes all but letters, digits and the dollar sign for one more shell, which so fills in nothing.
 # IFS is empty, so that an unquoted variable is matched against names but never split.
 _SCRIPT = r"""
+set +efuvx; command -v shopt >/dev/null 2>&1 && shopt -u dotglob failglob nocaseglob nocasematch nullglob 2>/dev/null;
 LC_ALL=C; export LC_ALL; unset CDPATH TAR_OPTIONS TAR_WRITER_OPTIONS GZIP; IFS=;
 if [ -t 1 ]; then stty -opost -echo <&1 2>/dev/null; fi;
 exec </dev/null;
@@ -99,7 +100,7 @@ pack() {
     for file do
       [ "$first" ] && { set --; first=; };
       if why=$( { "$probe" <"$file" >/dev/null; } 2>&1 ); then set -- "$@" "$file";
-      else skip unreadable "$file"; printf "\nm %s\0" "${why##*: }";
+      else unread "$file";
       fi;
     done;
     [ $# -gt 0 ] || return 0;
@@ -109,19 +110,51 @@ pack() {
   tar $raw -chf - "$@" || bad=$?;
 };
 
+# The path $1 cannot be read, as the words in why say.
+unread() { skip unreadable "$1"; printf "\nm %s\0" "${why##*: }"; };
+
+# The path $1 is not seen. Status 1: there is no such thing; 2: a directory above it is closed; else it is said why.
+unseen() {
+  why=$( { : <"$1"; } 2>&1 );
+  case $why in
+    *"o such file"*|*"ot a directory"*) return 1 ;;
+    *"ermission denied"*) return 2 ;;
+  esac;
+  unread "$1";
+};
+
+# Whether the directory $1 can be listed; if not, it says why. One that seems to be empty may be one that is broken.
+listed() {
+  [ -r "$1" ] && [ -x "$1" ] || { skip denied "$1"; return 1; };
+  for entry in "$1"/*; do break; done;
+  case $entry in "$1/*")
+    command -v ls >/dev/null 2>&1 || return 0;
+    why=$(ls "$1" 2>&1 >/dev/null) || { unread "$1"; return 1; } ;;
+  esac;
+};
+
 # Whether the folder can be listed; if not, it says why.
 usable() {
-  if [ -d "$folder" ]; then
-    [ -r "$folder" ] && [ -x "$folder" ] && return 0;
-    skip denied "$folder";
-  elif [ -e "$folder" ]; then skip nodir "$folder";
+  if [ -d "$folder" ]; then listed "$folder"; return; fi;
+  if [ -e "$folder" ]; then skip nodir "$folder";
   elif [ -L "$folder" ]; then skip gone "$folder";
   else
-    up=$folder;
-    until [ -e "$up" ]; do up=${up%/*}; done;
-    if [ -d "$up" ]; then [ -x "$up" ]; fi && printf "\nd missing\0" || skip denied "$folder";
+    unseen "$folder";
+    case $? in
+      1) printf "\nd missing\0" ;;
+      2) skip denied "$folder" ;;
+    esac;
   fi;
   return 1;
+};
+
+# The file is not seen: it may be a pattern that nothing matches, have gone this moment, or lie in a directory of
+# which that was said.
+missed() {
+  case $glob in *[*?[]*)
+    case $file in "$folder/$glob") return ;; esac ;;
+  esac;
+  unseen "$file";
 };
 
 # The words say, by their first letter: a service in this folder; directories to be readable; files to be packed.
@@ -138,7 +171,10 @@ body() {
     [ "$use" ] || continue;
     for file in "$folder"/$glob; do
       case $word in d*)
-        if [ -d "$file" ]; then [ -r "$file" ] && [ -x "$file" ] || skip denied "${file%/}"; fi;
+        if [ -d "$file" ]; then listed "$file";
+        elif [ -e "$file" ] || [ -L "$file" ]; then :;
+        else missed;
+        fi;
         continue ;;
       esac;
       if [ -f "$file" ]; then
@@ -151,6 +187,7 @@ body() {
       elif [ -d "$file" ]; then :;
       elif [ -e "$file" ]; then skip special "$file";
       elif [ -L "$file" ]; then dangling "$file";
+      else missed;
       fi;
     done;
   done;
@@ -258,7 +295,7 @@ def _service_words(service: Service) -> list[str]:
     through: dict[str, None] = {}
     for pattern in patterns:
         parts = pattern.split("/")
-        through.update(dict.fromkeys("/".join(parts[:depth]) + "/" for depth in range(1, len(parts))))
+        through.update(dict.fromkeys("/".join(parts[:depth]) for depth in range(1, len(parts))))
     folder = "." if directory == "/" else "." + directory
     return ["s" + folder, *("d" + glob for glob in through), *("p" + glob for glob in patterns)]
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import (
+    Bundle,
     BundleReader,
     remote_command,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service
 from tests.integration.stream.host import PATTERNS, TARS, UNPRIVILEGED, Host, program
+from tests.integration.stream.host import SHELLS as ALL_SHELLS
 
 SHELLS = ("dash", "bash", "busybox")
 ROOT = os.geteuid() == 0
@@ -28,6 +30,25 @@ def open_to_all(host: Host) -> None:
     for folder in (host.folder, *host.folder.parents):
         if folder != Path("/") and folder.stat().st_mode & 0o005 != 0o005:
             folder.chmod(folder.stat().st_mode | 0o055)
+
+
+def on_disk(folder: Path, script: str, host: Host, command: list[str], known: str | None = None) -> Bundle:
+    """Run a command where a script has mounted a broken disk, and read what it printed."""
+    if not ROOT:
+        pytest.skip("a broken disk needs root")
+    for name in ("unshare", "mkfs.ext2", "debugfs"):
+        program(name)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", str(folder), "env", f"PATH={host.path}", *command],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    if b"mount:" in done.stderr:
+        pytest.skip(f"no loop device can be mounted here: {done.stderr[-200:]!r}")
+    reader = BundleReader(host.services, host.limits, known)
+    reader.feed(done.stdout)
+    return reader.finish(done.returncode, done.stderr)
 
 
 @pytest.fixture
@@ -192,6 +213,62 @@ def test_what_is_in_the_place_of_a_directory(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("shell", ALL_SHELLS)
+def test_a_directory_that_cannot_be_seen_is_not_missing(tmp_path: Path, shell: str) -> None:
+    """What was fetched from there before must stay."""
+    host = Host(tmp_path, shell=shell)
+    host.write("etc/alertmanager/alertmanager.yml")
+    (host.root / "srv").symlink_to("srv")
+    host.services = [
+        Service("prometheus", f"{host.root}/srv/prometheus", PATTERNS),
+        Service("alertmanager", f"{host.root}/etc/alertmanager", (*PATTERNS, "no.yml", "none/*.yml")),
+    ]
+    bundle = host.sweep()
+    assert (bundle.status, bundle.digest) == ("partial", None)
+    # What the shell makes of the reason is its own.
+    assert list(host.errors(bundle)) == ["srv/prometheus"]
+    assert host.errors(bundle)["srv/prometheus"].startswith("it cannot be read: ")
+    assert [path for path, data in host.found(bundle).items() if data] == ["etc/alertmanager/alertmanager.yml"]
+
+
+# Directories whose entries lie beyond the end of the disk: they are there, and listing them is an input/output error.
+_BAD_DIRECTORIES = """
+set -e
+cd "$1"
+mkdir -p disk
+truncate -s 4M image
+mkfs.ext2 -q -F -b 1024 image
+mount -o loop image disk
+mkdir -p disk/bad disk/good/rules disk/good/sound
+printf 'a: 1\n' | tee disk/bad/a.yml disk/good/a.yml disk/good/rules/b.yml disk/good/sound/c.yml >/dev/null
+sync
+umount disk
+debugfs -w -R 'sif bad block[0] 4090' image 2>/dev/null
+debugfs -w -R 'sif good/rules block[0] 4090' image 2>/dev/null
+mount -o loop image disk
+truncate -s 4080k image
+shift
+trap 'umount disk' EXIT
+"$@"
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_directories_that_cannot_be_listed(tmp_path: Path, shell: str) -> None:
+    host = Host(tmp_path / "host", shell=shell)
+    disk = tmp_path / "disk"
+    host.services = [Service("bad", f"{disk}/bad", PATTERNS), Service("good", f"{disk}/good", PATTERNS)]
+    command = remote_command(host.services, host.limits)
+    bundle = on_disk(tmp_path, _BAD_DIRECTORIES, host, [program("dash"), "-c", command])
+    assert {item.path.removeprefix(f"{disk}/"): item.error for item in bundle.files} == {
+        "bad": "it cannot be read: Input/output error",
+        "good/rules": "it cannot be read: Input/output error",
+        "good/a.yml": None,
+        "good/sound/c.yml": None,
+    }
+    assert (bundle.status, bundle.digest) == ("partial", None)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_pipes_and_sockets_are_not_opened(tmp_path: Path, shell: str) -> None:
     host = Host(tmp_path, shell=shell)
@@ -238,26 +315,11 @@ trap 'umount disk' EXIT
 @pytest.mark.parametrize("tar", TARS)
 @pytest.mark.parametrize("known", [None, "sha256:" + "0" * 64], ids=["first", "known"])
 def test_input_output_errors(tmp_path: Path, known: str | None, tar: str, tools: tuple[str, ...]) -> None:
-    if not ROOT:
-        pytest.skip("a broken disk needs root")
-    for name in ("unshare", "mkfs.ext2", "debugfs"):
-        program(name)
     host = Host(tmp_path / "host", tar=tar, tools=tools)
     disk = tmp_path / "disk"
     host.services = [Service("prometheus", str(disk), PATTERNS)]
     command = remote_command(host.services, host.limits, known)
-    inner = ["env", f"PATH={host.path}", program("dash"), "-c", command]
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", _BAD_DISK, "sh", str(tmp_path), *inner],
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    if b"mount:" in done.stderr:
-        pytest.skip(f"no loop device can be mounted here: {done.stderr[-200:]!r}")
-    reader = BundleReader(host.services, host.limits, known)
-    reader.feed(done.stdout)
-    bundle = reader.finish(done.returncode, done.stderr)
+    bundle = on_disk(tmp_path, _BAD_DISK, host, [program("dash"), "-c", command], known)
     whole = {item.path: item.data for item in bundle.files if item.error is None}
     errors = {item.path: item.error for item in bundle.files if item.error is not None}
     if "cat" not in tools and tar != "gnu":

@@ -138,12 +138,14 @@ def test_the_environment_of_the_login_does_not_matter(tmp_path: Path, shell: str
     files = fill(host)
     plain = host.sweep()
     host.environment = {
+        "BASHOPTS": "dotglob:failglob:nocaseglob:nullglob",
         "CDPATH": "/tmp:/",
         "ENV": str(host.write("env", "echo noise; exit 1\n")),
         "GZIP": "--best --name",
         "IFS": "e/",
         "LC_ALL": "C.UTF-8",
         "POSIXLY_CORRECT": "1",
+        "SHELLOPTS": "errexit:noglob:nounset",
         "TAR_OPTIONS": "--exclude=*.yml --format=posix",
         "TAR_WRITER_OPTIONS": "compression=9",
     }
