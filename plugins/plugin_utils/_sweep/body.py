@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import fnmatch
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -44,9 +44,17 @@ ERRORS: Final[dict[str, str]] = {
     "nodir": "it is not a directory",
 }
 _DENIED_WORDS: Final = ("Permission denied", "Operation not permitted")
+# How GNU tar writes some characters in its messages.
+_ESCAPES: Final = {ord("\\"): rb"\\"} | dict(
+    zip(b"\a\b\f\n\r\t\v\x7f", (rb"\%c" % sign for sign in b"abfnrtv?"), strict=True)
+)
 _DIRECTORY: Final = ord("5")
 _HARD_LINK: Final = ord("1")
-_ODD_NAME: Final = re.compile(rb"\0|//|/\.{1,2}(?:/|\Z)|/\Z")
+# What leads elsewhere, and what no file system takes for a name.
+_ODD_NAME: Final = re.compile(rb"\0|//|/\.{1,2}(?:/|\Z)|/\Z|[^/]{256}")
+_LONGEST_PATH: Final = 4096
+# What shells do not agree on: a part of a pattern that has it is taken to fit.
+_DISPUTED: Final = re.compile(rb"[\[?\\()]")
 
 
 @dataclass(slots=True)
@@ -93,26 +101,42 @@ class Asked:
 
     def path(self, name: bytes) -> str:
         """The absolute path of a member or record. Raises StreamError unless it is a plain one."""
-        if name[:2] == b"./" and len(name) > 2 and _ODD_NAME.search(name) is None:
+        if name[:2] == b"./" and 2 < len(name) <= _LONGEST_PATH and _ODD_NAME.search(name) is None:
             return name[1:].decode("utf-8", "surrogateescape")
         raise StreamError("a name that leads out of its directory")
 
-    def service(self, path: str) -> str:
-        """The service that a file belongs to: where directories lie in one another, the first whose pattern fits."""
-        homes = [index for index, prefix in enumerate(self._prefixes) if path.startswith(prefix)]
-        if not homes:
-            raise StreamError("a name that leads out of its directory")
-        if len(homes) > 1:
-            fits = (home for home in homes if self._fits(home, path[len(self._prefixes[home]) :]))
-            return self.names[next(fits, homes[0])]
-        return self.names[homes[0]]
+    def service(self, path: str, *, through: bool = False) -> str:
+        """The service that a file belongs to: where directories lie in one another, the first whose pattern fits.
 
-    def _fits(self, index: int, below: str) -> bool:
-        parts = below.split("/")
-        return any(
-            len(parts) == pattern.count("/") + 1 and all(map(fnmatch.fnmatchcase, parts, pattern.split("/")))
-            for pattern in service_patterns(self._services[index])
-        )
+        through: it may also be a directory that a pattern goes through. Raises StreamError where nobody asked for it.
+        """
+        for service, prefix in zip(self._services, self._prefixes, strict=True):
+            if path.startswith(prefix):
+                below = path[len(prefix) :].encode("utf-8", "surrogateescape")
+                files, directories = _wanted(service)
+                if files.fullmatch(below) or (through and directories.fullmatch(below)):
+                    return service.service
+        raise StreamError("a name that was not asked for")
+
+
+@functools.lru_cache(maxsize=64)
+def _wanted(service: Service) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """What the names of a service's files can be, and those of the directories on the way to them."""
+    files = [[_part(part) for part in pattern.split("/")] for pattern in service_patterns(service)]
+    directories = {b"/".join(parts[:depth]) for parts in files for depth in range(1, len(parts))}
+    return re.compile(b"|".join(b"/".join(parts) for parts in files)), re.compile(b"|".join(directories) or rb"(?!)")
+
+
+def _part(pattern: str) -> bytes:
+    """A part of a pattern between slashes as a regular expression: between two stars, the first that fits is taken."""
+    raw = pattern.encode("utf-8", "surrogateescape")
+    if _DISPUTED.search(raw):
+        return rb"[^/]+"
+    first, *others = map(re.escape, raw.split(b"*"))
+    if not others:
+        return first
+    *between, last = others
+    return first + b"".join(b"(?>[^/]*?%s)" % text for text in between if text) + rb"[^/]*" + last
 
 
 class Body:
@@ -226,7 +250,7 @@ class Body:
         path, service = self._asked.directories[self._service], self._asked.names[self._service]
         if name != b"." + path.rstrip("/").encode("utf-8", "surrogateescape"):
             path = self._asked.path(name)
-            service = self._asked.service(path)
+            service = self._asked.service(path, through=True)
         self._denied = self._denied or code == b"denied"
         self._last_error = self._add(RawFile(path, service, error=message))
 
@@ -253,9 +277,7 @@ class Body:
         if item.error:
             self._add(item)
             return False
-        self._bytes += member.size
-        if self._bytes > self._limits.max_bytes:
-            raise TooLargeError(f"its files take more than {self._limits.max_bytes} bytes (max_bytes)")
+        self._count_bytes(member.size)
         self._current = item
         return True
 
@@ -265,6 +287,8 @@ class Body:
         if source is None or source.data is None:
             item.error = "it came as a link to a file that did not come"
         else:
+            # Whoever writes the files writes this one too.
+            self._count_bytes(source.size)
             item.size, item.data, item.sha256 = source.size, source.data, source.sha256
         self._keep(item)
         return False
@@ -295,15 +319,25 @@ class Body:
         if self._count > 2 * self._limits.max_files or len(self._files) >= self._limits.max_files:
             raise TooLargeError(f"it has more than {self._limits.max_files} files (max_files)")
 
+    def _count_bytes(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > self._limits.max_bytes:
+            raise TooLargeError(f"its files take more than {self._limits.max_bytes} bytes (max_bytes)")
+
     def _blame(self, stderr: bytes) -> str:
         """tar failed twice: the files that it named are not trusted."""
         for item in self._files.values():
             name = item.path.rpartition("/")[2].encode("utf-8", "surrogateescape")
-            if item.error is None and name + b":" in stderr:
+            if item.error is None and any(said + b":" in stderr for said in (name, _as_gnu_tar_says(name))):
                 item.data = item.sha256 = None
                 item.error = "tar could not pack it as it stood: run the sweep again"
         words = quote(stderr)
         return f"tar ended with status {self.tar_status}{': ' + words if words else ''}: run the sweep again"
+
+
+def _as_gnu_tar_says(name: bytes) -> bytes:
+    """A name as GNU tar writes it in a message."""
+    return b"".join(_ESCAPES.get(byte, b"%c" % byte if 0x20 <= byte < 0x7F else b"\\%03o" % byte) for byte in name)
 
 
 def _printable(text: str) -> str:

@@ -111,36 +111,43 @@ class BundleReader:
         """Look for the line that begins a body; return what follows it."""
         held = (self._head or b"") + data
         start = held.find(MARKER)
-        if start < 0:
-            keep = len(MARKER) - 1
-            self._noise += max(len(held) - keep, 0)
-            self._heard = (self._heard + data)[-_MAX_QUOTED:]
-            if self._noise > MAX_NOISE:
-                raise StreamError(f"no sign of the remote command in the first {MAX_NOISE} bytes")
-            self._head = held[-keep:]
-            return b""
-        stop = held.find(b"\n", start + len(MARKER))
-        if stop < 0:
-            if len(held) - start > _MAX_HEAD:
-                raise StreamError("a first line of unknown form")
-            self._head = held[start:]
-            return b""
-        mode, _blank, word = held[start + len(MARKER) : stop].rstrip(b"\r").partition(b" ")
-        self._begin(mode, word.decode("ascii", "replace"))
-        return held[stop + 1 :]
+        while start >= 0:
+            stop = held.find(b"\n", start + len(MARKER))
+            if stop < 0 and len(held) - start <= _MAX_HEAD:
+                self._noise += start
+                self._head = held[start:]
+                return b""
+            if stop >= 0:
+                mode, _blank, word = held[start + len(MARKER) : stop].rstrip(b"\r").partition(b" ")
+                if self._begin(mode, word.decode("ascii", "replace")):
+                    return held[stop + 1 :]
+            # A login script speaks of it.
+            start = held.find(MARKER, start + 1)
+        keep = len(MARKER) - 1
+        self._noise += max(len(held) - keep, 0)
+        self._heard = (self._heard + data)[-_MAX_QUOTED:]
+        if self._noise > MAX_NOISE:
+            self._fail(
+                "protocol_error",
+                f"no sign of the remote command in the first {MAX_NOISE} bytes: see what login scripts print there",
+            )
+        self._head = held[-keep:]
+        return b""
 
-    def _begin(self, mode: bytes, word: str) -> None:
-        self._head = self._first = None
+    def _begin(self, mode: bytes, word: str) -> bool:
+        """Begin a body, if that is a line that begins one."""
         if mode == b"same":
             if self._known is None or word != self._known:
                 raise StreamError("`unchanged` for a digest that was not asked about")
             self._unchanged = self._over = True
-            return
+            return True
         if mode not in {b"gz", b"plain"} or word not in {"sha256", "cksum", "none"}:
-            raise StreamError("a first line of unknown form")
+            return False
+        self._head = self._first = None
         self._attempts += 1
         self._attempt = Body(self._asked, self._limits, word, last=self._attempts > 1)
         self._inflate = zlib.decompressobj(wbits=31) if mode == b"gz" else None
+        return True
 
     def _plain(self, attempt: Body, data: bytes) -> bytes:
         try:

@@ -63,7 +63,8 @@ def options(given: Mapping[str, Any]) -> fleet.Options:
         max_files=given["max_files"],
         max_bytes=given["max_bytes"],
         max_file_bytes=min(Limits().max_file_bytes, given["max_bytes"]),
-        max_wire_bytes=given["max_bytes"] + 1024 * 1024,
+        # What tar did not pack well comes once more.
+        max_wire_bytes=2 * given["max_bytes"] + 1024 * 1024,
     )
     # What is wrong with a directory or a pattern is said once, not for each server.
     remote_command(services, limits)

@@ -200,6 +200,22 @@ def test_files_that_tar_names_in_its_complaint_are_not_trusted() -> None:
     assert unnamed.error == "tar ended with status 1: run the sweep again"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("zé.yml", rb"z\303\251.yml"),
+        ("z\udcff.yml", rb"z\377.yml"),
+        ("a\nb.yml", rb"a\nb.yml"),
+        ("a\\b.yml", rb"a\\b.yml"),
+    ],
+)
+def test_odd_names_in_the_complaint_of_gnu_tar(name: str, said: bytes) -> None:
+    packed = archive([*FILES, (f"./etc/prometheus/{name}", b"a: 1\n")])
+    torn = zipped(body(packed, status=1), body(packed, status=1, last=True))
+    bundle = read(torn, stderr=b"tar: ./etc/prometheus/" + said + b": file changed as we read it\n")
+    assert [item.path for item in bundle.files if item.data is None] == [f"/etc/prometheus/{name}"]
+
+
 def test_unchanged() -> None:
     known = "sha256:" + "a" * 64
     bundle = read(b"Welcome\n\nprometheus-fleet/1 same %s\nlogout" % known.encode(), known=known, piece=1)
@@ -209,7 +225,20 @@ def test_unchanged() -> None:
     assert read(b"\nprometheus-fleet/1 same %s" % known.encode(), known=known).status == "protocol_error"
 
 
-@pytest.mark.parametrize("noise", [b"", b"Welcome", b"\n" * 5000, b"\nprometheus-fleet/1", b"\x1f\x8b" * 400, b"\r\n"])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"",
+        b"Welcome",
+        b"\n" * 5000,
+        b"\nprometheus-fleet/1",
+        b"\nprometheus-fleet/1 is run here\n",
+        b"\nprometheus-fleet/1 " + b"x" * 300,
+        b"\nprometheus-fleet/1 gz nothing\n" * 9,
+        b"\x1f\x8b" * 400,
+        b"\r\n",
+    ],
+)
 @pytest.mark.parametrize("piece", [1, 100, 1 << 20])
 def test_noise_before_the_stream(noise: bytes, piece: int) -> None:
     assert read(noise + zipped(body(archive(FILES))), piece=piece).status == "ok"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import MAX_NOISE, BundleReader
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service
 from tests.unit.plugins.plugin_utils._sweep.streams import (
     BELOW,
     SERVICES,
@@ -288,6 +288,69 @@ def test_caps() -> None:
     mixed = zipped(body(archive([(f"{BELOW}large.yml", b"y" * 5000), *files])))
     bundle = read(mixed, limits=Limits(max_file_bytes=1000), piece=64)
     assert (bundle.status, len([item for item in bundle.files if item.data])) == ("partial", 20)
+
+
+def test_second_names_count_for_what_they_are_written_as() -> None:
+    links = [member(f"{BELOW}{number}.yml", kind=b"1", link=f"{BELOW}0.yml") for number in range(1, 20)]
+    stream = zipped(body(b"".join([member(f"{BELOW}0.yml", b"x" * 1000), *links])))
+    assert read(stream, limits=Limits(max_bytes=20_000)).status == "ok"
+    bundle = read(stream, limits=Limits(max_bytes=19_999))
+    assert (bundle.status, bundle.files) == ("too_large", [])
+    assert "max_bytes" in str(bundle.error)
+
+
+UNASKED = [
+    "secret.key",
+    "rules/more/x.yml",
+    "/".join(["a"] * 1000) + "/x.yml",
+    "x" * 256 + ".yml",
+    "x.yml/y",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_what_nobody_asked_for_is_not_taken(name: str) -> None:
+    """Not even where it lies in the right directory: names of any depth would hold up whoever writes them."""
+    long = member("./@LongLink", f"{BELOW}{name}".encode() + b"\0", kind=b"L") + member(f"{BELOW}short", b"x")
+    bundle = read(plain(body(GOOD + long)))
+    assert (bundle.status, bundle.files) == ("protocol_error", [])
+
+
+@pytest.mark.parametrize("name", [name for name in UNASKED if "/" in name or len(name) > 255])
+def test_what_nobody_asked_for_is_not_told_of(name: str) -> None:
+    told = read(plain(body(record("x", f"denied {BELOW}{name}") + GOOD)))
+    assert (told.status, told.files) == ("protocol_error", [])
+
+
+def test_a_directory_on_the_way_may_be_told_of() -> None:
+    bundle = read(plain(body(record("x", f"denied {BELOW}rules") + GOOD)))
+    assert bundle.status == "partial"
+    assert read(plain(body(member(f"{BELOW}rules", b"x")))).status == "protocol_error"
+
+
+PATTERNS_AND_NAMES = [
+    ("*", "any", True),
+    ("*.yml", ".yml", True),
+    ("a*b*c.yml", "a-b-b-c.yml", True),
+    ("a*b*c.yml", "a-c.yml", False),
+    ("a**c.yml", "abc.yml", True),
+    ("rules/*.y*ml", "rules/x.yaml", True),
+    ("rules/*.y*ml", "x.yaml", False),
+    ("[ab]?.yml", "b1.yml", True),
+    ("é*.yml", "é\udcff\n.yml", True),
+    ("x.yml", "x.yml", True),
+    ("x.yml", "xyyml", False),
+    ("+(a).yml", "aa.yml", True),
+    ("*a" * 30 + "b", "a" * 200, False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "name", "fits"), PATTERNS_AND_NAMES)
+def test_patterns_as_shells_read_them(pattern: str, name: str, fits: bool) -> None:
+    services = (Service("other", "/srv", (pattern,)),)
+    stream = plain(body(member(f"./srv/{name}", b"x"), services=services))
+    assert (read(stream, services=services).status == "ok") is fits
 
 
 def test_a_stream_is_not_held_twice() -> None:
