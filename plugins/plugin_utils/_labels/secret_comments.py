@@ -30,6 +30,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     repetitions,
     seen_again,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import check
 
 _TO_BREAK = re.compile(rf"[^{BREAKS}]*")
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")
@@ -125,6 +126,7 @@ class CommentReader:
         found: list[Span] = []
         only_whole = True
         for comment in self.comments:
+            check()
             if _is_beside(comment, masked, ends):
                 found.extend(whole(text, comment.start, comment.end))
                 continue

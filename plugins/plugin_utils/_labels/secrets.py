@@ -53,6 +53,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Tree,
     UnreadableError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import TooSlowError, check
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
@@ -104,7 +105,10 @@ class Redactor:
         self._lock = threading.Lock()
 
     def redact(self, text: str) -> Redacted:
-        """Mask the secrets of a config file. Never raises: what cannot be understood is masked rather than shown."""
+        """Mask the secrets of a config file: what cannot be understood is masked rather than shown.
+
+        Raises nothing but TooSlowError, and that only within a limit of time.
+        """
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         with self._lock:
             known = self._cache.get(key)
@@ -112,6 +116,8 @@ class Redactor:
             return known
         try:
             result = self._redact(text)
+        except TooSlowError:
+            raise
         except Exception:  # An error here must cost the text, not show it.
             result = self._mask_all(text)
         with self._lock:
@@ -241,6 +247,7 @@ def _line_edits(text: str) -> list[Edit]:
     position = 0
     for number, part in enumerate(_BREAKS.split(text)):
         if number % 2 == 0 and part:
+            check()
             spans = merged(reader.secrets(part))
             lines.append((position, part, spans))
             rest.extend(_outside(part, spans))
@@ -251,6 +258,7 @@ def _line_edits(text: str) -> list[Edit]:
     pattern = repeated(seen_again(known, "\0".join(rest)), Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
+        check()
         again = repetitions(pattern, line)
         if again and not line.lstrip().startswith("#"):
             again.extend(said_beside(line, again[-1][1]))

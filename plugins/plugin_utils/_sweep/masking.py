@@ -15,6 +15,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import (
+    TooSlowError,
+    check,
+    within,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import RawFile
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import FileResult
 
@@ -34,7 +39,7 @@ class Masking:
     """The masking of one sweep, in one event loop."""
 
     def __init__(self, salt: bytes | None, *, redact: bool, seconds: float) -> None:
-        """Take whether contents are masked (messages always are), and how long that may take for one server."""
+        """Take whether contents are masked (messages always are), and what CPU time that may take for one server."""
         self._salt = salt
         self._redact = redact
         self._seconds = seconds
@@ -56,8 +61,8 @@ class Masking:
 
     async def files(self, received: Iterable[RawFile]) -> list[FileResult]:
         """The files of one server; those for which there is no time are left without content."""
-        over = time.monotonic() + self._seconds
-        return [await self._file(raw, over) for raw in received]
+        budget = _Budget(self._seconds)
+        return [await self._file(raw, budget) for raw in received]
 
     def close(self, *, wait: bool) -> None:
         self._maskers.shutdown(wait=wait, cancel_futures=True)
@@ -71,7 +76,7 @@ class Masking:
             self._redactor = asyncio.get_running_loop().run_in_executor(self._maskers, _redactor, self._salt)
         return self._redactor
 
-    async def _file(self, raw: RawFile, over: float) -> FileResult:
+    async def _file(self, raw: RawFile, budget: _Budget) -> FileResult:
         result = FileResult(raw.path, raw.service, raw.size, raw.mtime, raw.sha256, None, 0, raw.error)
         if raw.error:
             result.error = await self.message(raw.error)
@@ -79,28 +84,49 @@ class Masking:
         data, raw.data = raw.data, None
         if data is None or raw.sha256 is None:
             return result
-        if raw.sha256 not in self._texts:
-            if time.monotonic() > over:
-                result.error = (
-                    f"its content is left out: masking the files of this server took more than"
-                    f" {self._seconds:g} s: see what they are, or raise timeout"
-                )
-                return result
-            self._texts[raw.sha256] = await self._masked(data)
-        result.content, result.redacted, problem = self._texts[raw.sha256]
+        text = self._texts.get(raw.sha256) or await self._masked(data, budget)
+        if text is None:
+            result.error = (
+                f"its content is left out: masking the files of this server took more than"
+                f" {self._seconds:g} s: see what they are, or raise timeout"
+            )
+            return result
+        self._texts[raw.sha256] = text
+        result.content, result.redacted, problem = text
         result.error = result.error or problem
         return result
 
-    async def _masked(self, data: bytes) -> _Text:
+    async def _masked(self, data: bytes, budget: _Budget) -> _Text | None:
+        """None where the time is over."""
         redactor = await self._made() if self._redact else None
         if len(data) > _LARGE:
-            return await asyncio.get_running_loop().run_in_executor(self._maskers, _text, data, redactor)
+            return await asyncio.get_running_loop().run_in_executor(self._maskers, budget.text, data, redactor)
         # Thousands of small files are as long as a large one.
         self._at_once += len(data) + _FILE
         if self._at_once > _LARGE:
             self._at_once = 0
             await asyncio.sleep(0)
-        return _text(data, redactor)
+        return budget.text(data, redactor)
+
+
+class _Budget:
+    """What masking the files of one server may take: CPU time, since others may be masked beside it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def text(self, data: bytes, redactor: Redactor | None) -> _Text | None:
+        """The text of a file with its secrets masked; None where the time is over."""
+        if redactor is None:
+            return _text(data, None)
+        began = time.thread_time()
+        try:
+            with within(self._left):
+                return _text(data, redactor)
+        except TooSlowError:
+            return None
+        finally:
+            self._left -= time.thread_time() - began
 
 
 def _redactor(salt: bytes | None) -> Redactor:
@@ -117,5 +143,6 @@ def _text(data: bytes, redactor: Redactor | None) -> _Text:
         return None, 0, "it is not UTF-8 text: its content is left out"
     if not redactor:
         return text, 0, None
+    check()
     redacted = redactor.redact(text)
     return redacted.text, redacted.count, None

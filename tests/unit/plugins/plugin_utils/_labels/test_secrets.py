@@ -11,6 +11,7 @@ import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import TooSlowError, within
 
 MASK = re.compile(r"<secret:[0-9a-f]{4}>")
 REDACTOR = Redactor(b"a salt for tests")
@@ -319,6 +320,15 @@ def test_thousands_of_secrets_that_look_alike_cost_the_text(begin: str) -> None:
     result = Redactor().redact(text)
     assert "alike" not in result.text
     assert result.count == len(result.text.splitlines()) == len(text.splitlines())
+
+
+@pytest.mark.parametrize("text", ["\t{\npassword: x\n", "a: 1\n# password: x\n"], ids=["broken", "sound"])
+def test_within_a_limit_of_time_nothing_comes_of_a_text_that_takes_longer(text: str) -> None:
+    redactor = Redactor()
+    with pytest.raises(TooSlowError), within(0.0):
+        redactor.redact(text)
+    with within(60.0):
+        assert ": x" not in redactor.redact(text).text
 
 
 def test_an_error_inside_costs_the_text_and_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
