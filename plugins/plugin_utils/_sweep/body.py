@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     service_patterns,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Limits, Service, Status
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 # What the line before a body begins with.
 MARKER: Final = b"\nprometheus-fleet/1 "
@@ -200,7 +201,7 @@ class Body:
         first = next((item for item in files if item.error), None)
         if broken and first is not None:
             rest = f" (and {broken - 1} more)" if broken > 1 else ""
-            error = f"{_printable(first.path)}: {first.error}{rest}"
+            error = f"{shown(first.path)}: {first.error}{rest}"
         status: Status = "denied" if self._denied and broken == len(files) else "partial"
         return Bundle(status, error, None, files, wire_bytes)
 
@@ -340,16 +341,11 @@ def _as_gnu_tar_says(name: bytes) -> bytes:
     return b"".join(_ESCAPES.get(byte, b"%c" % byte if 0x20 <= byte < 0x7F else b"\\%03o" % byte) for byte in name)
 
 
-def _printable(text: str) -> str:
-    """text for a message: one line, nothing that a terminal obeys or that cannot be encoded."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
 def quote(text: bytes, most: int = 300) -> str:
     """What a host said, short and on one line: its end, and its beginning, where the cause is named before advice."""
     if len(text) > 8 * most:
         # Only what can be part of the answer is looked at.
         text = text[: 4 * most] + b" " + text[-4 * most :]
-    words = " ".join(_printable(" ".join(text.decode("utf-8", "replace").split())).split())
+    words = " ".join(shown(" ".join(text.decode("utf-8", "replace").split())).split())
     half = most // 2
     return words if len(words) <= most else f"{words[:half].rstrip()} ... {words[-half:].lstrip()}"

@@ -35,6 +35,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     ServerResult,
     Service,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.tcp import Connector
 
@@ -173,7 +174,7 @@ class _Fleet:
         for server in queue:
             result = await self._server(server)
             if result.error:
-                result.error = await self._masking.message(result.error)
+                result.error = shown(await self._masking.message(result.error))
             self._results[server] = result
             if self._progress:
                 self._progress.add(server, result)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 EACH_UP_TO: Final = 100
 _STEP: Final = 5
@@ -74,8 +75,7 @@ class Progress:
 
     def _line(self, server: str, result: ServerResult) -> str:
         # A name may be anything that an inventory holds, and a line is one line.
-        name = server if server.isprintable() else repr(server)
-        line = f"{self._head} {name} {result.status}"
+        line = f"{self._head} {shown(server)} {result.status}"
         if result.status in {"ok", "partial"}:
             size = sum(item.size for item in result.files)
             line += f" {len(result.files)} files {_bytes(size)}"
@@ -83,7 +83,7 @@ class Progress:
         if result.error:
             line += f": {' '.join(result.error.split())}"
         elif result.empty:
-            line += f": no file of {', '.join(result.empty)} matches the patterns"
+            line += f": no file of {shown(', '.join(result.empty))} matches the patterns"
         return line
 
 

@@ -52,6 +52,15 @@ def test_messages_are_masked() -> None:
     assert "see https://u:" in str(result.error)
 
 
+def test_messages_hold_nothing_that_a_terminal_obeys() -> None:
+    said = "gone \x1b[31mRED\x1b]0;owned\x07 \u202e \udcff\r\nnext"
+    lines: list[str] = []
+    result = fleet.sweep(["a"], Endpoints({"a": Failure("timeout", said)}), OPTIONS, say=lines.append).servers["a"]
+    assert result.error == r"a: gone \x1b[31mRED\x1b]0;owned\x07 \u202e \udcff\r\nnext"
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+
+
 def test_nobody_to_ask() -> None:
     assert fleet.sweep([], Endpoints({}), OPTIONS).servers == {}
 
@@ -125,7 +134,7 @@ def test_lines_of_a_small_fleet() -> None:
 def test_a_name_that_is_more_than_a_line() -> None:
     lines: list[str] = []
     Progress(1, lines.append).add("prom\n\x1b[2J-01", result("ok", 1, 999))
-    assert lines == ["[1/1] 'prom\\n\\x1b[2J-01' ok 1 files 999 B 0.31 s"]
+    assert lines == ["[1/1] prom\\n\\x1b[2J-01 ok 1 files 999 B 0.31 s"]
 
 
 @pytest.mark.parametrize(("total", "count"), [(100, 100), (101, 20), (1000, 20), (10_007, 20)])
