@@ -44,6 +44,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     parse_manifest,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import (
+    Mark,
     Merge,
     MirrorChange,
     MirrorUnfinishedError,
@@ -84,6 +85,7 @@ class Mirror:
         self._lock_seconds = lock_seconds
         self._salt: bytes | None = None
         self._known: dict[str, str | None] = {}
+        self._begun: dict[str, Mark] | None = None
 
     @property
     def salt(self) -> bytes:
@@ -99,7 +101,8 @@ class Mirror:
 
         The salt is kept before the first sweep, because two of them at once must mask with the same one.
         """
-        with self._writing(redacted=redacted) as (tree, _manifest, write):
+        with self._writing(redacted=redacted) as (tree, manifest, write):
+            self._begin(manifest)
             write.write((MANIFEST,), b"{}\n")
             self._keep_salt(tree)
             self._salt = tree.read((SALT,))
@@ -108,6 +111,7 @@ class Mirror:
         """What prepare() would find, without writing."""
         with self._reading() as (tree, manifest, _moved):
             self._agree(manifest, redacted=redacted)
+            self._begin(manifest)
             if tree is not None and not redacted:
                 self._is_private(tree, manifest)
             place = Path(self.path)
@@ -126,6 +130,7 @@ class Mirror:
         """
         with self._reading() as (tree, manifest, moved):
             self._agree(manifest, redacted=redacted)
+            self._begin(manifest)
             if tree is None or manifest is None:
                 return dict.fromkeys(servers)
             known: dict[str, str | None] = {}
@@ -167,6 +172,7 @@ class Mirror:
             if merge.has_news:
                 self._keep_salt(tree)
                 self._commit(write, merge)
+            self._begun = None
             return merge.change
 
     def load(self, servers: Sequence[str] | None = None) -> dict[str, Any]:
@@ -184,6 +190,10 @@ class Mirror:
             "hosts": {server: result.as_dict() for server, result in hosts.items()},
             "summary": summary(hosts, 0.0),
         }
+
+    def _begin(self, manifest: Manifest | None) -> None:
+        """Whatever is asked of servers is asked from now on."""
+        self._begun = {server: Mark.of(record) for server, record in manifest["servers"].items()} if manifest else {}
 
     def _commit(self, write: Transaction, merge: Merge) -> None:
         try:
@@ -277,7 +287,9 @@ class Mirror:
     ) -> Merge:
         if manifest is None:
             manifest = Manifest(version=VERSION, redacted=redacted, servers={})
-        merge = Merge(tree, manifest, write, prune=prune, diff=diff, policy=policy, asked=self._known)
+        merge = Merge(
+            tree, manifest, write, prune=prune, diff=diff, policy=policy, asked=self._known, begun=self._begun
+        )
         for server in sorted(results):
             merge.server(server, results[server])
         merge.forget_deleted(results)

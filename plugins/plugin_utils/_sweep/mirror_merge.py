@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping
@@ -33,10 +34,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     FileResult,
     ServerResult,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 # Diffs travel through Ansible's result: beyond this many characters, only names are shown.
 MAX_DIFF: Final = 1024 * 1024
 
+_MAX_NAMED: Final = 10
 _TIMES: Final = frozenset({"last_seen", "failing_since"})
 
 
@@ -45,6 +48,7 @@ class MirrorChange:
     """What changed. added, updated and removed are paths by server; statuses has the servers whose status changed.
 
     diff is for Ansible: before, after, before_header and after_header of each change, when it was asked for.
+    superseded are servers whose answer was not taken, because another sweep stored theirs since it was asked for.
     """
 
     diff: list[dict[str, str]] = field(default_factory=list)
@@ -52,11 +56,36 @@ class MirrorChange:
     updated: dict[str, list[str]] = field(default_factory=dict)
     removed: dict[str, list[str]] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    superseded: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to name. Times, modes and places of what is the same are none of it."""
         return bool(self.added or self.updated or self.removed or self.statuses)
+
+    @property
+    def warnings(self) -> list[str]:
+        if not self.superseded:
+            return []
+        named = ", ".join(shown(server) for server in self.superseded[:_MAX_NAMED])
+        more = f" and {len(self.superseded) - _MAX_NAMED} more" if len(self.superseded) > _MAX_NAMED else ""
+        return [
+            f"Another sweep of this mirror ended first and stored another state of {named}{more}: that one is kept, and"
+            " the next sweep compares it; run one sweep at a time into a mirror"
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a record was when a sweep began; another sweep may replace it before that one ends."""
+
+    files: bytes
+    standing: bytes
+
+    @classmethod
+    def of(cls, record: ServerRecord) -> Mark:
+        files = [record["digest"], record["policy"], record["files"]]
+        return cls(_hashed(files), _hashed([record["status"], record["error"]]))
 
 
 class MirrorUnfinishedError(MirrorError):
@@ -83,6 +112,7 @@ class Merge:
         diff: bool,
         policy: str,
         asked: Mapping[str, str | None],
+        begun: Mapping[str, Mark] | None,
     ) -> None:
         self.manifest = manifest
         self.change = MirrorChange()
@@ -95,10 +125,15 @@ class Merge:
         self._policy = policy
         # The digests that the servers were asked about.
         self._asked = asked
+        # The records when the sweep began, where that is known.
+        self._begun = begun
         self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def server(self, name: str, result: ServerResult) -> None:
         old = self.manifest["servers"].get(name)
+        if old is not None and self._is_superseded(name, result, old):
+            self.change.superseded.append(name)
+            return
         if result.status == "unchanged":
             new = self._unchanged(name, result, old)
         elif result.status in ANSWERED:
@@ -117,6 +152,23 @@ class Merge:
         if before != after:
             self.change.statuses[name] = new["status"]
             self._show(f"{name} (status)", before, after)
+
+    def _is_superseded(self, name: str, result: ServerResult, old: ServerRecord) -> bool:
+        """Whether another sweep stored a state of the server since this one began: nobody knows that it is older.
+
+        A failure that it stored meanwhile gives way to an answer, which says more.
+        """
+        if self._begun is None or result.status == "unchanged":
+            return False
+        begun, now = self._begun.get(name), Mark.of(old)
+        if result.status not in ANSWERED:
+            return begun != now and old["status"] in ANSWERED
+        if result.status in WHOLE and result.digest == old["digest"] is not None and old["policy"] == self._policy:
+            return False
+        if begun is None:
+            # A first record that is a failure holds nothing that could be newer.
+            return bool(old["files"]) or old["digest"] is not None
+        return begun.files != now.files
 
     def forget_deleted(self, swept: Collection[str]) -> None:
         """Forget servers whose whole folder somebody deleted, unless they were swept just now."""
@@ -302,6 +354,10 @@ def _failed(result: ServerResult, old: ServerRecord | None) -> ServerRecord:
         new["digest"], new["policy"], new["files"] = old["digest"], old["policy"], old["files"]
         new["failing_since"] = old["failing_since"]
     return new
+
+
+def _hashed(data: Any) -> bytes:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).digest()
 
 
 def _without_times(record: ServerRecord) -> dict[str, Any]:

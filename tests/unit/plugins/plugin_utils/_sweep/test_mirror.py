@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -443,6 +444,63 @@ def test_unchanged_since_a_state_that_another_sweep_replaced(folder: Path) -> No
     shutil.rmtree(folder / "a")
     quick.apply({"b": failed()})
     assert slow.apply({"a": unchanged("sha256:1")}).statuses == {"a": "protocol_error"}
+
+
+@pytest.mark.parametrize("begin", ["prepare", "known_digests", "prepare_check"])
+def test_an_answer_that_is_older_than_what_another_sweep_stored(folder: Path, begin: str) -> None:
+    """The first of two sweeps at once waits for a slow server, and ends last."""
+    old = {name: ok(item(PROM)) for name in ("both", "slow", "same", "failed", "up", "emptied")}
+    Mirror(str(folder)).apply({**old, "up": failed()})
+    slow, quick = Mirror(str(folder)), Mirror(str(folder))
+    acts: dict[str, Callable[[], object]] = {
+        "prepare": slow.prepare,
+        "prepare_check": slow.prepare_check,
+        "known_digests": lambda: slow.known_digests(list(old)),
+    }
+    acts[begin]()
+    new = ok(item(PROM, "v: 2\n"), item(RULES), digest="sha256:2")
+    quick.apply(
+        {
+            "both": new,
+            "first": new,
+            "same": new,
+            "failed": new,
+            "slow": failed("timeout"),
+            "unseen": failed("timeout"),
+            "up": ok(item(PROM)),
+            "emptied": ok(digest="sha256:0"),
+        }
+    )
+    late = ok(item(PROM, "v: 1\n"), digest="sha256:1.5")
+    answers = {"both": late, "first": late, "slow": late, "unseen": late, "same": new, "emptied": late}
+    answers |= {"failed": failed(), "up": failed()}
+    for check in (True, False):
+        change = slow.apply(answers, check=check, diff=True)
+        assert change.superseded == ["both", "emptied", "failed", "first", "up"]
+        assert "state of both, emptied, failed, first, up: that one is kept" in change.warnings[0]
+        # What another sweep could not read gives way to what this one has.
+        assert (change.updated, change.added, change.removed) == ({"slow": [PROM]}, {"unseen": [PROM]}, {})
+        assert change.statuses == {"slow": "ok", "unseen": "ok"}
+    v2 = {PROM: "v: 2\n", RULES: "a: 1\n"}
+    v1 = {PROM: "v: 1\n"}
+    assert held(slow) == {
+        **dict.fromkeys(("both", "first", "same", "failed"), v2),
+        **dict.fromkeys(("slow", "unseen"), v1),
+        "up": {PROM: "a: 1\n"},
+        "emptied": {},
+    }
+    assert {host["status"] for host in slow.load()["hosts"].values()} == {"ok"}
+    # The next sweep is told of the state that was kept, and asked again it takes what is said.
+    assert slow.known_digests(["both"]) == {"both": "sha256:2"}
+    assert slow.apply({"both": late}).removed == {"both": [RULES]}
+
+
+def test_no_warning_without_another_sweep(mirror: Mirror) -> None:
+    mirror.prepare()
+    mirror.known_digests(["a"])
+    assert mirror.apply({"a": ok(item(PROM))}).warnings == []
+    mirror.known_digests(["a"])
+    assert mirror.apply({"a": ok(item(PROM, "b: 2\n"), digest="2")}).warnings == []
 
 
 def test_salt(mirror: Mirror, folder: Path) -> None:
