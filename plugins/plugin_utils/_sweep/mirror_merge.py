@@ -148,7 +148,7 @@ class Merge:
         else:
             new["failing_since"] = new["failing_since"] or self._now
         self.manifest["servers"][name] = new
-        before, after = _standing(old), _standing(new)
+        before, after = standing(old), standing(new)
         if before != after:
             self.change.statuses[name] = new["status"]
             self._show(f"{name} (status)", before, after)
@@ -289,6 +289,7 @@ class Merge:
             before, after = ("(too much to show)\n" if before else "", "(changed; too much to show)\n" if after else "")
         else:
             self._diff_left -= size
+        title = shown(title)
         self.change.diff.append({"before": before, "after": after, "before_header": title, "after_header": title})
 
 
@@ -364,7 +365,7 @@ def _without_times(record: ServerRecord) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in _TIMES}
 
 
-def _standing(record: ServerRecord | None) -> str:
+def standing(record: ServerRecord | None) -> str:
     if record is None:
         return ""
     return f"status: {record['status']}\n" + (f"error: {record['error']}\n" if record["error"] else "")

@@ -542,6 +542,14 @@ def test_a_large_diff_is_left_out(mirror: Mirror) -> None:
     assert shown == {f"a:{PROM}": "(changed; too much to show)\n", f"a:{RULES}": "y\n"}
 
 
+def test_headers_of_a_diff_have_nothing_that_a_terminal_obeys(mirror: Mirror) -> None:
+    odd = "/etc/prometheus/\x1b[31m\n\udcff\u202e é.yml"
+    change = mirror.apply({"\x1b]0;a": ok(item(odd))}, diff=True)
+    named = r"\x1b]0;a:/etc/prometheus/\x1b[31m\n\udcff\u202e é.yml"
+    assert [one["before_header"] for one in change.diff] == [named, r"\x1b]0;a (status)"]
+    assert [one["after_header"] for one in change.diff] == [named, r"\x1b]0;a (status)"]
+
+
 def test_what_is_no_mirror(tmp_path: Path) -> None:
     with pytest.raises(MirrorError, match="There is no mirror at"):
         load(str(tmp_path / "nowhere"))
