@@ -15,7 +15,7 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +34,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     recover,
     refusal,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_manifest import parse_manifest
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import MirrorChange
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_manifest import (
+    ServerRecord,
+    parse_manifest,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import (
+    MirrorChange,
+    standing,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 AUTHOR: Final = "prometheus_fleet"
 _SECONDS: Final = 300
@@ -82,8 +89,8 @@ def ready(path: str, *, git: str = "git") -> None:
 def history(path: str, change: MirrorChange, *, git: str = "git", lock_seconds: float = 60.0) -> str | None:
     """Commit what the mirror at path holds; return the commit's id, or None when nothing differs from the last one.
 
-    change names the servers and files in the message. What an earlier sweep could not commit is committed now; files
-    that are not the mirror's are left out. Raises MirrorError where git is missing or refuses.
+    The message names what the commit changes: what an earlier sweep did not commit is committed now. change is of this
+    sweep. Files that are not the mirror's are left out. Raises MirrorError where git is missing or refuses.
     """
     root = Mirror(path).path
     try:
@@ -119,7 +126,8 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     repository = _Repository(tree, git, private=not manifest["redacted"])
     repository.ensure()
     held = {MANIFEST}
-    folders = {component(server, server=True) for server in (*servers, *repository.earlier_servers())}
+    earlier = repository.earlier_servers()
+    folders = {component(server, server=True) for server in (*servers, *earlier)}
     for server, record in servers.items():
         held.update(b"/".join(location(server, name)) for name, item in record["files"].items() if item["stored"])
     gone = {
@@ -133,10 +141,14 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     own = held | gone
     repository.wait_for_others()
     repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=_listed(own))
-    changed = own.intersection(repository.run("diff", "--cached", "--name-only", "--no-renames", "-z").split(b"\0"))
-    if not changed or (changed == {MANIFEST} and not change.changed):
-        # A time or a mode alone is nothing to tell of: it goes with the next commit.
-        return None
+    staged = repository.run("diff", "--cached", "--name-status", "--no-renames", "-z").split(b"\0")
+    changed = {name: kind for kind, name in zip(staged[::2], staged[1::2], strict=False) if name in own}
+    told = _told(changed, earlier, servers)
+    if not told.changed:
+        # All is committed but a time or a mode. Alone that is nothing to tell of: it goes with the next commit.
+        if not changed or not change.changed:
+            return None
+        told = change
     # What a person has staged there stays staged: only these files are committed.
     repository.run(
         "commit",
@@ -145,10 +157,35 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
         "--only",
         "--pathspec-from-file=-",
         "--pathspec-file-nul",
-        b"--message=" + message(change).encode("utf-8", "replace"),
+        b"--message=" + message(told).encode(),
         given=_listed(changed),
     )
     return repository.run("rev-parse", "HEAD").decode().strip()
+
+
+def _told(
+    changed: Mapping[bytes, bytes], earlier: Mapping[str, ServerRecord], now: Mapping[str, ServerRecord]
+) -> MirrorChange:
+    """What a commit changes, be it of this sweep or of earlier ones: its files as git has them, and the statuses."""
+    told = MirrorChange()
+    kinds = {b"A": told.added, b"D": told.removed}
+    names: dict[bytes, tuple[str, str]] = {}
+    if changed:
+        for server, record in (*earlier.items(), *now.items()):
+            names.update((b"/".join(location(server, path)), (server, path)) for path in record["files"])
+    for name in sorted(changed):
+        if name == MANIFEST:
+            continue
+        folder, _slash, path = os.fsdecode(name).partition("/")
+        server, path = names.get(name, (folder, f"/{path}"))
+        kinds.get(changed[name], told.updated).setdefault(server, []).append(path)
+    if MANIFEST in changed:
+        told.statuses.update(
+            (server, record["status"])
+            for server, record in now.items()
+            if server not in earlier or standing(earlier[server]) != standing(record)
+        )
+    return told
 
 
 def _listed(names: Iterable[bytes]) -> bytes:
@@ -203,12 +240,12 @@ class _Repository:
                 )
             time.sleep(0.05)
 
-    def earlier_servers(self) -> list[str]:
+    def earlier_servers(self) -> dict[str, ServerRecord]:
         """The servers of the last commit."""
         try:
-            return list(parse_manifest(self.run("show", "HEAD:" + os.fsdecode(MANIFEST)))["servers"])
+            return parse_manifest(self.run("show", "HEAD:" + os.fsdecode(MANIFEST)))["servers"]
         except (MirrorError, ValueError):
-            return []
+            return {}
 
     def ensure(self) -> None:
         if self.exists():
@@ -288,27 +325,22 @@ class _Repository:
 def message(change: MirrorChange) -> str:
     """What a sweep changed, for people: servers in the first line, then a line for each file and status."""
     servers = sorted({*change.added, *change.updated, *change.removed, *change.statuses})
-    named = ", ".join(_plain(server) for server in servers[:_MAX_NAMED])
+    named = ", ".join(shown(server) for server in servers[:_MAX_NAMED])
     more = f" and {len(servers) - _MAX_NAMED} more" if len(servers) > _MAX_NAMED else ""
     lines = list(_lines(change, servers))
-    shown = lines[:_MAX_LINES]
-    while sum(len(line.encode("utf-8", "replace")) + 1 for line in shown) > _MAX_BYTES:
-        shown = shown[: len(shown) // 2]
-    if len(shown) < len(lines):
-        shown.append(f"... and {len(lines) - len(shown)} more")
-    return "\n".join([f"Sweep: {named or 'no new change'}{more}", "", *shown]) + "\n"
+    kept = lines[:_MAX_LINES]
+    while sum(len(line.encode()) + 1 for line in kept) > _MAX_BYTES:
+        kept = kept[: len(kept) // 2]
+    if len(kept) < len(lines):
+        kept.append(f"... and {len(lines) - len(kept)} more")
+    return "\n".join([f"Sweep: {named or 'no new change'}{more}", "", *kept]) + "\n"
 
 
 def _lines(change: MirrorChange, servers: Iterable[str]) -> Iterable[str]:
     kinds = (("added", change.added), ("updated", change.updated), ("removed", change.removed))
     for server in servers:
         if server in change.statuses:
-            yield f"{_plain(server)}: {change.statuses[server]}"
+            yield f"{shown(server)}: {change.statuses[server]}"
         for word, paths in kinds:
             for path in paths.get(server, []):
-                yield f"{_plain(server)}: {word} {_plain(path)}"
-
-
-def _plain(text: str) -> str:
-    """text on one line, without anything that a terminal obeys."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+                yield f"{shown(server)}: {word} {shown(path)}"

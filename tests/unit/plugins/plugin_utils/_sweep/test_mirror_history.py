@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,8 +94,40 @@ def test_what_an_earlier_sweep_did_not_commit_is_committed(tmp_path: Path) -> No
     sweep(tmp_path, {"a": ok(item(PROM), item(RULES)), "b": ok(item(PROM))})
     Mirror(str(tmp_path)).apply({"a": ok(item(PROM), digest="2"), "b": ok(item(PROM, "b: 2\n"), digest="2")})
     assert history(str(tmp_path), MirrorChange()) is not None
+    assert git(tmp_path, "log", "-1", "--format=%B").strip() == f"Sweep: a, b\n\na: removed {RULES}\nb: updated {PROM}"
     assert git(tmp_path, "status", "--porcelain") == ""
     assert sorted(git(tmp_path, "ls-files").split()) == [".manifest.json", f"a{PROM}", f"b{PROM}"]
+
+
+def test_a_status_that_an_earlier_sweep_did_not_commit_is_committed(tmp_path: Path) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM)), "b": ok(item(PROM))})
+    Mirror(str(tmp_path)).apply({"b": failed("timeout")})
+    assert sweep(tmp_path, {"a": ok(item(PROM))}) is not None
+    assert git(tmp_path, "log", "-1", "--format=%B").strip() == "Sweep: b\n\nb: timeout"
+
+
+def test_what_a_killed_sweep_had_decided_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep(tmp_path, {"a": ok(item(PROM), item(RULES)), "b": ok(item(PROM))})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", ends_after(os.replace, 1))
+        with pytest.raises(KeyboardInterrupt):
+            Mirror(str(tmp_path)).apply({"a": ok(item(PROM, "b: 2\n"), item(ALERT), digest="2")})
+    assert (tmp_path / ".journal.json").exists()
+    assert sweep(tmp_path, {"b": ok(item(PROM))}) is not None
+    text = git(tmp_path, "log", "-1", "--format=%B").strip()
+    assert text == f"Sweep: a\n\na: added {ALERT}\na: updated {PROM}\na: removed {RULES}"
+
+
+def ends_after(real: Callable[..., None], calls: int) -> Callable[..., None]:
+    """real, and Ctrl-C instead of it after some calls."""
+    count = itertools.count()
+
+    def ended(*words: object, **named: object) -> None:
+        if next(count) == calls:
+            raise KeyboardInterrupt
+        real(*words, **named)
+
+    return ended
 
 
 def test_a_mode_alone_is_no_commit(tmp_path: Path) -> None:
@@ -120,7 +154,8 @@ def test_odd_names(tmp_path: Path) -> None:
     assert len(git(tmp_path, "ls-files").splitlines()) == 5
     text = git(tmp_path, "log", "-1", "--format=%B")
     assert "\x1b" not in text
-    assert "-host?: added /etc/prometheus/a?b ?[31m.yml" in text
+    assert r"-host\n: added /etc/prometheus/a\nb \x1b[31m.yml" in text
+    assert r"-host\n: added /etc/prometheus/caf\udce9.yml" in text
 
 
 def test_names_that_git_refuses_or_takes_for_one(tmp_path: Path) -> None:
