@@ -19,7 +19,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +105,52 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+class Paths:
+    """Paths by their parts. Each takes time by its length: of thousands of folders, their beginnings are no set."""
+
+    def __init__(self, paths: Iterable[Sequence[str | bytes]]) -> None:
+        self._root = _Node()
+        for parts in paths:
+            node = self._root
+            for part in parts:
+                node = node.below.setdefault(part, _Node())
+            node.ends = True
+
+    def have_above(self, parts: Sequence[str | bytes]) -> bool:
+        """Whether one of them is a folder in which parts lies."""
+        node: _Node | None = self._root
+        for part in parts[:-1]:
+            node = node.below.get(part) if node is not None else None
+            if node is None:
+                return False
+            if node.ends:
+                return True
+        return False
+
+    def are_below(self, parts: Sequence[str | bytes]) -> bool:
+        """Whether one of them lies in the folder parts."""
+        node = self._at(parts)
+        return node is not None and bool(node.below)
+
+    def _at(self, parts: Sequence[str | bytes]) -> _Node | None:
+        node: _Node | None = self._root
+        for part in parts:
+            node = node.below.get(part) if node is not None else None
+        return node
+
+    def __contains__(self, parts: Sequence[str | bytes]) -> bool:
+        node = self._at(parts)
+        return node is not None and node.ends
+
+
+class _Node:
+    __slots__ = ("below", "ends")
+
+    def __init__(self) -> None:
+        self.below: dict[str | bytes, _Node] = {}
+        self.ends = False
+
+
 class Tree:
     """An open mirror directory. folder_mode and file_mode hold for what is made in it."""
 
@@ -161,10 +207,15 @@ class Tree:
             return self.descriptor
         if self._folder is not None and self._folder[0] == parts:
             return self._folder[1]
+        known = self._folder
+        if known is not None and len(parts) > len(known[0]) and parts[: len(known[0])] == known[0]:
+            # From there on: a walk down through folders enters each of them once.
+            current, deeper = os.dup(known[1]), parts[len(known[0]) :]
+        else:
+            current, deeper = os.dup(self.descriptor), parts
         self._close_folder()
-        current = os.dup(self.descriptor)
         try:
-            for part in parts:
+            for part in deeper:
                 below = self._enter(current, part, create=create)
                 os.close(current)
                 current = below
@@ -254,11 +305,33 @@ class Tree:
             if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EPERM}:
                 raise
             return
-        for depth in range(len(parts) - 1, 0, -1):
-            try:
-                self.remove_folder(parts[:depth])
-            except OSError:
-                return
+        with contextlib.suppress(OSError):
+            self._remove_empty(parts[:-1])
+
+    def _remove_empty(self, parts: Location) -> None:
+        """Remove folders from the last one up; OSError says which one is not empty.
+
+        It climbs by `..`, and only to where it came from: from the mirror down again for each, a path of thousands of
+        folders took a minute.
+        """
+        self._close_folder()
+        way: list[tuple[int, int]] = []
+        current = os.dup(self.descriptor)
+        try:
+            for part in parts:
+                way.append(_identity(current))
+                below = os.open(part, _FOLDER_FLAGS, dir_fd=current)
+                os.close(current)
+                current = below
+            for part in reversed(parts):
+                above = os.open("..", _FOLDER_FLAGS, dir_fd=current)
+                os.close(current)
+                current = above
+                if _identity(current) != way.pop():
+                    return
+                os.rmdir(part, dir_fd=current)
+        finally:
+            os.close(current)
 
     def remove_folder(self, parts: Location) -> None:
         """Remove an empty folder, and forget that it was open."""
@@ -272,6 +345,11 @@ class Tree:
             return [os.fsencode(name) for name in os.listdir(self.folder(parts))]  # noqa: PTH208  (a descriptor)
         except FileNotFoundError:
             return []
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino
 
 
 def _make_lock(tree: Tree) -> None:
@@ -367,13 +445,12 @@ class Transaction:
         _carry_out(self._tree, self._moves, self._removes)
 
     def _find_obstacles(self) -> None:
-        going = set(self._removes)
-        going_below = {target[:depth] for target in self._removes for depth in range(1, len(target))}
+        going = Paths(self._removes)
         for target in self._removes:
             if self._tree.stat(target) is not None:
                 self._find_closed(target[:-1])
         for _number, target in self._moves:
-            if any(target[:depth] in going for depth in range(1, len(target))):
+            if going.have_above(target):
                 continue
             try:
                 self._tree.folder(target[:-1], create=True)
@@ -381,7 +458,7 @@ class Transaction:
             except OSError as error:
                 raise _obstacle(self._tree, target[:-1], error) from error
             self._find_closed(target[:-1])
-            if found is not None and stat.S_ISDIR(found.st_mode) and not self._vanishes(target, going, going_below):
+            if found is not None and stat.S_ISDIR(found.st_mode) and not self._vanishes(target, going):
                 raise _obstacle(self._tree, target, OSError(errno.EISDIR, "Is a directory"))
 
     def _find_closed(self, folder: Location) -> None:
@@ -391,12 +468,16 @@ class Transaction:
             raise _obstacle(self._tree, folder, PermissionError(errno.EACCES, "It is not writable"))
         self._writable.add(folder)
 
-    def _vanishes(self, folder: Location, going: set[Location], going_below: set[Location]) -> bool:
+    def _vanishes(self, folder: Location, going: Paths) -> bool:
         """Whether a folder will be gone with what is removed: nothing of others lies in it."""
-        if folder not in going_below:
-            return False
-        below = [(*folder, name) for name in self._tree.names(folder)]
-        return all(place in going or self._vanishes(place, going, going_below) for place in below)
+        open_ones = [folder]
+        while open_ones:
+            place = open_ones.pop()
+            if not going.are_below(place):
+                return False
+            below = [(*place, name) for name in self._tree.names(place)]
+            open_ones += [one for one in below if one not in going]
+        return True
 
 
 def _obstacle(tree: Tree, parts: Location, error: OSError) -> MirrorError:

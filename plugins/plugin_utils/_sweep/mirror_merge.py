@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
     MirrorError,
+    Paths,
     Transaction,
     Tree,
     component,
@@ -297,20 +298,19 @@ class _Places:
     """Where the files of an answer lie, and the folders that they need."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._files = {_parts(path) for path in paths}
-        self._folders = {parts[:depth] for parts in self._files for depth in range(1, len(parts))}
+        self._paths = Paths(_parts(path) for path in paths)
 
     def are_in_the_way(self, path: str) -> bool:
         """Whether path is a folder now, or lies below what is a file now."""
         parts = _parts(path)
-        return parts in self._folders or any(parts[:depth] in self._files for depth in range(1, len(parts)))
+        return self._paths.are_below(parts) or self._paths.have_above(parts)
 
     def are_below(self, path: str) -> bool:
-        return _parts(path) in self._folders
+        return self._paths.are_below(_parts(path))
 
 
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part)
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
 
 
 def _leave_out_folders(name: str, result: ServerResult, places: _Places) -> None:

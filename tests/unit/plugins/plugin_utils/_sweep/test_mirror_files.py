@@ -28,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     component,
     location,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.unit.plugins.plugin_utils._sweep.test_mirror import (
     ALERT,
     PROM,
@@ -191,6 +192,35 @@ def test_a_file_and_a_directory_of_one_name_in_one_answer(tmp_path: Path) -> Non
         odd = [item("/etc/x/y", "file"), item("/etc/x/y/z", error="EIO")]
         mirror.apply({"a": ok(*odd, status="partial", digest=None)})
         assert held(mirror)["a"] == {"/etc/x/y": "file", "/etc/x/y/z": None}
+
+
+def test_paths_of_thousands_of_folders(tmp_path: Path) -> None:
+    """Only a hostile server sends them: they take time by their length, not by its square."""
+    deep = "/etc/" + "d/" * 3000
+    mirror = Mirror(str(tmp_path))
+
+    def timed(answer: ServerResult) -> float:
+        began = time.process_time()
+        mirror.apply({"a": answer})
+        return time.process_time() - began
+
+    took = [
+        timed(ok(item(PROM), item(deep + "x.yml"))),
+        timed(ok(item(PROM), digest="2")),
+        timed(ok(item(deep + "x.yml"), digest="3")),
+        timed(ok(item("/etc/d/d", "file"), digest="4")),
+    ]
+    assert max(took) < 3, took
+    assert held(mirror) == {"a": {"/etc/d/d": "file"}}
+    assert sorted(path.name for path in (tmp_path / "a").rglob("*")) == ["d", "d", "etc"]
+
+
+def test_empty_folders_go_up_to_the_first_that_is_not(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply({"a": ok(item("/1/2/3/4/x"), item("/1/y")), "b": ok(item("/1/x"))})
+    mirror.apply({"a": ok(item("/1/y"), digest="2"), "b": ok(digest="2")})
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert found == [".lock", ".manifest.json", ".salt", "a", "a/1", "a/1/y"]
 
 
 def test_a_folder_with_files_of_others_that_becomes_a_file(tmp_path: Path) -> None:
