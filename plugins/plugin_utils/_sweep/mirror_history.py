@@ -53,6 +53,11 @@ _LOCK_SECONDS: Final = 5.0
 _MAX_NAMED: Final = 3
 _MAX_LINES: Final = 200
 _MAX_BYTES: Final = 100_000
+# Of a path, in messages, and for the system: git names a file by its path below the mirror.
+_MAX_NAME: Final = 200
+_MAX_PATH: Final = 4096
+# How often git is asked to find out which files it does not take.
+_MAX_TRIES: Final = 100
 _SETTINGS: Final = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -140,10 +145,17 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
     }
     own = held | gone
     repository.wait_for_others()
-    repository.run("update-index", "--add", "--remove", "-z", "--stdin", given=_listed(own))
+    refused = repository.stage(own)
     staged = repository.run("diff", "--cached", "--name-status", "--no-renames", "-z").split(b"\0")
     changed = {name: kind for kind, name in zip(staged[::2], staged[1::2], strict=False) if name in own}
-    told = _told(changed, earlier, servers)
+    commit = _kept(repository, changed, _told(changed, earlier, servers), change)
+    _say_refused(tree, refused, change)
+    return commit
+
+
+def _kept(
+    repository: _Repository, changed: Mapping[bytes, bytes], told: MirrorChange, change: MirrorChange
+) -> str | None:
     if not told.changed:
         # All is committed but a time or a mode. Alone that is nothing to tell of: it goes with the next commit.
         if not changed or not change.changed:
@@ -161,6 +173,24 @@ def _commit(tree: Tree, change: MirrorChange, git: str) -> str | None:
         given=_listed(changed),
     )
     return repository.run("rev-parse", "HEAD").decode().strip()
+
+
+def _say_refused(tree: Tree, refused: Mapping[bytes, str], change: MirrorChange) -> None:
+    """Raises MirrorError for what is of this sweep. An earlier one failed already, and those after it are to go on."""
+    for kind in (change.added, change.updated):
+        for server, paths in kind.items():
+            for path in paths if refused else ():
+                name = b"/".join(location(server, path))
+                if name in refused:
+                    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+                    # The end of a name that is too long says no more than its beginning.
+                    named = shown(f"{server}:{path}")
+                    named = named if len(named) <= _MAX_NAME else f"{named[:_MAX_NAME]}..."
+                    raise MirrorError(
+                        f"The history of mirror {tree.path} lacks {named}{more}, which git does not take: "
+                        f"{shown(refused[name])}; all else is committed: keep that file off the patterns, or sweep"
+                        " without history"
+                    )
 
 
 def _told(
@@ -239,6 +269,28 @@ class _Repository:
                     " works there, or one died there; if none runs, remove that file"
                 )
             time.sleep(0.05)
+
+    def stage(self, names: set[bytes]) -> dict[bytes, str]:
+        """Stage them, but for those that git does not take; return these, and what it said."""
+        refused = {name: "File name too long" for name in names if len(name) >= _MAX_PATH}
+        queue = [sorted(names - refused.keys())]
+        tries = 0
+        while queue:
+            some = queue.pop()
+            tries += 1
+            try:
+                self.run("update-index", "--add", "--remove", "-z", "--stdin", given=_listed(some))
+            except MirrorError as error:
+                # What fails for the manifest too, or for many, is not for a name.
+                if MANIFEST in some and len(some) > 1 and tries == 1:
+                    self.run("update-index", "--add", "-z", "--stdin", given=_listed([MANIFEST]))
+                if some == [MANIFEST] or tries > _MAX_TRIES:
+                    raise
+                if len(some) == 1:
+                    refused[some[0]] = str(error)
+                else:
+                    queue += [some[: len(some) // 2], some[len(some) // 2 :]]
+        return refused
 
     def earlier_servers(self) -> dict[str, ServerRecord]:
         """The servers of the last commit."""

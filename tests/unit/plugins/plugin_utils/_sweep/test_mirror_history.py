@@ -167,6 +167,49 @@ def test_names_that_git_refuses_or_takes_for_one(tmp_path: Path) -> None:
     assert len(git(tmp_path, "ls-files").split()) == 6
 
 
+@pytest.mark.parametrize("kind", ["long", "other"])
+def test_a_file_that_git_does_not_take(tmp_path: Path, kind: str) -> None:
+    """The sweep that brings it fails and says so; it and those after it commit all else."""
+    folder = tmp_path / "mirror"
+    odd = "/etc/" + "d/" * 3000 + "x.yml" if kind == "long" else "/etc/refused.yml"
+    fake = tmp_path / "git"
+    fake.write_text(
+        "#!/bin/sh\ncase \"$*\" in *' update-index '*) cat > $0.given; "
+        'if grep -qa refused $0.given; then echo no such >&2; exit 128; fi; exec git "$@" < $0.given;; esac\n'
+        'exec git "$@"\n'
+    )
+    fake.chmod(0o755)
+
+    def swept(results: dict[str, ServerResult]) -> str | None:
+        return history(str(folder), Mirror(str(folder)).apply(results), git=str(fake))
+
+    answer = ok(item(PROM), item(odd), *(item(f"/etc/{number}") for number in range(20)))
+    with pytest.raises(
+        MirrorError, match=r"lacks a:/etc/(d/|refused\.yml).*, which git does not take: .*too long|such"
+    ):
+        swept({"a": answer, "b": ok(item(PROM))})
+    assert len(git(folder, "ls-files").split()) == 23
+    assert swept({"a": answer, "b": ok(item(PROM))}) is None
+    assert swept({"b": ok(item(PROM, "b: 2\n"), digest="2")}) is not None
+    assert git(folder, "log", "-1", "--format=%B").strip() == f"Sweep: b\n\nb: updated {PROM}"
+    assert swept({"a": ok(item(PROM), digest="2")}) is not None
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_what_is_no_fault_of_a_file_is_said_soon(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    fake = tmp_path / "git"
+    fake.write_text(
+        f'#!/bin/sh\ncase "$*" in *\' update-index \'*) echo >> {calls}; echo full >&2; exit 128;; esac\nexec git "$@"\n'
+    )
+    fake.chmod(0o755)
+    folder = tmp_path / "mirror"
+    change = Mirror(str(folder)).apply({"a": ok(*(item(f"/etc/{number}") for number in range(500)))})
+    with pytest.raises(MirrorError, match=r"git update-index in .* failed: full"):
+        history(str(folder), change, git=str(fake))
+    assert calls.read_text().count("\n") == 2
+
+
 def test_a_clone_of_the_history_is_a_mirror_too(tmp_path: Path) -> None:
     """Its salt is a secret that must not be offered to `git add .`; what a person excludes there stays excluded."""
     sweep(tmp_path / "mirror", {"a": ok(item(PROM))})
