@@ -199,9 +199,8 @@ def test_a_file_that_git_does_not_take(tmp_path: Path, kind: str) -> None:
 def test_what_is_no_fault_of_a_file_is_said_soon(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     fake = tmp_path / "git"
-    fake.write_text(
-        f'#!/bin/sh\ncase "$*" in *\' update-index \'*) echo >> {calls}; echo full >&2; exit 128;; esac\nexec git "$@"\n'
-    )
+    fails = f"*' update-index '*) echo >> {calls}; echo full >&2; exit 128;;"
+    fake.write_text(f'#!/bin/sh\ncase "$*" in {fails} esac\nexec git "$@"\n')
     fake.chmod(0o755)
     folder = tmp_path / "mirror"
     change = Mirror(str(folder)).apply({"a": ok(*(item(f"/etc/{number}") for number in range(500)))})
