@@ -23,6 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
+
 MANIFEST: Final = b".manifest.json"
 JOURNAL: Final = b".journal.json"
 STAGING: Final = b".staging"
@@ -363,12 +365,25 @@ def _make_lock(tree: Tree) -> None:
             os.close(descriptor)
 
 
+def _refuse_what_stands_there(tree: Tree) -> None:
+    """Raises MirrorError for a directory in the place of a file of the mirror's own, or a file in that of a folder."""
+    for name in (MANIFEST, JOURNAL, LOCK, SALT, STAGING):
+        found = tree.stat((name,))
+        if found is not None and stat.S_ISDIR(found.st_mode) != (name == STAGING):
+            what = "is not a directory" if name == STAGING else "is a directory"
+            raise MirrorError(
+                f"The mirror {tree.path} cannot be used: {tree.path}/{os.fsdecode(name)} {what}: remove it, and sweep"
+                " again"
+            )
+
+
 @contextlib.contextmanager
 def locked(tree: Tree, *, exclusive: bool, seconds: float) -> Iterator[None]:
     """Hold the mirror's lock; the system frees it with the process. Raises MirrorError when seconds have passed.
 
     A reader that finds no lock file, as in a copy of a mirror, goes on without.
     """
+    _refuse_what_stands_there(tree)
     flags = (os.O_RDWR if exclusive else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         if exclusive:
@@ -527,10 +542,28 @@ def read_journal(tree: Tree) -> tuple[list[tuple[int, Location]], list[Location]
         return None
     try:
         journal = json.loads(raw)
-        moves = [(int(number), _checked(parts)) for number, parts in journal["moves"]]
-        return moves, [_checked(parts) for parts in journal["removes"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise MirrorError(f"{tree.path}/{os.fsdecode(JOURNAL)} is damaged: delete it and sweep with force") from error
+        moves = [(_numbered(number), _checked(parts)) for number, parts in journal["moves"]]
+        removes = [_checked(parts) for parts in journal["removes"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unusable_journal(tree, "is damaged") from error
+    for number, target in moves:
+        if tree.stat((STAGING, b"%d" % number)) is None and tree.stat(target) is None:
+            place = shown(os.fsdecode(b"/".join(target)))
+            raise _unusable_journal(tree, f"says that {place} is still to be put in its place, and it is gone")
+    return moves, removes
+
+
+def _unusable_journal(tree: Tree, why: str) -> MirrorError:
+    return MirrorError(
+        f"The mirror {tree.path} cannot be used: its {os.fsdecode(JOURNAL)}, with which an interrupted sweep is"
+        f" finished, {why}: delete {tree.path}/{os.fsdecode(JOURNAL)} and sweep with force"
+    )
+
+
+def _numbered(number: object) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise ValueError(number)
+    return number
 
 
 def _checked(parts: list[str]) -> Location:

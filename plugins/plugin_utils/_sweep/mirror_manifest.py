@@ -9,6 +9,7 @@ import json
 from typing import Any, Final, TypedDict, cast, get_args
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 VERSION: Final = 1
 
@@ -110,11 +111,13 @@ def _parsed(raw: bytes) -> Manifest:
             f"it is of version {data['version']}, and this release reads version {VERSION}: use the release that wrote"
             " it, or another directory"
         )
-    for server in data["servers"].values():
+    for name, server in data["servers"].items():
+        _expect_a_name(name)
         _expect(server, _SERVER_TYPES)
         if server["status"] not in get_args(Status):
             raise ValueError("it has a status that does not exist")
         for path, item in server["files"].items():
+            _expect_a_name(path)
             _expect(item, _FILE_TYPES)
             if not path.startswith("/"):
                 raise ValueError("it has a path that is not absolute")
@@ -131,6 +134,14 @@ def dump_manifest(manifest: Manifest) -> bytes:
         for server, record in sorted(manifest["servers"].items())
     )
     return f"{{{head}\n{servers}\n}}}}\n".encode()
+
+
+def _expect_a_name(name: str) -> None:
+    """Of the mirror's names each is one of a file: it comes from bytes."""
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it has the name {shown(name)}, which no file can have") from error
 
 
 def _expect(data: Any, types: dict[str, tuple[type, ...]]) -> None:

@@ -571,6 +571,8 @@ def test_what_is_no_mirror(tmp_path: Path) -> None:
         "{}",
         '{"version": 2, "redacted": true, "servers": {}}',
         '{"version": 1, "redacted": true, "servers": {"a": {}}}',
+        '{"version": 1, "redacted": true, "servers": {"\\ud800": {}}}',
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_manifest_is_said(mirror: Mirror, folder: Path, text: str) -> None:

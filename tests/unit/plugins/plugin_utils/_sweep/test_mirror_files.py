@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import itertools
+import json
 import os
 import signal
 import threading
@@ -366,6 +367,69 @@ def test_a_fault_after_the_decision_is_made_up_for(tmp_path: Path, monkeypatch: 
     mirror.apply({"e": failed()})
     assert mirror.load(["a", "b", "c", "d"])["hosts"] == reference.load()["hosts"]
     assert not (tmp_path / "mirror" / ".staging").exists()
+
+
+def assert_refused_by_all(folder: Path, words: str) -> None:
+    before = snapshot(folder)
+    mirror = Mirror(str(folder))
+    acts: list[Callable[[], object]] = [
+        mirror.prepare_check,
+        mirror.prepare,
+        mirror.load,
+        lambda: mirror.known_digests(["a"]),
+        lambda: mirror.apply(NEW),
+    ]
+    for act in acts:
+        with pytest.raises(MirrorError) as caught:
+            act()
+        assert str(folder) in str(caught.value)
+        assert words in str(caught.value)
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"moves": [[1e400, ["a"]]], "removes": []}',
+        '{"moves": [[-1, ["a"]]], "removes": []}',
+        '{"moves": [[0, ["\\ud800"]]], "removes": []}',
+        '{"moves": [[0, [".."]]], "removes": []}',
+        '{"moves": [], "removes": [[]]}',
+    ],
+)
+def test_a_damaged_journal(tmp_path: Path, text: str) -> None:
+    Mirror(str(tmp_path)).apply(OLD)
+    journal = tmp_path / ".journal.json"
+    journal.write_text(text)
+    assert_refused_by_all(tmp_path, f"is damaged: delete {journal} and sweep with force")
+
+
+def test_a_journal_whose_files_are_gone(tmp_path: Path) -> None:
+    """The rest is not carried out: half of a sweep would be there for good."""
+    Mirror(str(tmp_path)).apply(OLD)
+    journal = tmp_path / ".journal.json"
+    removes = ["b", *PROM.split("/")[1:]]
+    journal.write_text(json.dumps({"moves": [[0, ["c", "\x1b"]]], "removes": [removes]}))
+    words = r"says that c/\x1b is still to be put in its place, and it is gone: delete "
+    assert_refused_by_all(tmp_path, f"{words}{journal} and sweep with force")
+    journal.unlink()
+    Mirror(str(tmp_path)).apply(NEW)
+
+
+@pytest.mark.parametrize("name", [".manifest.json", ".journal.json", ".salt", ".lock", ".staging"])
+def test_what_stands_in_the_place_of_the_mirrors_own(tmp_path: Path, name: str) -> None:
+    Mirror(str(tmp_path)).apply(OLD)
+    place = tmp_path / name
+    place.unlink(missing_ok=True)
+    if name == ".staging":
+        place.touch()
+    else:
+        place.mkdir()
+    kind = "is not a directory" if name == ".staging" else "is a directory"
+    assert_refused_by_all(tmp_path, f"{place} {kind}: remove it, and sweep again")
 
 
 def test_two_sweeps_take_turns(tmp_path: Path) -> None:
