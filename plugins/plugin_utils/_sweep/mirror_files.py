@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_ending import tidied
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 MANIFEST: Final = b".manifest.json"
@@ -425,13 +426,16 @@ class Transaction:
     @classmethod
     @contextlib.contextmanager
     def begun(cls, tree: Tree) -> Iterator[Transaction]:
-        """A transaction that leaves nothing behind unless it is committed."""
-        transaction = cls(tree)
-        try:
-            yield transaction
-        finally:
-            if not transaction.decided:
+        """A transaction that leaves nothing behind unless it is decided and not yet carried out."""
+
+        def tidy() -> None:
+            # Not by decided: an interrupt may come between the journal and that.
+            found = tree.stat((JOURNAL,))
+            if found is None or not stat.S_ISREG(found.st_mode):
                 drop_staging(tree)
+
+        with tidied(tidy):
+            yield cls(tree)
 
     def write(self, target: Location, data: bytes, *, mtime: int | None = None, sync: bool = False) -> None:
         number = len(self._moves)

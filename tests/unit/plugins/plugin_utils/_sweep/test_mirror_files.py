@@ -29,7 +29,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     component,
     location,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.unit.plugins.plugin_utils._sweep.test_mirror import (
     ALERT,
     PROM,
@@ -195,24 +194,24 @@ def test_a_file_and_a_directory_of_one_name_in_one_answer(tmp_path: Path) -> Non
         assert held(mirror)["a"] == {"/etc/x/y": "file", "/etc/x/y/z": None}
 
 
-def test_paths_of_thousands_of_folders(tmp_path: Path) -> None:
+def test_paths_of_thousands_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a hostile server sends them: they take time by their length, not by its square."""
-    deep = "/etc/" + "d/" * 3000
+    depth = 1000
+    deep = "/etc/" + "d/" * depth + "x.yml"
     mirror = Mirror(str(tmp_path))
+    opened = itertools.count()
+    real = os.open
 
-    def timed(answer: ServerResult) -> float:
-        began = time.process_time()
-        mirror.apply({"a": answer})
-        return time.process_time() - began
+    def counted(*words: Any, **named: Any) -> int:
+        next(opened)
+        return real(*words, **named)
 
-    took = [
-        timed(ok(item(PROM), item(deep + "x.yml"))),
-        timed(ok(item(PROM), digest="2")),
-        timed(ok(item(deep + "x.yml"), digest="3")),
-        timed(ok(item("/etc/d/d", "file"), digest="4")),
-    ]
-    assert max(took) < 3, took
-    assert held(mirror) == {"a": {"/etc/d/d": "file"}}
+    monkeypatch.setattr(os, "open", counted)
+    for number, files in enumerate(([PROM, deep], [PROM], [deep], ["/etc/d/d"])):
+        mirror.apply({"a": ok(*(item(path) for path in files), digest=str(number))})
+    assert next(opened) < 20 * depth
+    monkeypatch.undo()
+    assert held(mirror) == {"a": {"/etc/d/d": "a: 1\n"}}
     assert sorted(path.name for path in (tmp_path / "a").rglob("*")) == ["d", "d", "etc"]
 
 
@@ -266,17 +265,19 @@ NEW = {
 CALLS = ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod")
 
 
-def killed_at(mirror: Mirror, number: int) -> bool:
+def killed_at(mirror: Mirror, number: int, by: signal.Signals = signal.SIGKILL) -> bool:
     """Apply NEW in a process that is killed at its nth call of the system; False when it ended before."""
     child = os.fork()
     if child == 0:
+        if by != signal.SIGKILL:
+            signal.signal(by, signal.SIG_DFL)
         counter = itertools.count()
         for name in CALLS:
             real: Callable[..., Any] = getattr(os, name)
 
             def counted(*words: Any, _real: Callable[..., Any] = real, **named: Any) -> Any:
                 if next(counter) == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), by)
                 return _real(*words, **named)
 
             setattr(os, name, counted)
@@ -315,6 +316,45 @@ def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path: Path) ->
     # Both happened, and once the new state is there it stays.
     assert states == sorted(states)
     assert 20 < states.count(False) < len(states) - 10
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_ended_leaves_nothing_staged_but_what_is_decided(tmp_path: Path, by: signal.Signals) -> None:
+    states = set()
+    for number in range(400):
+        folder = tmp_path / str(number)
+        mirror = Mirror(str(folder))
+        mirror.apply(OLD)
+        if not killed_at(mirror, number, by):
+            break
+        left = {path.name for path in folder.iterdir() if path.name.startswith(".")}
+        states.add((".journal.json" in left, ".staging" in left))
+        mirror.apply(NEW)
+        assert mirror.load()["hosts"]["a"]["digest"] == "sha256:2"
+    assert states == {(False, False), (True, True)}
+
+
+def test_an_interrupt_goes_on_to_who_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply(OLD)
+    before = snapshot(tmp_path)
+    seen: list[int] = []
+
+    def interrupted(*words: Any, **named: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    old = signal.signal(signal.SIGTERM, lambda number, _frame: seen.append(number))
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fchmod", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                mirror.apply(NEW)
+        handler = signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert (seen, callable(handler)) == ([signal.SIGTERM], True)
+    assert snapshot(tmp_path) == before
+    mirror.apply(NEW)
 
 
 def test_a_sweep_that_cannot_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,7 @@ def test_names_that_git_refuses_or_takes_for_one(tmp_path: Path) -> None:
 def test_a_file_that_git_does_not_take(tmp_path: Path, kind: str) -> None:
     """The sweep that brings it fails and says so; it and those after it commit all else."""
     folder = tmp_path / "mirror"
-    odd = "/etc/" + "d/" * 3000 + "x.yml" if kind == "long" else "/etc/refused.yml"
+    odd = "/etc/" + "d/" * 2100 + "x.yml" if kind == "long" else "/etc/refused.yml"
     fake = tmp_path / "git"
     fake.write_text(
         "#!/bin/sh\ncase \"$*\" in *' update-index '*) cat > $0.given; "
