@@ -171,6 +171,7 @@ class Tree:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
+            _refuse_dangling(path)
             descriptor = None
         tree = None if descriptor is None else cls(path, descriptor)
         try:
@@ -183,6 +184,7 @@ class Tree:
     @contextlib.contextmanager
     def made(cls, path: str, *, private: bool) -> Iterator[Tree]:
         """The mirror at path, made where there is none. The mode of a directory that exists is left alone."""
+        _refuse_dangling(path)
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -348,6 +350,19 @@ class Tree:
             return [os.fsencode(name) for name in os.listdir(self.folder(parts))]  # noqa: PTH208  (a descriptor)
         except FileNotFoundError:
             return []
+
+
+def _refuse_dangling(path: str) -> None:
+    """Raises MirrorError where path, or what it lies in, is a link to nowhere: what it is to be is not ours to make."""
+    place = Path(path)
+    while not place.exists():
+        if place.is_symlink():
+            link = "it" if str(place) == path else place
+            raise MirrorError(
+                f"The mirror {path} cannot be used: {link} is a link to {place.readlink()}, which is not"
+                " there: make that directory or remove the link, and sweep again"
+            )
+        place = place.parent
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

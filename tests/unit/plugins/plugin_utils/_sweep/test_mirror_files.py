@@ -472,6 +472,19 @@ def test_what_stands_in_the_place_of_the_mirrors_own(tmp_path: Path, name: str) 
     assert_refused_by_all(tmp_path, f"{place} {kind}: remove it, and sweep again")
 
 
+@pytest.mark.parametrize("below", ["", "deep/mirror"])
+def test_a_link_to_nowhere(tmp_path: Path, below: str) -> None:
+    """With --check too."""
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    name = link if below else "it"
+    assert_refused_by_all(link / below, f"cannot be used: {name} is a link to nowhere, which is not there: make that ")
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+    (tmp_path / "nowhere").mkdir()
+    Mirror(str(link / below)).apply(OLD)
+    assert Mirror(str(tmp_path / "nowhere" / below)).load()["summary"]["hosts"] == 3
+
+
 def test_two_sweeps_take_turns(tmp_path: Path) -> None:
     Mirror(str(tmp_path)).apply({"start": ok(item(PROM))})
     failures: list[BaseException] = []
