@@ -30,7 +30,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     repetitions,
     seen_again,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import check
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 
 _TO_BREAK = re.compile(rf"[^{BREAKS}]*")
 _PROPERTY = re.compile(r"[&!][^\s,\[\]{}]*")

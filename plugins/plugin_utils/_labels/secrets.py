@@ -53,7 +53,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Tree,
     UnreadableError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import TooSlowError, check
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import TooSlowError, check
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (

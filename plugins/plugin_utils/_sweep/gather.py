@@ -136,6 +136,8 @@ def mirrored(
         "commit": commit,
         **_result(swept, given["fail_on"], contents=False),
     }
+    if change.warnings:
+        result["warnings"] = [*result.get("warnings", []), *change.warnings]
     if diff and redact:
         result["diff"] = change.diff
     if fault:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.time_limit import (
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import (
     TooSlowError,
     check,
     within,
