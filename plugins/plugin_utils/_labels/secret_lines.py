@@ -61,16 +61,25 @@ _COMMENT = re.compile(r"[ \t]*(#+!?)")
 _BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
 _PARAMETERS = re.compile(r"__param_(\w{1,80})")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
+# The lines of a template engine, and its tests, which read like prose about a secret.
+_TEMPLATE = re.compile(r"\{[{%#]")
+_TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
+_ENTRY = re.compile(r"-(?:[ \t]|--|$)")
 _MAX_OPEN = 200
+_MAX_PARENTS = 20
 
 
 class _Open(NamedTuple):
-    """A key whose value is on the lines below. whole: it is one string, so what looks like a key in it is none."""
+    """A key whose value is on the lines below.
+
+    whole: it is one string, so what looks like a key in it is none. filled: the value begins on the line of the key.
+    """
 
     indent: int
     place: Place
     commented: bool
     whole: bool = False
+    filled: bool = False
 
 
 class LineReader:
@@ -184,33 +193,61 @@ class LineReader:
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at)
         if key:
-            self._enter(line, key, at, commented=False)
+            self._enter(line, key, at, self._parents(line, start, "", commented=False), commented=False)
 
     def _leave(self, line: str, start: int, *, commented: bool) -> None:
+        """Close what a line ends; one that is commented out ends nothing of what is not."""
         dash = line.startswith("-", start)
         while self._open:
             top = self._open[-1]
-            stale = top.commented and not commented
-            if not (stale or top.indent > start or (top.indent == start and not dash)):
+            if commented != top.commented:
+                if commented:
+                    return
+            elif not _ends(top, start, dash=dash):
                 return
             self._open.pop()
 
-    def _enter(self, line: str, key: re.Match[str], at: int, *, commented: bool) -> Place:
-        parent = self._open[-1].place if self._open else ANY
-        place = parent.child(_unquoted(key.group(1)))
+    def _enter(self, line: str, key: re.Match[str], at: int, parents: list[Place], *, commented: bool) -> Place:
+        name = _unquoted(key.group(1))
+        place = max([parent.child(name) for parent in parents], key=lambda found: found.kind)
         rest = line[key.end() :].strip()
+        nothing = _NOTHING.match(rest) is not None
         # The value of a secret may go on in the next lines even if it begins in this one.
-        if (_NOTHING.match(rest) or masks(place.kind)) and len(self._open) < _MAX_OPEN:
-            self._open.append(_Open(at, place, commented, _BLOCK.match(rest) is not None))
+        if (nothing or masks(place.kind)) and len(self._open) < _MAX_OPEN:
+            whole = _BLOCK.match(rest) is not None
+            self._open.append(_Open(at, place, commented, whole, whole or not nothing))
         return place
+
+    def _parents(self, line: str, start: int, name: str, *, commented: bool) -> list[Place]:
+        """The places that a line may belong to, the likeliest first; more than one where it is commented out.
+
+        Nobody knows how many of the blanks stood there before the sign did, nor whether there were more.
+        """
+        if not commented or not self._open:
+            return [self._open[-1].place if self._open else ANY]
+        dash = line.startswith("-", start)
+        lowest = max(_indent(line), start - 2)
+        found: list[Place] = []
+        deeper: list[Place] = []
+        for entry in self._open[: -_MAX_PARENTS - 1 : -1]:
+            if entry.commented or not _ends(entry, start, dash=dash):
+                found.append(entry.place)
+                # A key that is commented out and that nobody knows may be the end of a sentence.
+                if entry.place is not ANY if entry.commented else not _ends(entry, lowest, dash=dash):
+                    break
+            elif not entry.filled and (name in entry.place.keys or (entry.place.keys and not name)):
+                deeper.append(entry.place)
+        return [*(found or [ANY]), *deeper]
 
     def _entry(self, line: str, begin: int, *, commented: bool) -> list[Span]:
         start = begin + _indent(line[begin:])
         dashes = _DASHES.match(line, start)
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
-        # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off.
-        if key or not (self._open and masks(self._open[-1].place.kind)):
+        # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
+        # neither key nor entry ends nothing: templates, prose and the marks of a conflict stand wherever they like.
+        in_secret = bool(self._open) and masks(self._open[-1].place.kind)
+        if key or (not commented and not in_secret and _ENTRY.match(line, start)):
             self._leave(line, start, commented=commented)
         above = self._open[-1].place if self._open else ANY
         if self._open and self._open[-1].whole and masks(above.kind) and (not commented or self._open[-1].commented):
@@ -218,13 +255,19 @@ class LineReader:
         if key is None:
             if at >= len(line.rstrip()):
                 return []
-            if line[at] in "{[" and not line.startswith("{{", at) and not masks(above.kind):
-                return merged([*self._flow_value(line, at, above), *self._shaped(line)])
+            if _TEMPLATE.match(line, at) and not masks(above.kind):
+                found = _scan_flow(line, at, [above])
+                return merged([*found, *self._shaped(line), *_of_template(line, at)])
+            if line[at] in "{[" and not masks(above.kind):
+                places = dict.fromkeys(self._parents(line, start, "", commented=commented))
+                found = [span for place in places for span in self._flow_value(line, at, place)]
+                return merged([*found, *self._shaped(line)])
             # A comment below a secret's key may be prose about it; what it says of secrets, pairs() finds.
             if masks(above.kind) and not (commented and not self._open[-1].commented):
                 return [] if _MASKED.match(line, at) else _rest(line, at)
             return merged([*self._shaped(line), *([] if commented else pairs(line))])
-        place = self._enter(line, key, at, commented=commented)
+        parents = self._parents(line, start, _unquoted(key.group(1)), commented=commented)
+        place = self._enter(line, key, at, parents, commented=commented)
         value = key.end() + _indent(line[key.end() :])
         # Where no keys of its own can stand below.
         if place.named is place and masks(place.kind) and _MISREAD.match(line, value):
@@ -265,6 +308,16 @@ class LineReader:
         if flow and not self._flow:
             self._flow = flow
         return found
+
+
+def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
+    """Whether a key or an entry of a list that begins here closes a key above it."""
+    return entry.indent > start or (entry.indent == start and not dash)
+
+
+def _of_template(line: str, at: int) -> list[Span]:
+    """The secrets that a line of a template sets or asks for."""
+    return [span for span in pairs(line) if span[0] > at and not _TEST.match(line, span[0])]
 
 
 def said_beside(line: str, start: int) -> list[Span]:

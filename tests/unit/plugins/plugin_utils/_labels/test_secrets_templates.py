@@ -1,0 +1,153 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in what is read line by line: around templates, the marks of a conflict, comments at any indentation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.redacting import SALT
+
+SECRET = "S3cret99"
+MASK = re.compile(r"<secret:[0-9a-f]{4}>")
+HOOK = "receivers:\n- name: r\n  webhook_configs:\n"
+CHAT = "receivers:\n- name: r\n  slack_configs:\n  - channel: c\n"
+URL = "  - url: https://hook/@\n"
+
+
+def shown(text: str) -> str:
+    """The masked text, which stays as it is when it is masked again."""
+    first = Redactor(SALT).redact(text).text
+    assert Redactor(SALT).redact(first).text == first
+    return MASK.sub("M", first)
+
+
+def config_map(text: str) -> str:
+    """Sound YAML with the text in a block."""
+    return "data:\n  a.yml: |\n" + "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def assert_masked(text: str, *, public: str = "") -> None:
+    found = shown(text.replace("@", SECRET))
+    assert SECRET not in found
+    assert public in found
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{% for x in y %}", "{% endfor %}"),
+        ("{%- for x in y -%}", "{%- endfor -%}"),
+        ("{{- range .y }}", "{{- end }}"),
+        ("  {{- with .x }}", "  {{- end }}"),
+        ("{# the hook #}", "{% if x %}"),
+        ("<<<<<<< HEAD", ">>>>>>> x"),
+        ("=======", ">>>>>>> x"),
+        ("||||||| 1a2b3c", ">>>>>>> x"),
+        ("%{ for x in y ~}", "%{ endfor ~}"),
+        ("garbage", "{{"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("head", "secret"),
+    [
+        (HOOK, URL),
+        (CHAT, "    api_url: https://chat/@\n"),
+        (HOOK + "  - send_resolved: true\n", "    url: https://hook/@\n"),
+        ("global:\n", "  slack_api_url: https://mm/hooks/@\n"),
+        ("auths:\n  a:\n    version: 2\n", "    community: @\n"),
+        ("scrape_configs:\n- job_name: a\n  params:\n", "    auth: [@]\n"),
+        ("scrape_configs:\n- job_name: a\n  http_headers:\n    A:\n", "      values:\n      - @\n"),
+        ("basic_auth_users:\n", "  bob: @\n"),
+    ],
+)
+def test_what_is_no_key_closes_none(head: str, secret: str, before: str, after: str) -> None:
+    text = f"{head}{before}\n{secret}{after}\n"
+    assert_masked(text)
+    assert_masked(config_map(text))
+    assert_masked(f"{head}{before}\n# why\n{before}\n{secret}{after}\nroute:\n  receiver: public\n", public="public")
+
+
+@pytest.mark.parametrize("end", ["", "{{\n"], ids=["sound", "broken"])
+@pytest.mark.parametrize(
+    "comments",
+    [
+        "# the hook of x\n",
+        "#the hook of x\n",
+        "# - see the wiki\n",
+        "#- url: https://old/\n",
+        "#- name: old\n",
+        "# name: old\n",
+        "#\n# webhook_configs:\n# the old one\n",
+        "  # - url: https://old/\n  # why\n",
+        "# see:\n",
+    ],
+)
+def test_a_comment_closes_no_key(comments: str, end: str) -> None:
+    for indented in (comments, "".join(f"  {line}\n" for line in comments.splitlines())):
+        text = HOOK + indented + URL
+        assert_masked(text + end)
+        assert_masked(config_map(text + end))
+        assert_masked(HOOK + "  - url: https://old/\n" + indented + URL + end)
+        assert_masked(HOOK + indented + "  # - url: https://hook/@\n  - url: b\n" + end)
+
+
+@pytest.mark.parametrize("end", ["", "{{\n"], ids=["sound", "broken"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOOK + "#- url: https://hook/@\n  - url: b\n",
+        HOOK + "# - url: https://hook/@\n  - url: b\n",
+        HOOK + "#   - url: https://hook/@\n  - url: b\n",
+        HOOK + "  # note\n  #- url: https://hook/@\n  - url: b\n",
+        HOOK + "  - url: b\n    http_config:\n      proxy_url: c\n  # - url: https://hook/@\n",
+        HOOK + "  - url: b\n    http_config:\n      proxy_url: c\n#- url: https://hook/@\n",
+        HOOK + "  - url: b\n    http_config:\n      proxy_url: c\n# - {url: https://hook/@}\n",
+        "receivers:\n- name: r\n#  webhook_configs:\n# the old one\n#  - url: https://hook/@\n",
+        "receivers:\n- name: r\n#  webhook_configs:\n#- prose\n#  - url: https://hook/@\n",
+        "global:\n# note\n  # slack_api_url: https://mm/hooks/@\n  a: b\n",
+        "global:\n#slack_api_url: https://mm/hooks/@\n",
+    ],
+)
+def test_a_setting_that_is_commented_out_at_any_indentation(text: str, end: str) -> None:
+    assert_masked(text + end)
+    assert_masked(config_map(text + end))
+
+
+@pytest.mark.parametrize("end", ["", "z: 1\n{{\n"], ids=["sound", "broken"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOOK + "  - send_resolved: true\n    # max_alerts: 5\n  # max_alerts: 5\n# note: see the wiki\n",
+        "basic_auth:\n  username: bob\n  password_file: /x\n# note: see the wiki\n",
+        "receivers:\n- name: r\n  pagerduty_configs:\n  # - url: https://pd/\n  #   description: d\n  - url: b\n",
+        "receivers:\n#- name: r\n#  pagerduty_configs:\n#  - url: https://pd/\n- name: s\n",
+        HOOK + "#- name: s\n#  pagerduty_configs:\n#  - url: https://pd/\n",
+        "scrape_configs:\n- job_name: a\n# - job_name: b\n#   scheme: https\n#   metrics_path: /x\n",
+    ],
+)
+def test_what_is_no_secret_in_comments_stays(text: str, end: str) -> None:
+    assert shown(text + end) == text + end
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("{% set api_token = 'S3cret99' %}", "{% set api_token = M %}"),
+        ('{{ $token := "S3cret99" }}', "{{ $token := M }}"),
+        ("{# password: S3cret99 #}", "{# password: M"),
+        ("{%- set cfg = {'password': 'S3cret99'} %}", None),
+        ("{% if api_token is defined %}", "{% if api_token is defined %}"),
+        ("{% if api_token is not none %}", "{% if api_token is not none %}"),
+        ("{% for x in y %}", "{% for x in y %}"),
+    ],
+)
+def test_a_line_of_a_template(line: str, expected: str | None) -> None:
+    found = shown(f"{line}\nglobal: {{a: b}}\n")
+    assert SECRET not in found
+    if expected:
+        assert found.startswith(expected + "\n")
