@@ -14,13 +14,17 @@ from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
+    NAMED_SECRET,
+    SECRET,
     TEXT,
     Kind,
     Place,
+    label_names_a_secret,
     masks,
-    parameter_names_a_secret,
+    names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    BREAK,
     MASK,
     PRIVATE_KEY_BEGIN,
     PRIVATE_KEY_END,
@@ -52,14 +56,30 @@ _FLOW = re.compile(
     r"\"(?:[^\"\\]|\\.){0,20000}\"|'(?:[^']|''){0,20000}'|[\"'].*|[{}\[\],]|:(?=[\s\"'\[{]|$)"
     r"|(?:[^{}\[\],:\"'\s]|:(?=\S))[^{}\[\],:]*(?::(?=[^\s\"'\[{])[^{}\[\],:]*)*"
 )
-# A replacement that is the same for all targets.
-_CONSTANT = re.compile(
-    rf"\breplacement[\"']?[ \t]{{0,8}}:[ \t]{{0,8}}(?![\"']?{MASK.pattern})([^\s$,}}]{{1,400}})(?=[\s,}}]|$)"
+# In flow style: what may be secret by what stands beside it in the same braces, and what says so.
+_MAP = re.compile(
+    r"\{(?:\$\{\w{0,80}\}|\"(?:[^\"\\]|\\.){0,400}\"|'[^']{0,400}'|[^{}]){0,2000}",
 )
+_SAID = re.compile(
+    r"(?<![\w.-])(replacement|value)[\"']?[ \t]{0,8}:[ \t]{0,8}"
+    r"(\"(?:[^\"\\]|\\.){0,400}\"|'(?:[^']|''){0,400}'|"
+    r"(?:\$\{\w{0,80}\}|[^\s,}\]\"'])(?:\$\{\w{0,80}\}|[^,}\]\r\n\x85\u2028\u2029]){0,400})"
+)
+_SAYS = re.compile(
+    r"(?<![\w.-])(kind|name|target_label)[\"']?[ \t]{0,8}:[ \t]{0,8}[\"']?([^\s,}\"']{1,200})[\"']?(?=[\s,}]|$)"
+)
+# A replacement that differs for each target.
+_VARIABLES = re.compile(r"[\"']?(?:\$\w+|\$\{\w+\})*[\"']?(?:[ \t]+#.*)?")
+# All below the data of a Secret of Kubernetes; what is secret by what stands beside it; JSON with a Secret on one line.
+_HIDDEN = Place({"": SECRET}, Kind.SECRET, SECRET)
+_TOLD = Place({"data": _HIDDEN, "stringData": _HIDDEN, "value": NAMED_SECRET, "replacement": SECRET})
+_RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
+_RESOURCE.keys["items"] = _RESOURCE
+_TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 # A comment behind a value, and what is said in it.
 _BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
-_PARAMETERS = re.compile(r"__param_(\w{1,80})")
+_BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 # The lines of a template engine, and its tests, which read like prose about a secret.
 _TEMPLATE = re.compile(r"\{[{%#]")
@@ -85,15 +105,18 @@ class _Open(NamedTuple):
 class LineReader:
     """Goes through the lines of one text and tells where secrets stand on each."""
 
-    def __init__(self, *, trusted: bool = False, quoted: bool = False, wary: bool = False) -> None:
+    def __init__(self, *, trusted: bool = False, quoted: bool = False) -> None:
         """Take what the text is.
 
-        trusted: sound YAML, so that only its comments are asked about. quoted: the content of a string. wary: some
-        relabel rule writes into a secret URL parameter, so each constant that a rule writes may be that secret.
+        trusted: sound YAML, so that only its comments are asked about. quoted: the content of a string.
         """
         self._trusted = trusted
         self._quoted = quoted
-        self._wary = wary
+        # What is secret by what stands beside it: keys of _TOLD by their number, and values in flow style.
+        self._told: frozenset[int] = frozenset()
+        self._told_values: frozenset[tuple[str, str]] = frozenset()
+        self._number = 0
+        self._is_told = False
         self._open: list[_Open] = []
         self._quote = ""
         self._in_private_key = False
@@ -102,13 +125,22 @@ class LineReader:
         self.aliased: set[str] = set()
 
     @classmethod
-    def of(cls, text: str) -> LineReader:
-        """One for a config that stands in a string, or does not parse."""
-        return cls(wary="__param_" in text and any(map(parameter_names_a_secret, _PARAMETERS.findall(text))))
+    def of(cls, text: str, *, quoted: bool = False) -> LineReader:
+        """One for a config that stands in a string, or does not parse; its lines are these, in this order."""
+        reader = cls(quoted=quoted)
+        if any(_says_secret(*match.groups()) for match in _SAYS.finditer(text)):
+            reader._told = _told_keys(text)
+            reader._told_values = _told_values(text)
+        return reader
 
     def secrets(self, line: str) -> list[Span]:
         """The secrets of the next line, which comes without its line break."""
         comment = _COMMENT.match(line)
+        if self._told and not comment and _told_key(line):
+            self._is_told = self._number in self._told
+            self._number += 1
+        else:
+            self._is_told = False
         if comment and (self._trusted or not self._is_in_secret(line)):
             return self._commented(line, comment)
         if self._trusted:
@@ -130,8 +162,9 @@ class LineReader:
             self._quote = ""
         # Braces that stay open are followed, but a line that reads like a setting of its own is believed as well.
         found = _scan_flow(line, 0, self._flow) if self._flow else []
-        if self._wary and (constant := _CONSTANT.search(line)):
-            found.append(constant.span(1))
+        if self._told_values:
+            said = (match for match in _SAID.finditer(line) if match.groups() in self._told_values)
+            found.extend((match.start(2), match.start(2) + len(match.group(2).rstrip())) for match in said)
         if "\\n" in line and not self._quoted:
             found.extend(_of_escaped_lines(line))
         found = merged([*found, *self._entry(line, 0, commented=False)])
@@ -264,9 +297,9 @@ class LineReader:
                 return merged([*found, *self._shaped(line)])
             # A comment below a secret's key may be prose about it; what it says of secrets, pairs() finds.
             if masks(above.kind) and not (commented and not self._open[-1].commented):
-                return [] if _MASKED.match(line, at) else _rest(line, at)
+                return [] if _MASKED.match(line, at) or _BRACKETS.match(line, at) else _rest(line, at)
             return merged([*self._shaped(line), *([] if commented else pairs(line))])
-        parents = self._parents(line, start, _unquoted(key.group(1)), commented=commented)
+        parents = [_TOLD] if self._is_told else self._parents(line, start, _unquoted(key.group(1)), commented=commented)
         place = self._enter(line, key, at, parents, commented=commented)
         value = key.end() + _indent(line[key.end() :])
         # Where no keys of its own can stand below.
@@ -303,11 +336,99 @@ class LineReader:
 
     def _flow_value(self, line: str, at: int, place: Place) -> list[Span]:
         """The secrets of a value in braces or brackets; if it stays open, the next lines belong to it."""
+        if (
+            place is ANY
+            and "Secret" in line
+            and any(match.groups() == ("kind", "Secret") for match in _SAYS.finditer(line))
+        ):
+            place = _RESOURCE
         flow = [place]
         found = _scan_flow(line, at, flow)
         if flow and not self._flow:
             self._flow = flow
         return found
+
+
+class _Entry:
+    """A mapping in block style: where its keys begin, what they say, and the keys of which that decides."""
+
+    def __init__(self, column: int) -> None:
+        self.column = column
+        self.says: set[str] = set()
+        self.keys: list[tuple[str, int]] = []
+        # Whether the last key has a value on its line, so that no key can stand below it.
+        self.filled = False
+
+    def told(self) -> list[int]:
+        """The numbers of the keys that are secret."""
+        return [number for name, number in self.keys if _TELLS[name] in self.says]
+
+
+def _told_keys(text: str) -> frozenset[int]:
+    """Which keys are secret by what stands beside them: of all keys of _TELLS that begin a line, by their number."""
+    told: list[int] = []
+    entries: list[_Entry] = []
+    number = 0
+    for line in [*BREAK.split(text), "---"]:
+        if _COMMENT.match(line) or not line.strip():
+            continue
+        start, at, key = _first_key(line)
+        is_entry = at > start or _ENTRY.match(line, start) is not None
+        if key is None and not is_entry and (line[at] not in "{}[]" or _TEMPLATE.match(line, at)):
+            continue
+        while entries and entries[-1].column > (-1 if line.startswith("---") else start):
+            told.extend(entries.pop().told())
+        if key is None:
+            continue
+        # A template may have moved a key to where it looks like one below a key that has a value.
+        if not entries or is_entry or (entries[-1].column != at and not entries[-1].filled):
+            entries.append(_Entry(at))
+        entry, name, value = entries[-1], _unquoted(key.group(1)), line[key.end() :].strip()
+        entry.filled = _NOTHING.match(value) is None
+        if name in _TELLS:
+            if not (name == "replacement" and _VARIABLES.fullmatch(value) and entry.filled):
+                entry.keys.append((name, number))
+            number += 1
+        elif _says_secret(name, re.split(r"[ \t]#", value)[0].strip(" \t,\"'")):
+            entry.says.add(name)
+    return frozenset(told)
+
+
+def _told_values(text: str) -> frozenset[tuple[str, str]]:
+    """The same for what stands in braces: the key and the value, as it is written."""
+    found: set[tuple[str, str]] = set()
+    for braces in _MAP.finditer(text):
+        inside = braces.group()
+        says = {match.group(1) for match in _SAYS.finditer(inside) if _says_secret(*match.groups())}
+        for match in _SAID.finditer(inside) if says else ():
+            name, value = match.groups()
+            varies = name == "replacement" and _VARIABLES.fullmatch(value)
+            if _TELLS[name] in says and not (varies or _MASKED.match(value) or _EMPTY.fullmatch(value)):
+                found.add((name, value))
+    return frozenset(found)
+
+
+def _says_secret(name: str, value: str) -> bool:
+    """Whether this setting says that another one beside it is secret."""
+    if name == "kind":
+        return value == "Secret"
+    if name == "name":
+        return names_a_secret(value)
+    return name == "target_label" and value.startswith("__param_") and label_names_a_secret(value)
+
+
+def _first_key(line: str) -> tuple[int, int, re.Match[str] | None]:
+    """Where the text of a line begins, where it does behind the dashes, and the key that stands there."""
+    start = _indent(line)
+    dashes = _DASHES.match(line, start)
+    at = dashes.end() if dashes else start
+    return start, at, _KEY.match(line, at) or _JSON_KEY.match(line, at)
+
+
+def _told_key(line: str) -> bool:
+    """Whether a line begins with a key that may be secret by what stands beside it."""
+    key = _first_key(line)[2]
+    return key is not None and _unquoted(key.group(1)) in _TELLS
 
 
 def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
@@ -364,10 +485,11 @@ def _scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
 
 def _of_escaped_lines(line: str) -> list[Span]:
     """The secrets of a config that is quoted as one string, its line breaks written as escapes."""
-    reader = LineReader(quoted=True)
+    pieces = line.split("\\n")
+    reader = LineReader.of("\n".join(pieces), quoted=True)
     found: list[Span] = []
     begin = 0
-    for piece in line.split("\\n"):
+    for piece in pieces:
         found.extend((begin + start, begin + end) for start, end in reader.secrets(piece))
         begin += len(piece) + 2
     return found

@@ -151,3 +151,104 @@ def test_a_line_of_a_template(line: str, expected: str | None) -> None:
     assert SECRET not in found
     if expected:
         assert found.startswith(expected + "\n")
+
+
+RULES = """\
+scrape_configs:
+- relabel_configs:
+  - target_label: __param_auth
+    source_labels: [a]
+  - target_label: __address__
+    replacement: snmp-exporter:9116
+- relabel_configs:
+  - target_label: env
+    replacement: prod
+  - {target_label: __param_token, source_labels: [a]}
+  - {target_label: __address__, replacement: 'snmp-exporter:9116'}
+  - replacement: $1
+    target_label: __param_auth
+"""
+
+
+def test_a_rule_that_fills_a_parameter_says_nothing_of_others() -> None:
+    assert shown(RULES + "{{\n") == RULES + "{{\n"
+    assert shown(config_map(RULES)) == config_map(RULES)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "  - target_label: __param_auth\n    replacement: @\n",
+        "  - replacement: @\n    target_label: __param_auth\n",
+        "  - replacement: '@ x'  # why\n    source_labels:\n    - a\n    target_label: __param_auth\n",
+        "  - source_labels:\n    - a\n    target_label: __param_auth\n    replacement: @,@\n",
+        "  - target_label: __param_auth\n{{ if .x }}\n      replacement: @\n{{ end }}\n",
+        "  - target_label: __param_auth\n    # replacement: x\n    replacement: @-$1\n",
+        "  - {target_label: __param_auth, replacement: @}\n",
+        "  - {replacement: '@ x', target_label: __param_auth}\n",
+        "  - {regex: 'a{2}', target_label: __param_auth,\n replacement: @}\n",
+        '  - {"target_label":"__param_auth","replacement":"@"}\n',
+        "  - {target_label: __param_auth, replacement: @\n",
+        "  -\n    target_label: __param_auth\n    replacement: @\n",
+    ],
+)
+def test_a_rule_that_fills_a_parameter(rule: str) -> None:
+    public = "snmp-exporter:9116\n- relabel_configs"
+    assert_masked(RULES + rule + "{{\n", public=public)
+    assert_masked(RULES.replace("  - target_label: env\n", rule + "  - target_label: env\n") + "{{\n", public=public)
+    assert_masked(config_map(RULES + rule), public="snmp-exporter:9116\n    - relabel_configs")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Secret\ndata:\n  a.yml: @\n",
+        "data:\n  a.yml: @\n  b.yml: @\nkind: Secret\nmetadata: {name: public}\n",
+        'kind: "Secret" # why\nmetadata:\n  name: public\nstringData:\n  a.yml: |\n    @\n    x: @\n',
+        "kind: Secret\nstringData: {a: @}\n",
+        "kind: Secret\n{{ if .x }}\ndata:\n{{ end }}\n  a.yml: @\n",
+        "kind: List\nitems:\n- kind: Secret\n  data:\n    a: @\n- kind: Secret\n  data: {a: @}\n",
+        "kind: ConfigMap\ndata:\n  a: public\n---\nkind: Secret\ndata:\n  a: @\n",
+        '{"kind":"Secret","data":{"a":"@"}}\n',
+        '{\n  "kind": "Secret",\n  "data": {\n    "a": "@",\n    "b": "@"\n  },\n  "c": "public"\n}\n',
+    ],
+)
+def test_a_secret_of_kubernetes(text: str) -> None:
+    public = "public" if "public" in text else ""
+    assert_masked(text + "{{\n", public=public)
+    assert_masked(config_map(text + "{{\n"), public=public)
+    assert_masked(config_map(text), public=public)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: ConfigMap\ndata:\n  a: b\n---\nkind: Secret\nmetadata: {name: x}\n---\ndata:\n  a: b\n",
+        "items:\n- kind: Secret\n- kind: ConfigMap\n  data:\n    a: b\n",
+        "env:\n- name: LOG_LEVEL\n  value: b\n- name: DB_PASSWORD\n  valueFrom: {key: a}\n- name: X\n  value: c\n",
+        "env:\n- name: DB_PASSWORD\n  value: ''\n- name: USE_TOKEN\n  value: true\n",
+    ],
+)
+def test_what_stands_beside_another_setting_stays(text: str) -> None:
+    assert shown(text + "z: 1\n{{\n") == text + "z: 1\n{{\n"
+    assert shown(config_map(text)) == config_map(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "env:\n- name: DB_PASSWORD\n  value: @\n- name: LOG_LEVEL\n  value: public\n",
+        "env:\n  - value: @\n    name: DB_PASSWORD\n  - name: LOG_LEVEL\n    value: public\n",
+        "env:\n- name: DB_PASSWORD\n  value: |\n    @\n    @\n- name: LOG_LEVEL\n  value: public\n",
+        "env:\n- {name: DB_PASSWORD, value: @}\n- {name: LOG_LEVEL, value: public}\n",
+        'env: [{"name":"DB_PASSWORD","value":"@"},{"name":"LOG_LEVEL","value":"public"}]\n',
+    ],
+)
+def test_a_variable_of_the_environment(text: str) -> None:
+    assert_masked(text + "{{\n", public="public")
+    assert_masked(config_map(text), public="public")
+
+
+def test_rules_in_a_config_with_escapes() -> None:
+    inside = RULES.replace("\n", "\\n") + "  - target_label: __param_auth\\n    replacement: @\\n"
+    assert_masked(f"x: '{inside}'\n{{{{\n", public="snmp-exporter:9116\\n- relabel")
