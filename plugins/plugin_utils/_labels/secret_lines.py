@@ -48,6 +48,7 @@ _BLOCK = re.compile(r"(?:[&!]\S*[ \t]+)*[|>]")
 ONE_WORD = r"\S+|[ \t]+(?![A-Za-z]+[.:!?]*[ \t]*$)\S+"
 # What begins with a sign is no value to YAML where nobody quoted it.
 _MISREAD = re.compile(rf"(?!(?:[&!]\S*[ \t]+)*[|>])(?:[&*!]\S|#+(?:{ONE_WORD})[ \t]*$)")
+_ANCHORED = re.compile(r"&([\w-]{1,200})[ \t]+([^|>\s](?:.*\S)?)")
 _ALIAS = re.compile(r"\*([\w-]{1,200})")
 _MASKED = re.compile(rf"(?:{MASK.pattern}|\"{MASK.pattern}\"|'{MASK.pattern}')[ \t,\]}}]*(?:#.*)?$")
 _EMPTY = re.compile(r"(?:null|~|\"\"|''|true|false)?[ \t]*,?[ \t]*(?:#.*)?$")
@@ -75,12 +76,16 @@ _HIDDEN = Place({"": SECRET}, Kind.SECRET, SECRET)
 _TOLD = Place({"data": _HIDDEN, "stringData": _HIDDEN, "value": NAMED_SECRET, "replacement": SECRET})
 _RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
 _RESOURCE.keys["items"] = _RESOURCE
+# PromQL: what looks like an assignment there selects by a label.
+_QUERY = Place()
 _TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 # A comment behind a value, and what is said in it.
 _BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
+# What a template says alone, with no word of its own.
+_ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|$)")
 # The lines of a template engine, and its tests, which read like prose about a secret.
 _TEMPLATE = re.compile(r"\{[{%#]")
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
@@ -173,6 +178,9 @@ class LineReader:
                 found.extend(said_beside(line, found[-1][1]))
             start = comment.start()
             found.extend((start + a, start + b) for a, b in LineReader(trusted=True).secrets(line[start:]))
+        for begin, end in found:
+            if alias := _ALIAS.fullmatch(line, begin, end):
+                self.aliased.add(alias.group(1))
         return merged(found)
 
     def _is_in_secret(self, line: str) -> bool:
@@ -243,6 +251,8 @@ class LineReader:
     def _enter(self, line: str, key: re.Match[str], at: int, parents: list[Place], *, commented: bool) -> Place:
         name = _unquoted(key.group(1))
         place = max([parent.child(name) for parent in parents], key=lambda found: found.kind)
+        if name == "expr" and (place is ANY or place is TEXT):
+            place = _QUERY
         rest = line[key.end() :].strip()
         nothing = _NOTHING.match(rest) is not None
         # The value of a secret may go on in the next lines even if it begins in this one.
@@ -298,7 +308,8 @@ class LineReader:
             # A comment below a secret's key may be prose about it; what it says of secrets, pairs() finds.
             if masks(above.kind) and not (commented and not self._open[-1].commented):
                 return [] if _MASKED.match(line, at) or _BRACKETS.match(line, at) else _rest(line, at)
-            return merged([*self._shaped(line), *([] if commented else pairs(line))])
+            said = [] if commented or (above is _QUERY and start > self._open[-1].indent) else _in_prose(line)
+            return merged([*self._shaped(line), *said])
         parents = [_TOLD] if self._is_told else self._parents(line, start, _unquoted(key.group(1)), commented=commented)
         place = self._enter(line, key, at, parents, commented=commented)
         value = key.end() + _indent(line[key.end() :])
@@ -317,7 +328,7 @@ class LineReader:
         if line[value] in "{[":
             return merged([*self._flow_value(line, value, place), *self._shaped(line)])
         found = self._shaped(line, place.kind)
-        return merged([*found, *pairs(line)]) if place is TEXT or place is ANY else found
+        return merged([*found, *_in_prose(line)]) if place is TEXT or place is ANY else found
 
     def _mask_value(self, line: str, value: int, place: Place) -> list[Span]:
         if _MASKED.match(line, value):
@@ -439,6 +450,25 @@ def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
 def _of_template(line: str, at: int) -> list[Span]:
     """The secrets that a line of a template sets or asks for."""
     return [span for span in pairs(line) if span[0] > at and not _TEST.match(line, span[0])]
+
+
+def _in_prose(line: str) -> list[Span]:
+    """The secrets that a line names, but for what a template will put in their places."""
+    found: list[Span] = []
+    for start, end in pairs(line):
+        template = _ONLY_TEMPLATE.match(line, start)
+        begin = template.end() if template else start
+        found.extend([(begin + a, begin + b) for a, b in pairs(line[begin:end])] if template else [(start, end)])
+    return found
+
+
+def anchored(line: str, names: set[str]) -> list[Span]:
+    """The value of a line that has one of these anchors: what LineReader.aliased names."""
+    return [
+        match.span(2)
+        for match in _ANCHORED.finditer(line)
+        if match.group(1) in names and not MASK.match(match.group(2).strip("\"'"))
+    ]
 
 
 def said_beside(line: str, start: int) -> list[Span]:

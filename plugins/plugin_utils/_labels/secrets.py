@@ -22,6 +22,7 @@ from typing import NamedTuple
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.recent import Recent
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
     LineReader,
+    anchored,
     said_beside,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_pieces import (
@@ -70,7 +71,6 @@ _RESOURCE = re.compile(r"Secret(?<!\wSecret)(?!\w)")
 _BREAKS = re.compile(rf"({BREAK.pattern})")
 # A secret that is written in but one way, and what writes any text in another.
 _VERBATIM = re.compile(r"[^\s\"'\\]*")
-_ANCHORED = re.compile(r"&([\w-]{1,200})[ \t]+([^|>\s](?:.*\S)?)")
 _ESCAPED = re.compile(r"\\[xuU/\n]")
 
 
@@ -254,7 +254,7 @@ def _line_edits(text: str) -> list[Edit]:
             known.extend(part[start:end].strip("\"' ,") for start, end in spans)
         position += len(part)
     if reader.aliased:
-        lines = [(begin, line, merged([*spans, *_anchored(line, reader.aliased)])) for begin, line, spans in lines]
+        lines = [(begin, line, merged([*spans, *anchored(line, reader.aliased)])) for begin, line, spans in lines]
     pattern = repeated(seen_again(known, "\0".join(rest)), Elsewhere.COMMENT)
     edits: list[Edit] = []
     for begin, line, spans in lines:
@@ -265,15 +265,6 @@ def _line_edits(text: str) -> list[Edit]:
         for start, end in merged([*spans, *again]):
             edits.append(Edit(begin + start, begin + end, line[start:end].strip("\"' ,")))
     return edits
-
-
-def _anchored(line: str, names: set[str]) -> list[tuple[int, int]]:
-    """The value of a line that has one of these anchors."""
-    return [
-        match.span(2)
-        for match in _ANCHORED.finditer(line)
-        if match.group(1) in names and not MASK.match(match.group(2).strip("\"'"))
-    ]
 
 
 def _outside(line: str, spans: list[tuple[int, int]]) -> list[str]:

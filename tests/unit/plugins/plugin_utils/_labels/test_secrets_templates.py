@@ -9,6 +9,10 @@ import re
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
+    LineReader,
+    anchored,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from tests.support.redacting import SALT
 
@@ -252,3 +256,51 @@ def test_a_variable_of_the_environment(text: str) -> None:
 def test_rules_in_a_config_with_escapes() -> None:
     inside = RULES.replace("\n", "\\n") + "  - target_label: __param_auth\\n    replacement: @\\n"
     assert_masked(f"x: '{inside}'\n{{{{\n", public="snmp-exporter:9116\\n- relabel")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &h https://h/@\ny: &i public\nreceivers:\n- name: r\n  webhook_configs: [{url: *h}]\n",
+        "x: &h https://h/@\ny: &i public\nreceivers:\n- name: r\n  webhook_configs:\n  - {url: *h, max_alerts: *i}\n",
+        "x: &h https://h/@\ny: &i public\nscrape_configs:\n- params: {token: [*h], module: [*i]}\n",
+        "x: &h @\ny: &i public\nenv:\n- name: DB_PASSWORD\n  value: *h\n",
+    ],
+)
+def test_an_anchor_that_is_used_in_braces(text: str) -> None:
+    assert_masked(text + "{{\n", public="y: &i public\n")
+
+
+def test_the_value_of_an_anchor() -> None:
+    reader = LineReader.of("bearer_token: *h\n")
+    assert reader.secrets("bearer_token: *h") == [(14, 16)]
+    assert reader.aliased == {"h"}
+    assert anchored("x: &h abc", reader.aliased) == [(6, 9)]
+    assert anchored("x: &i abc", reader.aliased) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'expr: kube_secret_info{secret="x", token=~"a.*"} > 1',
+        'expr: |\n      kube_secret_info{secret="x", token=~"a.*"}\n      > 1',
+        'description: "Secret: {{ $labels.namespace }} expires"',
+        "description: 'Token: {{ $value | humanize }}'",
+    ],
+)
+def test_rules_that_tell_of_secrets_stay(line: str) -> None:
+    text = f"groups:\n- rules:\n  - alert: A\n    {line}\n{{{{\n"
+    assert shown(text) == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "description: 'Secret: {{ $labels.x }} password: @'",
+        "description: 'Secret: {{ or .Pw \"@\" }}'",
+        "expr: up{a=\"b\"}\n{{ $token := '@' }}",
+        "expr: up\nTOKEN=@",
+    ],
+)
+def test_rules_with_a_secret(line: str) -> None:
+    assert_masked(f"groups:\n- rules:\n  - alert: A\n    {line}\n{{{{\n")
