@@ -47,6 +47,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     seen_again,
     shaped,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import TooSlowError, check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tree import (
     MAX_CHARACTERS,
     Cuts,
@@ -54,7 +55,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Tree,
     UnreadableError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import TooSlowError, check
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (

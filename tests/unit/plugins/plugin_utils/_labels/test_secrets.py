@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import (
     TooSlowError,
     within,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 
 MASK = re.compile(r"<secret:[0-9a-f]{4}>")
 REDACTOR = Redactor(b"a salt for tests")
