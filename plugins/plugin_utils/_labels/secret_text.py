@@ -90,12 +90,10 @@ _BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])", re.ASCII)
 _BOT_SIGN = re.compile(r":(?<=\d{8}:)[\w-]{35}", re.ASCII)
 # What stands in the middle of whatever _QUERY finds.
 _ASSIGNED = re.compile(r"=(?<=[\w.~%\[\]-]=)[^\s&#\"<>`]")
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(.{1,20000}?)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
-)
-PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
+_WORD = re.compile(r"\S+")
 _PAIR = re.compile(
     r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-](?:key|pass)|pwd))"
     r"\\?[\"']?(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])",
@@ -109,7 +107,7 @@ _PAIR = re.compile(
 _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
-    "asic\t", "private key-----",
+    "asic\t", "private key",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
@@ -168,7 +166,7 @@ def may_hold(text: str) -> bool:
     if _has_address(text):
         return True
     has_words = _TOKEN_WORDS.any_in(text)
-    return (has_words and ("PRIVATE KEY-----" in text or any(_tokens(text)))) or _BOT_SIGN.search(text) is not None
+    return (has_words and ("PRIVATE KEY" in text or any(_tokens(text)))) or _BOT_SIGN.search(text) is not None
 
 
 def _has_address(text: str) -> bool:
@@ -214,13 +212,22 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.append(login.span(1))
     if len(value) > 20:
         found.extend(_tokens(value))
-    if "PRIVATE KEY-----" in value:
-        found.extend(match.span(1) for match in _PRIVATE_KEY.finditer(value))
+    if "PRIVATE KEY" in value:
+        found.extend(_private_keys(value))
     return merged((start, end) for start, end in found if not _is_masked(value[start:end])) if found else found
 
 
 def _is_masked(piece: str) -> bool:
     return MASK.match(piece) is not None or piece in {"<secret>", "xxxxx"}
+
+
+def _private_keys(value: str) -> Iterator[Span]:
+    """What stands between the marks; a key that never ends takes the rest, with all that begins in it."""
+    begin = PRIVATE_KEY_BEGIN.search(value)
+    while begin:
+        end = PRIVATE_KEY_END.search(value, begin.end())
+        yield begin.end(), end.start() if end else len(value)
+        begin = PRIVATE_KEY_BEGIN.search(value, end.end()) if end else None
 
 
 def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
@@ -272,23 +279,22 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
 def pairs(line: str) -> list[Span]:
     """Where a line of prose or of code says ``password: x``, ``TOKEN=x`` or the like: the rest of it, or the word."""
     found: list[Span] = []
-    position = 0
+    position, last = 0, len(line.rstrip())
     while match := _PAIR.search(line, position):
-        start = match.end()
+        start, end = match.end(), last
         mask = MASK.match(line, max(match.start() - 1, 0))
         if mask:
             position = mask.end()
             continue
-        end = len(line.rstrip())
-        if "=" in match.group(0):
-            quote = line[start] if line[start] in "\"'" else ""
-            close = line.find(quote, start + 1) if quote else -1
-            word = re.compile(r"\S+").match(line, start)
-            end = close + 1 if close > 0 else (word.end() if word else end)
         masked = MASK.match(line, start) or (MASK.match(line, start + 1) if line[start] in "\"'" else None)
         if masked:
             position = masked.end()
             continue
+        if "=" in match.group(0):
+            close = line.find(line[start], start + 1) if line[start] in "\"'" else -1
+            # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
+            word = None if close > 0 else _WORD.match(line, start)
+            end = word.end() if word else close + 1
         if start < end:
             found.append((start, end))
         position = max(end, start)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,6 +48,15 @@ _KEY_LINE = re.compile(
     r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}(?:[\w\"'-]+:(?: |$)|\"[^\"\n]{1,400}\"[ \t]*:)|-----BEGIN )", re.MULTILINE
 )
 _BRACES = frozenset("{[")
+# What a string is not written as itself with, by the quote around it.
+_FOLD = rf"(?:(?<![ \t])[ \t]++)?(?:{BREAK.pattern})(?:[ \t]*(?:{BREAK.pattern}))*[ \t]*"
+_ODD = {
+    "": re.compile(_FOLD),
+    "'": re.compile(rf"''|{_FOLD}"),
+    '"': re.compile(
+        rf"\\(?:x[0-9A-Fa-f]{{2}}|u[0-9A-Fa-f]{{4}}|U[0-9A-Fa-f]{{8}}|(?:{BREAK.pattern})[ \t]*|.)|{_FOLD}"
+    ),
+}
 
 
 class Edit(NamedTuple):
@@ -246,14 +255,13 @@ class Tree:
             base = begin + offset
             return [Edit(base + start, base + end, value[start:end]) for start, end in spans]
         # Escapes or line breaks stand between the value and its source.
-        edits = []
-        for start, end in spans:
-            piece = value[start:end]
-            if raw.count(piece) != 1:
-                return self._mask_whole(index)
-            at = begin + raw.index(piece)
-            edits.append(Edit(at, at + len(piece), piece))
-        return edits
+        places = _in_source(raw, value, item.style, spans)
+        if places is None:
+            return self._mask_whole(index)
+        return [
+            Edit(begin + first, begin + last, value[start:end])
+            for (start, end), (first, last) in zip(spans, places, strict=True)
+        ]
 
     def _parts_of_block(self, item: Item, kind: Kind, pattern: re.Pattern[str] | None) -> list[Edit]:
         edits: list[Edit] = []
@@ -267,6 +275,53 @@ class Tree:
                 spans.extend(reader.secrets(bare))
             edits.extend(Edit(begin + start, begin + end, bare[start:end]) for start, end in merged(spans))
         return edits
+
+
+class _Run(NamedTuple):
+    """Characters of a string and where they stand in its source, from where to where; odd if not as themselves."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+    is_odd: bool
+
+
+def _in_source(raw: str, value: str, style: str | None, spans: list[Span]) -> list[Span] | None:
+    """Where parts of a string stand in its source; None where that is not sure, or where one has a line break in it."""
+    runs = _runs(raw, value, style)
+    if runs is None:
+        return None
+    starts = [run.start for run in runs]
+    found: list[Span] = []
+    for start, end in spans:
+        head, tail = runs[bisect_right(starts, start) - 1], runs[bisect_right(starts, end - 1) - 1]
+        if (head.is_odd and start != head.start) or (tail.is_odd and end != tail.end):
+            return None
+        first = head.first + start - head.start
+        last = tail.last if tail.is_odd else tail.first + end - tail.start
+        if BREAK.search(raw, first, last):
+            return None
+        found.append((first, last))
+    return found
+
+
+def _runs(raw: str, value: str, style: str | None) -> list[_Run] | None:
+    """How the source says a string. Of what is said in another way only the length counts; all else is compared."""
+    runs: list[_Run] = []
+    start, at, end = 0, len(style or ""), len(raw) - len(style or "")
+    for match in _ODD[style or ""].finditer(raw, at, end):
+        said = match.group()
+        number = len(BREAK.findall(said))
+        # Breaks are one blank or, if there are more, all but the first; one that is escaped is nothing.
+        length = (number - 1 or 1) if number and said[0] != "\\" else 1 - number
+        middle = start + match.start() - at
+        runs.append(_Run(start, middle, at, match.start(), is_odd=False))
+        runs.append(_Run(middle, middle + length, match.start(), match.end(), is_odd=True))
+        start, at = middle + length, match.end()
+    runs.append(_Run(start, start + end - at, at, end, is_odd=False))
+    same = all(run.is_odd or value.startswith(raw[run.first : run.last], run.start) for run in runs)
+    return runs if same and runs[-1].end == len(value) else None
 
 
 def _of_lines(value: str) -> list[Span]:

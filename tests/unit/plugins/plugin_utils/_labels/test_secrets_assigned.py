@@ -1,0 +1,78 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in strings that say ``NAME=value``, hold a config of their own, or show a secret in a rarer shape."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.redacting import SALT
+
+SECRET = "Zz9kkkkkk"
+MASK = re.compile(r"<secret:[0-9a-f]{4}>")
+
+
+def masked(text: str) -> str:
+    """The masked text with M for each mask; it stays as it is when it is masked again."""
+    first = Redactor(SALT).redact(text).text
+    assert Redactor(SALT).redact(first).text == first
+    assert first.count("\n") == text.count("\n")
+    return MASK.sub("M", first)
+
+
+# ---- hostile texts ----
+
+
+def test_thousands_of_pairs_on_a_line() -> None:
+    text = "x: {{ a }\n# " + f'token="{SECRET}",' * 20_000 + "\n"
+    assert masked(text) == "x: {{ a }\n# " + "token=M," * 20_000 + "\n"
+
+
+def test_thousands_of_secrets_in_a_string() -> None:
+    inside = "".join(f"  a_password: b{number}q\\n" for number in range(20_000))
+    assert masked(f'x: "global:\\n{inside}"\n') == 'x: "global:\\n' + "  a_password: M\\n" * 20_000 + '"\n'
+
+
+def test_thousands_of_keys_that_never_end() -> None:
+    begin = "-----BEGIN " + "PRIVATE KEY-----"
+    assert masked("x: |\n  " + begin * 10_000 + "\n") == f"x: |\n  {begin}M\n"
+    assert masked("x: '" + begin * 10_000 + "'\n") == f"x: '{begin}M'\n"
+
+
+# ---- a config in a string ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"data":{"prometheus.yml":"- job_name: a\\n  password: @}\\n- job_name: b\\n  password: @}\\n"}}\n',
+        'x: "password: @\\nb: c\\npassword: @"\n',
+        'x: "\\x70assword: @\\n\\u00e9: @@@\\n"\n',
+        'x: "a: b\\n\\\n  password: @\\n\\\n  c: \\"d\\""\n',
+        "x: 'a: ''b''\n\n  password: @\n\n  c: d'\n",
+        "x: 'it''s https://u:@@h/ and https://u:@@h/'\n",
+        'x: "\\"https://u:@@h/\\" \n  and  https://u:@@h/"\n',
+        "x: https://u:@@h/\n  https://u:@@h/\n\n  https://u:@@h/\n",
+        'x: "token: b\\\\u0022@\\n"\n',
+    ],
+)
+def test_only_the_secrets_of_a_string_are_masked(text: str) -> None:
+    text = (
+        text.replace("@@@", "o").replace("@@", f"{SECRET}@").replace("@}", SECRET + "}").replace(": @", f": {SECRET}")
+    )
+    expected = text.replace(SECRET + "}", "M").replace(SECRET, "M").replace("b\\\\u0022@", "M")
+    assert masked(text) == expected
+
+
+def test_a_secret_over_several_lines_of_a_string_costs_the_string() -> None:
+    assert masked(f'x: "a: b\\npassword: {SECRET}\n  more\\n"\n') == 'x: "M"\n  \n'
+
+
+def test_a_string_that_is_masked_in_parts_is_the_same_string() -> None:
+    text = f'x: "\\x70assword: \\"{SECRET}\\"\\n\\\n  b: \\u0063\\t\n\n  d"\n'
+    assert MASK.sub("M", yaml.safe_load(masked(text))["x"]) == "password: M\nb: c\t\nd"
