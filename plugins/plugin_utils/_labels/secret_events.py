@@ -23,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Kind,
     Place,
     masks,
+    names_a_secret,
     parameter_names_a_secret,
 )
 
@@ -32,6 +33,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CHARACTERS = 4 * 1024 * 1024
 _MAX_DEPTH = 100
 _MAX_EVENTS = 600_000
+# How far a key is looked for above an item of a list.
+_FAR = 200
 
 
 class UnreadableError(Exception):
@@ -52,7 +55,9 @@ class Item(NamedTuple):
 
 
 _RULE = frozenset({"target_label", "replacement"})
-_RESOURCE = frozenset({"kind", "data", "stringData"})
+_RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
+_MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
+_FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$\w+|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
 _MAPPING, _SEQUENCE, _END, _ALIAS, _DOCUMENT = Item("m"), Item("q"), Item("e"), Item("a"), Item("d")
 
@@ -121,6 +126,19 @@ class Events:
     def in_flow(self, index: int) -> bool:
         """Whether an item stands in braces or brackets."""
         return bisect_right(self._flows, index) % 2 == 1
+
+    def key_of(self, index: int) -> str:
+        """The key that leads to a scalar, through lists and maps without one; empty if it stands far above."""
+        depth = 0
+        for at in range(index, max(index - _FAR, 0), -1):
+            letter = self.items[at].type
+            if letter == "e" and at != index:
+                depth += 1
+            elif letter in "mq" and depth:
+                depth -= 1
+            elif not depth and at - 1 in self.keys and (at == index or letter in "mq"):
+                return self.items[at - 1].value
+        return ""
 
     def _read(self, text: str) -> None:
         items, flows = self.items, self._flows
@@ -248,7 +266,7 @@ class Events:
         return item.type == "s" and item.start == item.end
 
     def _judge_together(self, rule: dict[str, int]) -> None:
-        """A relabel rule that writes a constant into a secret parameter holds that secret, a Secret all its data."""
+        """A relabel rule that writes a constant into a secret parameter, a variable, or all data of a Secret."""
         items = self.items
         if "target_label" in rule and "replacement" in rule:
             name, index = items[rule["target_label"]].value, rule["replacement"]
@@ -260,6 +278,12 @@ class Events:
             for name in ("data", "stringData"):
                 if name in rule and items[rule[name]].type in "mq":
                     self._hide(rule[name])
+        if "name" in rule and "value" in rule and names_a_secret(items[rule["name"]].value):
+            # A variable of a container. A matcher of labels has the same keys.
+            index = self._targets.get(rule["value"], rule["value"])
+            is_matcher = self.key_of(rule["name"] - 1) in _MATCHERS
+            if items[index].type == "s" and not is_matcher and not _FROM_ELSEWHERE.fullmatch(items[index].value):
+                self.kinds[index] = max(self.kinds.get(index, Kind.PLAIN), Kind.NAMED)
 
     def _hide(self, first: int) -> None:
         """Judge all values of a collection to be secret."""

@@ -31,6 +31,7 @@ MASK = re.compile(r"<secret:[0-9a-f]{4,64}>")
 # What ends a line in YAML.
 BREAKS = "\r\n\x85\u2028\u2029"
 BREAK = re.compile(rf"\r\n|[{BREAKS}]")
+_TO_BREAK = re.compile(rf"[^{BREAKS}]*")
 _LINE = re.compile(rf"[^{BREAKS}]*(?:{BREAK.pattern}|\Z)")
 
 # What may follow a quote that ends a string; a quote before anything else is taken as part of the string.
@@ -94,9 +95,27 @@ PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)
 PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
 _WORD = re.compile(r"\S+")
+_NAME = (
+    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-](?:key|pass)"
+    r"|pwd|(?:secret|access|private|auth)_?key|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)))\\?[\"']?"
+)
 _PAIR = re.compile(
-    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-](?:key|pass)|pwd))"
-    r"\\?[\"']?(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])",
+    _NAME + r"(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
+)
+_ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?([\"']?)(?=[^\s])", re.IGNORECASE)
+# All of these end what _ASSIGNMENT takes for a name, and more.
+_NAME_ENDS = (
+    "password", "passwords", "passwd", "passphrase", "secret", "secrets", "token", "tokens", "credential",
+    "credentials", "key", "pass", "pwd", "_pw",
+)  # fmt: skip
+_EQUALS = re.compile(r"=(?<=[DEKLNPSTWYdeklnpstwy\"'\\\s]=)")
+# A quote ends a value where something follows that ends strings.
+_ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+")
+# Behind one of these, all of a line is the value, if there are blanks around the sign.
+_LINE_BEGIN = re.compile(r"[ \t]*(?:[#;][ \t]*)?(?:export[ \t]+)?")
+# No secret: a variable, what a template or a shell puts there, a switch, the path of a file.
+_NO_VALUE = re.compile(
+    r"\$(?:\w+|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
 
@@ -163,7 +182,7 @@ class Signs:
 
 def may_hold(text: str) -> bool:
     """Whether any string of the text can show a secret by its shape; quick, for whole files."""
-    if _has_address(text):
+    if _has_address(text) or _assigns(text):
         return True
     has_words = _TOKEN_WORDS.any_in(text)
     return (has_words and ("PRIVATE KEY" in text or any(_tokens(text)))) or _BOT_SIGN.search(text) is not None
@@ -176,6 +195,17 @@ def _has_address(text: str) -> bool:
         or (_ASSIGNED.search(text) is not None and _QUERY.search(text) is not None)
         or _ESCAPES.search(text) is not None
     )
+
+
+def _assigns(text: str) -> bool:
+    """Whether there may be a ``NAME=value`` that `assigned` finds."""
+    for match in _EQUALS.finditer(text):
+        at = match.start()
+        said = text[max(at - 32, 0) : at].rstrip("\"'\\ \t\r\n").lower()
+        # A tab may be written as an escape.
+        if said.endswith(_NAME_ENDS) or said.removesuffix("\\t").endswith(_NAME_ENDS):
+            return True
+    return False
 
 
 @functools.cache
@@ -298,6 +328,38 @@ def pairs(line: str) -> list[Span]:
         if start < end:
             found.append((start, end))
         position = max(end, start)
+    return found
+
+
+def assigned(text: str) -> list[Span]:
+    """Where a string of sound YAML says ``NAME=value``: a variable, an option, a line of another kind of config."""
+    found: list[Span] = []
+    position = 0
+    while match := _ASSIGNMENT.search(text, position):
+        start, quote, sign = match.end(), match.group(3), match.group(2)
+        position = start
+        mask = MASK.match(text, start)
+        if mask:
+            position = mask.end()
+            continue
+        before = text[max(match.start() - 200, 0) : match.start()].rpartition("\n")[2]
+        if quote and sign == "=" and before.rfind("{") > before.rfind("}"):
+            # The matcher of a label.
+            continue
+        close = text.find(quote, start) if quote else -1
+        if close >= 0:
+            end = close
+        elif sign != sign.strip() and len(before) < 200 and _LINE_BEGIN.fullmatch(before):
+            # Looks ahead no further than to the end of the line.
+            line = _TO_BREAK.match(text, start)
+            end = start + len(line.group().rstrip()) if line else start
+        else:
+            word = _ASSIGNED_WORD.match(text, start)
+            end = word.end() if word else start
+        said = text[start:end]
+        if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not _NO_VALUE.match(said):
+            found.append((start, end))
+        position = max(end, position)
     return found
 
 

@@ -28,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     MASK,
     Elsewhere,
     Span,
+    assigned,
     lines,
     merged,
     repeated,
@@ -48,6 +49,14 @@ _KEY_LINE = re.compile(
     r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}(?:[\w\"'-]+:(?: |$)|\"[^\"\n]{1,400}\"[ \t]*:)|-----BEGIN )", re.MULTILINE
 )
 _BRACES = frozenset("{[")
+# Keys of what matches labels or text, where a name and a value say no secret.
+_EXPRESSIONS = frozenset(
+    {
+        "expr", "query", "match", "match[]", "match_re", "matchers", "source_match", "source_match_re",
+        "source_matchers", "target_match", "target_match_re", "target_matchers", "regex", "regexp", "pattern",
+        "replacement", "selector", "logql", "promql",
+    }
+)  # fmt: skip
 # What a string is not written as itself with, by the quote around it.
 _FOLD = rf"(?:(?<![ \t])[ \t]++)?(?:{BREAK.pattern})(?:[ \t]*(?:{BREAK.pattern}))*[ \t]*"
 _ODD = {
@@ -239,10 +248,11 @@ class Tree:
         item = self._items[index]
         value = item.value
         if item.style in _BLOCKS:
-            return self._parts_of_block(item, kind, pattern)
+            return self._parts_of_block(index, kind, pattern, look_inside=look_inside)
         spans: list[Span] = repetitions(pattern, value)
         if look_inside:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
+            spans.extend(self._assigned(index, value, kind))
         if ("\n" in value or value[0] in _BRACES) and _KEY_LINE.search(value):
             spans.extend(_of_lines(value))
         if not spans:
@@ -263,7 +273,18 @@ class Tree:
             for (start, end), (first, last) in zip(spans, places, strict=True)
         ]
 
-    def _parts_of_block(self, item: Item, kind: Kind, pattern: re.Pattern[str] | None) -> list[Edit]:
+    def _assigned(self, index: int, value: str, kind: Kind) -> list[Span]:
+        """What a string assigns to the name of a secret, unless it is a pattern or asks for labels."""
+        if "=" not in value or kind is Kind.PATTERN or index in self._events.keys:
+            return []
+        spans = assigned(value)
+        return [] if spans and self._events.key_of(index) in _EXPRESSIONS else spans
+
+    def _parts_of_block(
+        self, index: int, kind: Kind, pattern: re.Pattern[str] | None, *, look_inside: bool
+    ) -> list[Edit]:
+        item = self._items[index]
+        assigns = look_inside and bool(self._assigned(index, item.value, kind))
         edits: list[Edit] = []
         reader = LineReader.of(item.value) if _KEY_LINE.search(item.value) else None
         for number, (begin, line) in enumerate(lines(self.text, properties(self.text, item)[1], item.end)):
@@ -271,6 +292,8 @@ class Tree:
                 continue
             bare = line.rstrip(BREAKS)
             spans = [*repetitions(pattern, bare), *shaped(bare, pattern=kind is Kind.PATTERN)]
+            if assigns:
+                spans.extend(assigned(bare))
             if reader:
                 spans.extend(reader.secrets(bare))
             edits.extend(Edit(begin + start, begin + end, bare[start:end]) for start, end in merged(spans))

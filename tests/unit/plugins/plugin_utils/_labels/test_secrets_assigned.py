@@ -76,3 +76,62 @@ def test_a_secret_over_several_lines_of_a_string_costs_the_string() -> None:
 def test_a_string_that_is_masked_in_parts_is_the_same_string() -> None:
     text = f'x: "\\x70assword: \\"{SECRET}\\"\\n\\\n  b: \\u0063\\t\n\n  d"\n'
     assert MASK.sub("M", yaml.safe_load(masked(text))["x"]) == "password: M\nb: c\t\nd"
+
+
+# ---- NAME=value ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "environment:\n- DB_PASSWORD=@\n- DB_USER=u\n",
+        "command: ['--redis.password=@', --x]\n",
+        "command: --password=@ --x\n",
+        'command: "--password=\\"@\\" --x"\n',
+        "DATA_SOURCE_NAME: 'host=db password=@ user=u'\n",
+        "DATA_SOURCE_NAME: 'Server=a; Password=@'\n",
+        "grafana.ini: |\n  [security]\n  admin_password = @\n  ; secret_key = @\n  admin = u\n",
+        "grafana.ini: |\n  [security]\n  admin_password = @ @\n",
+        ".env: |\n  DB_PASSWORD=@\n  PASS='@'\n  DB_PW=@\n",
+        ".env: |\n  # a: b\n  DB_PASSWORD=@\n",
+        "run: |\n  export TOKEN=@\n  curl -H 'x: y' --token=@ https://h/\n",
+        'config.alloy: |\n  basic_auth { password = "@" }\n  basic_auth {\n    password = "@"\n  }\n',
+        "x: >-\n  host=db\n  password=@\n",
+        'x: "host=db\\n\\tpassword\\t=\\t@\\n"\n',
+        'x: \'{"cmd":"--password=@","y":1}\'\n',
+        'logstash.conf: |\n  password => "@"\n',
+        "annotations: {a: run it with TOKEN=@ please}\n",
+        "env:\n- name: DB_PASSWORD\n  value: @\n- {value: x, name: y}\n",
+        "env:\n- value: @\n  name: api_token\n",
+    ],
+)
+def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
+    expected = text.replace("@ @", "M").replace("@", "M")
+    assert masked(text.replace("@", SECRET)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'groups:\n- rules:\n  - expr: a{secret="x"}+token=y\n  - expr: |\n     up{a="b",\n        token="x"}\n',
+        "route:\n  routes:\n  - matchers: ['token=x', 'secret=~\"a.*\"', 'my_key=\"x\"']\n",
+        "inhibit_rules:\n- source_matchers:\n  - token=x\n  target_matchers:\n  - 'token=y'\n",
+        "scrape_configs:\n- params: {'match[]': ['{token=\"x\"}', 'token=x']}\n",
+        "- relabel_configs:\n  - {regex: 'token=(.+) secret=x', replacement: 'token=$1', target_label: a}\n",
+        "annotations:\n  a: 'see up{token=\"x\"} and the token: none, the password is yours'\n",
+        'annotations:\n  a: if token == "x" or password=~"x" or secret != \'x\'\n',
+        "command: ['--password=$PASSWORD', '--token=${TOKEN}', '--secret=$(SECRET)', '--password-file=/x']\n",
+        "command: ['--tls-key=/etc/x.pem', '--use-token=true', 'token={{ x }}', '--password=', '--password= --x']\n",
+        "env:\n- name: DB_PASSWORD\n  valueFrom: {secretKeyRef: {name: a, key: b}}\n- {name: TOKEN, value: $(X)}\n",
+        "matchers:\n- name: token\n  value: x\n- value: y\n  name: my_key\n",
+        "a: {name: x, value: 'y', token_value_from: z}\n",
+    ],
+)
+def test_what_assigns_no_secret_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_thousands_of_assignments() -> None:
+    assert masked("x: '" + f"token={SECRET} " * 20_000 + "'\n") == "x: '" + "token=M " * 20_000 + "'\n"
+    text = "matchers:\n" + "- token=x\n" * 100
+    assert masked(text) == text
