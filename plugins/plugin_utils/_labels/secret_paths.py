@@ -62,6 +62,8 @@ class Place:
     def _judge(self, key: str) -> Place:
         if key == "<<":
             return self
+        if key != key.strip():
+            return self.child(key.strip())
         if self.named is not None:
             return self.named
         if self is LABELS or self is EXTERNAL_LABELS:
@@ -82,7 +84,9 @@ class Place:
 # ---- judging a key by its name ----
 
 _SECRET_NAME = re.compile(
-    r"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|[_-]key|(?:^|[_-])(?:pass|pwd))$",
+    r"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|[_-]key|(?:^|[_-])(?:pass|pwd)"
+    r"|password[0-9]{1,2}|dbpass|[_-]pw|(?:secret|access|private|auth)key|api[_-]?keys|(?:^|(?:api|auth|access)[_-])tokens"
+    r"|key-data|token[_-]value|header_?value[0-9]{0,2}|snmp[_-]community|webhook[_-]?url)$",
     re.IGNORECASE,
 )
 _CAMEL_KEY = re.compile(r"[a-z0-9]Key$")

@@ -36,19 +36,28 @@ _LINE = re.compile(rf"[^{BREAKS}]*(?:{BREAK.pattern}|\Z)")
 
 # What may follow a quote that ends a string; a quote before anything else is taken as part of the string.
 _QUOTE = r"'(?![\s,\]}:]|$)"
-_AUTHORITY = re.compile(r"[^\s/?#]{0,2000}")
-_AUTHORITY_IN_LINE = re.compile(rf"(?:[^\s/?#\"']|{_QUOTE}){{0,2000}}")
+_TEMPLATE = r"\{\{[^{}\n]{0,200}\}\}"
+_AUTHORITY = re.compile(rf"(?:{_TEMPLATE}|[^\s/?#]){{0,2000}}")
+_AUTHORITY_IN_LINE = re.compile(rf"(?:{_TEMPLATE}|[^\s/?#\"']|{_QUOTE}){{0,2000}}")
+_USER = re.compile(rf"{MASK.pattern}|(?:{_TEMPLATE})+")
 # The rest of a password that holds a slash, a question mark or a hash, none of which belongs in a URL unescaped.
 _STRAY = re.compile(r"[/?#][^\s\"'@]{0,256}@")
-_USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!\d+$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
+_USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!\d{2,5}$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
 _PARAMETER = re.compile(r"[?&;#]([\w.~%\[\]-]{1,64})=")
 _CONTENT = re.compile(rf"(?:[^\s&#\"'<>`]|{_QUOTE}){{1,4000}}")
-_SHORT_CONTENT = re.compile(rf"(?:[^\s&;#\"'<>`]|{_QUOTE}){{1,4000}}")
+# What may stand in quotes; a sign that ends the URL in prose or HTML is taken as part of it before anything else.
+_NAMED_CONTENT = re.compile(
+    rf"(?:\"(?=\w))?((?:[^\s&#\"'<>`]|{_QUOTE})(?:[^\s&#\"'<>`]|{_QUOTE}|[\"`](?![\s,.;:>)\]}}\\]|/>|$)"
+    r"|<(?![/!]|secret|br\b|$)){0,4000})"
+)
+_SHORT_CONTENT = re.compile(rf"((?:[^\s&;#\"'<>`]|{_QUOTE}){{1,4000}})")
 _QUERY = re.compile(_PARAMETER.pattern + _CONTENT.pattern)
 _VARIABLE = re.compile(r"\$\d+|\$\{\w+\}|\{\{.*\}\}")
 # Where a URL belongs, a place without a scheme may stand, with a login before it.
 _LOGIN_SIGN = re.compile(r":[^\s/@:]{1,200}@")
 _LOGIN = re.compile(r"[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
+_DATABASE = re.compile(r"@(?:[a-z][a-z0-9]{0,15})?\(")
+_DATABASE_USER = re.compile(r"[\w.~%-]$")
 _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
 # Parameters that hold a password in the URLs of well-known remote storage, and nowhere else.
 _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
@@ -77,6 +86,11 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
     ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
     ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
+    (
+        "uthorization",
+        r"uthorization\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}"
+        r"(?!(?:auth\w*|tokens?|realm|schemes?|headers?|credentials?|and|or)\b)([\w.~+/-]{1,4000}={0,2})",
+    ),
     ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
     *(
         (
@@ -132,7 +146,14 @@ _WORDS = (
 _ESCAPES = re.compile(r"\\[xuU/]")
 
 # What _has_address and _BOT_SIGN ask for, and more: RE2 looks for all at once, but does not look back.
-_ROUGHLY = ("://", r":[^ \t\n\r\f\v/@]+@", r"=[^ \t\n\r\f\v&#\"<>`]", r"[0-9]{8}:[0-9A-Za-z_-]{35}", _ESCAPES.pattern)
+_ROUGHLY = (
+    "://",
+    r":[^ \t\n\r\f\v/@]+@",
+    r"=[^ \t\n\r\f\v&#\"<>`]",
+    r"[0-9]{8}:[0-9A-Za-z_-]{35}",
+    _DATABASE.pattern,
+    _ESCAPES.pattern,
+)
 
 
 class Words:
@@ -169,7 +190,7 @@ class Signs:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Take words of which one stands in each key that leads to secrets, in lower case."""
-        words = [*names, *_WORDS]
+        words = [*names, *_WORDS, "_pw"]
         self._words = Words(words)
         self._any = _fast([*map(re.escape, words), *_ROUGHLY])
 
@@ -191,7 +212,7 @@ def may_hold(text: str) -> bool:
 def _has_address(text: str) -> bool:
     """Whether there may be a URL with a password or a parameter, or a string whose escapes may hide one."""
     return (
-        ("@" in text and ("://" in text or _LOGIN_SIGN.search(text) is not None))
+        ("@" in text and ("://" in text or _LOGIN_SIGN.search(text) is not None or _DATABASE.search(text) is not None))
         or (_ASSIGNED.search(text) is not None and _QUERY.search(text) is not None)
         or _ESCAPES.search(text) is not None
     )
@@ -240,6 +261,8 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_parameters(value, address=address, pattern=pattern))
     if address and not in_line and "@" in value and (login := _LOGIN.match(value)):
         found.append(login.span(1))
+    if "@" in value and "(" in value:
+        found.extend(_logins(value))
     if len(value) > 20:
         found.extend(_tokens(value))
     if "PRIVATE KEY" in value:
@@ -269,15 +292,17 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
         end = match.end() if match else start
         found = value[start:end]
         last = found.rfind("@")
-        if last < 0 and _USER_AND_NO_PORT.match(found):
+        # A name without a dot or a port may be the rest of a password as well.
+        is_host = last < 0 or "." in found[last:] or ":" in found[last:] or found.endswith("@localhost")
+        if (last < 0 and _USER_AND_NO_PORT.match(found)) or not is_host:
             stray = _STRAY.match(value, end)
             if stray:
                 last = stray.end() - 1 - start
                 found = value[start : stray.end()]
         user_info = found[: max(last, 0)]
         if user_info and not MASK.fullmatch(user_info) and not (pattern and _PATTERN_SIGNS.search(user_info)):
-            mask = MASK.match(user_info)
-            colon = user_info.find(":", mask.end() if mask else 0)
+            user = _USER.match(user_info)
+            colon = user_info.find(":", user.end() if user else 0)
             begin, stop = start + colon + 1, start + last
             if begin == stop:
                 # A token that is sent as a user without a password.
@@ -285,6 +310,16 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
             if begin < stop and not _VARIABLE.fullmatch(value[begin:stop]) and not _is_masked(value[begin:stop]):
                 yield begin, stop
         at = value.find("://", start)
+
+
+def _logins(value: str) -> Iterator[Span]:
+    """The passwords of databases in the manner of Go: ``user:password@tcp(host)/``."""
+    for match in _DATABASE.finditer(value):
+        end = match.start()
+        words = value[max(end - 264, 0) : end].split()
+        user, colon, password = words[-1].partition(":") if words and not value[end - 1].isspace() else ("", "", "")
+        if colon and password and _DATABASE_USER.search(user) and not _VARIABLE.fullmatch(password):
+            yield end - len(password), end
 
 
 def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
@@ -295,15 +330,15 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
         if not named and not address:
             continue
         # A secret may hold a semicolon; another value ends there, since that parts parameters as well.
-        content = (_CONTENT if named else _SHORT_CONTENT).match(value, at)
+        content = (_NAMED_CONTENT if named else _SHORT_CONTENT).match(value, at)
         if content is None:
             continue
-        said = content.group()
+        said = content.group(1)
         at = content.end()
         if said.startswith("{{") or _VARIABLE.fullmatch(said) or (pattern and said[0] in "([{\\.*"):
             continue
         if named or name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said):
-            yield content.span()
+            yield content.span(1)
 
 
 def pairs(line: str) -> list[Span]:

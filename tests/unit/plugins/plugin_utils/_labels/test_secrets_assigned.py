@@ -135,3 +135,80 @@ def test_thousands_of_assignments() -> None:
     assert masked("x: '" + f"token={SECRET} " * 20_000 + "'\n") == "x: '" + "token=M " * 20_000 + "'\n"
     text = "matchers:\n" + "- token=x\n" * 100
     assert masked(text) == text
+
+
+# ---- URLs, headers, databases ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://{{ user }}:@@host/",
+        "postgres://{{ u }}:@@h/db",
+        "https://{{ a ~ ':' }}:@@host.example/",
+        "Authorization: Bearer @",
+        "Authorization: Basic @==",
+        'say {"authorization": "bearer @"}',
+        "DATA_SOURCE_NAME=exporter:@@(db:3306)/",
+        "u:@@tcp(h:3306)/db",
+        "u:a/@@unix(/run/x.sock)/db",
+        "https://u:p@@/w@h",
+        "https://u:1/@@h",
+        'https://h/?token=a"@&x=1',
+        "https://h/?token=a<@&x=1",
+        "https://h/?token=a`@",
+        'https://h/?token="@"',
+    ],
+)
+def test_a_secret_in_a_rarer_shape(text: str) -> None:
+    text = text.replace("@@", f"{SECRET}@", 1) if "p@@" not in text else text.replace("p@@", f"p@{SECRET}")
+    text = re.sub('@(?=$|==|["&])', SECRET, text)
+    for whole in (f"x: {text}\n", f"x: '{text.replace(chr(39), chr(39) * 2)}'\n", f"a: b\n# {text}\n"):
+        shown = masked(whole)
+        assert SECRET not in shown
+        assert shown.count("M") == whole.count("M") + 1
+        assert whole.partition("x=1")[1] in shown
+    assert SECRET not in Redactor(SALT).redact_message(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: https://{{ user }}:{{ pw }}@host/\n",
+        "x: https://{{ host }}:9090/a@b\n",
+        "x: https://h:9090/a@b\n",
+        "x: 'Authorization: Basic auth is used, Authorization: Bearer {{ token }}'\n",
+        "x: 'rate(a[5m] @start()) and mail me@(here)'\n",
+        'x: <a href="https://h/?page=1">token</a>\n',
+    ],
+)
+def test_what_has_such_a_shape_and_no_secret_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_the_end_of_a_url_in_html() -> None:
+    text = f'x: <a href="https://h.example/?token={SECRET}">text</a> or https://h.example/?token={SECRET}<br>\n'
+    assert masked(text) == text.replace(SECRET, "M")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "client-key-data", "token_value", "httpHeaderValue1", "secretkey", "accesskey", "privatekey", "authkey",
+        "password2", "dbpass", "db_pw", "snmp_community", "api_keys", "tokens", "webhook_url", "'smtp_auth_password '",
+    ],
+)  # fmt: skip
+def test_more_names(key: str) -> None:
+    assert masked(f"x:\n  {key}: {SECRET}\n") == f"x:\n  {key}: M\n"
+    assert SECRET not in masked(f"x:\n  {key}: [{SECRET}]\n")
+    assert SECRET not in masked(f"global:\n  {key}: {SECRET}\n")
+
+
+@pytest.mark.parametrize("key", ["num_tokens", "max_tokens", "tokens_file", "group_keys", "keys", "passed", "bypass_x"])
+def test_names_of_no_secrets(key: str) -> None:
+    assert masked(f"{key}: {SECRET}\n") == f"{key}: {SECRET}\n"
+
+
+@pytest.mark.parametrize("text", ["PASS=@\n", "DB_PW=@\nA=b\n"])
+def test_assignments_without_yaml(text: str) -> None:
+    assert masked(text.replace("@", SECRET)) == text.replace("@", "M")
