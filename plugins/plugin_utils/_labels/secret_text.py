@@ -91,6 +91,12 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         r"uthorization\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}"
         r"(?!(?:auth\w*|tokens?|realm|schemes?|headers?|credentials?|and|or)\b)([\w.~+/-]{1,4000}={0,2})",
     ),
+    ("$apr1$", r"(\$apr1\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22})"),
+    ("{SHA}", r"\{SHA\}([A-Za-z0-9+/]{27}=)"),
+    ("glc_", r"(glc_(?<!\wglc_)[A-Za-z0-9+/]{20,1000}={0,2})"),
+    ("AIza", r"(AIza(?<!\wAIza)[\w-]{35})(?![\w-])"),
+    ("SG.", r"(SG\.(?<!\wSG\.)[\w-]{16,40}\.[\w-]{16,80})"),
+    ("dop_v1_", r"(dop_v1_(?<!\wdop_v1_)[0-9a-f]{32,100})"),
     ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
     *(
         (
@@ -140,7 +146,7 @@ _NO_VALUE = re.compile(
 _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
-    "asic\t", "private key",
+    "asic\t", "private key", "$apr1$", "{sha}", "glc_", "aiza", "sg.", "dop_v1_",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
@@ -378,8 +384,8 @@ def assigned(text: str) -> list[Span]:
             position = mask.end()
             continue
         before = text[max(match.start() - 200, 0) : match.start()].rpartition("\n")[2]
-        if quote and sign == "=" and before.rfind("{") > before.rfind("}"):
-            # The matcher of a label.
+        if sign == "=" and (before.endswith((";", "#")) or (quote and before.rfind("{") > before.rfind("}"))):
+            # A parameter of a URL, which others look for, or the matcher of a label.
             continue
         close = text.find(quote, start) if quote else -1
         if close >= 0:

@@ -49,6 +49,8 @@ _KEY_LINE = re.compile(
     r"^[ \t]*(?:(?:- +)?(?:[{\[] *){0,4}(?:[\w\"'-]+:(?: |$)|\"[^\"\n]{1,400}\"[ \t]*:)|-----BEGIN )", re.MULTILINE
 )
 _BRACES = frozenset("{[")
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?")
+_RUNS = re.compile(r"[A-Za-z]+|\d+")
 # Keys of what matches labels or text, where a name and a value say no secret.
 _EXPRESSIONS = frozenset(
     {
@@ -367,15 +369,20 @@ def _is_secret(item: Item, kind: Kind) -> bool:
     return not (kind is Kind.EXPANDED and _VARIABLE.fullmatch(value))
 
 
+def _looks_random(word: str) -> bool:
+    """Whether a word is no name of a tenant, a host or a place: letters and digits change places in it."""
+    if len(word) < 12 or "/" in word or _HOST.fullmatch(word):
+        return False
+    return any(len(_RUNS.findall(part)) >= 3 for part in re.split(r"[-_.:=]", word))
+
+
 def _lessons(value: str, kind: Kind) -> list[str]:
     """What to look for in the rest of the text, now that a secret is known."""
     value = value.strip()
     if kind is Kind.PRIVATE:
         # Free-form fields hold much that is no secret: only what looks random is looked for.
-        words = [
-            word for word in value.split() if len(word) >= 12 and any(c.isdigit() for c in word) and "/" not in word
-        ]
-        return words if len(value.split()) <= 2 else []
+        words = value.split()
+        return [word for word in words if _looks_random(word)] if len(words) <= 2 else []
     parts = [value, *(line.strip() for line in value.splitlines() if len(line.strip()) >= 16)]
     scheme, _unused, credential = value.partition(" ")
     return [*parts, credential] if scheme in {"Bearer", "Basic", "Token"} else parts

@@ -212,3 +212,45 @@ def test_names_of_no_secrets(key: str) -> None:
 @pytest.mark.parametrize("text", ["PASS=@\n", "DB_PW=@\nA=b\n"])
 def test_assignments_without_yaml(text: str) -> None:
     assert masked(text.replace("@", SECRET)) == text.replace("@", "M")
+
+
+# ---- more kinds of token, and words that are none ----
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "$apr1" + "$salt1234$" + "aB3./" * 4 + "xy",
+        "glc" + "_eyJvIjoi" + "a1B2" * 8 + "==",
+        "AI" + "za" + "Sy-_9" * 7,
+        "SG" + ".abcdefghijklmnopqrstuv" + "." + "A1-_" * 10,
+        "dop" + "_v1_" + "0a" * 32,
+    ],
+)
+def test_more_tokens(token: str) -> None:
+    assert masked(f"note: 'admin:{token}, x'\n") == "note: 'admin:M, x'\n"
+    assert masked(f"a: b\n# see {token} there\n") == "a: b\n# see M there\n"
+
+
+def test_hashes_of_passwords() -> None:
+    assert masked("users: |\n  admin:{SHA" + "}" + "Ab1" * 9 + "=\n  bob:x\n") == "users: |\n  admin:{SHA}M\n  bob:x\n"
+
+
+def test_a_key_of_pgp() -> None:
+    begin, end = (f"-----{word} PGP " + "PRIVATE KEY BLOCK-----" for word in ("BEGIN", "END"))
+    for text in (f"a: |\n  {begin}\n  {SECRET}\n  {end}\n", f'a: "{begin}\\n{SECRET}\\n{end}\\n"\n'):
+        assert SECRET not in masked(text)
+
+
+@pytest.mark.parametrize(
+    "word", ["customer-eu-01", "prometheus01.example.org", "k8s1.a2b3.example:9090", "region-1-zone-2b"]
+)
+def test_a_tenant_in_a_header_is_no_secret_elsewhere(word: str) -> None:
+    text = f"scrape_configs:\n- job_name: {word}\n  static_configs: [{{targets: ['{word}']}}]\n# of {word}\n"
+    text += f"remote_write:\n- headers: {{X-Scope-OrgID: '{word}'}}\n"
+    assert masked(text) == text.replace(f"OrgID: '{word}", "OrgID: 'M")
+
+
+def test_a_key_in_a_header_is_a_secret_elsewhere() -> None:
+    key = "a1b2c3d4-e5f6-7890"
+    assert key not in masked(f"x: {key}\n# {key}\nremote_write:\n- headers: {{X-Key: {key}}}\n")
