@@ -211,7 +211,7 @@ class Events:
                 frame = frames.pop()
                 top = frames[-1] if frames else None
                 if len(frame.rule) >= 2:
-                    self._judge_together(frame.rule)
+                    self._judge_together(frame.rule, is_top=top is None)
             elif letter == "d":
                 continue
             else:
@@ -265,7 +265,7 @@ class Events:
         item = self.items[index]
         return item.type == "s" and item.start == item.end
 
-    def _judge_together(self, rule: dict[str, int]) -> None:
+    def _judge_together(self, rule: dict[str, int], *, is_top: bool) -> None:
         """A relabel rule that writes a constant into a secret parameter, a variable, or all data of a Secret."""
         items = self.items
         if "target_label" in rule and "replacement" in rule:
@@ -278,7 +278,8 @@ class Events:
             for name in ("data", "stringData"):
                 if name in rule and items[rule[name]].type in "mq":
                     self._hide(rule[name])
-        if "name" in rule and "value" in rule and names_a_secret(items[rule["name"]].value):
+        # The settings at the top are remembered each for itself.
+        if "name" in rule and "value" in rule and not is_top and names_a_secret(items[rule["name"]].value):
             # A variable of a container. A matcher of labels has the same keys.
             index = self._targets.get(rule["value"], rule["value"])
             is_matcher = self.key_of(rule["name"] - 1) in _MATCHERS

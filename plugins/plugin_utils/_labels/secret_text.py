@@ -135,7 +135,7 @@ _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+"
 _LINE_BEGIN = re.compile(r"[ \t]*(?:[#;][ \t]*)?(?:export[ \t]+)?")
 # No secret: a variable, what a template or a shell puts there, a switch, the path of a file.
 _NO_VALUE = re.compile(
-    r"\$(?:\w+|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
+    r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
 
@@ -388,7 +388,7 @@ def assigned(text: str) -> list[Span]:
             # A parameter of a URL, which others look for, or the matcher of a label.
             continue
         close = text.find(quote, start) if quote else -1
-        if close >= 0:
+        if close >= 0 and not BREAK.search(text, start, close):
             end = close
         elif sign != sign.strip() and len(before) < 200 and _LINE_BEGIN.fullmatch(before):
             # Looks ahead no further than to the end of the line.

@@ -103,10 +103,13 @@ def test_a_string_that_is_masked_in_parts_is_the_same_string() -> None:
         "annotations: {a: run it with TOKEN=@ please}\n",
         "env:\n- name: DB_PASSWORD\n  value: @\n- {value: x, name: y}\n",
         "env:\n- value: @\n  name: api_token\n",
+        'x: |\n  a token="@\n  b " c\n',
+        "x: 'a token=\"@\n\n  b\" c'\n",
+        "command: ['--password=$@']\n",
     ],
 )
 def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
-    expected = text.replace("@ @", "M").replace("@", "M")
+    expected = text.replace("@ @", "M").replace("$@", "M").replace("@", "M")
     assert masked(text.replace("@", SECRET)) == expected
 
 
@@ -125,10 +128,19 @@ def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
         "env:\n- name: DB_PASSWORD\n  valueFrom: {secretKeyRef: {name: a, key: b}}\n- {name: TOKEN, value: $(X)}\n",
         "matchers:\n- name: token\n  value: x\n- value: y\n  name: my_key\n",
         "a: {name: x, value: 'y', token_value_from: z}\n",
+        "name: token\nvalue: x\n",
     ],
 )
 def test_what_assigns_no_secret_stays(text: str) -> None:
     assert masked(text) == text
+
+
+def test_the_name_of_a_variable_beside_a_value_that_was_met_before() -> None:
+    redactor = Redactor(SALT)
+    for name in ("user", "DB_PASSWORD", "user"):
+        others = "".join(f"- {{name: n{number}, value: x{number}}}\n" for number in range(50))
+        shown = redactor.redact(f"env:\n{others}- name: {name}\n  value: {SECRET}\n").text
+        assert (SECRET in shown) == (name == "user")
 
 
 def test_thousands_of_assignments() -> None:
