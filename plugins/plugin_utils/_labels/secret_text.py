@@ -384,6 +384,9 @@ def assigned(text: str) -> list[Span]:
             position = mask.end()
             continue
         before = text[max(match.start() - 200, 0) : match.start()].rpartition("\n")[2]
+        if before.endswith('"$'):
+            # A shell compares.
+            continue
         if sign == "=" and (before.endswith((";", "#")) or (quote and before.rfind("{") > before.rfind("}"))):
             # A parameter of a URL, which others look for, or the matcher of a label.
             continue

@@ -129,6 +129,7 @@ def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
         "matchers:\n- name: token\n  value: x\n- value: y\n  name: my_key\n",
         "a: {name: x, value: 'y', token_value_from: z}\n",
         "name: token\nvalue: x\n",
+        'run: |\n  if [ "$TOKEN" = "x" ]; then TOKEN=$(cat /x); fi\n',
     ],
 )
 def test_what_assigns_no_secret_stays(text: str) -> None:
