@@ -10,6 +10,7 @@ more is masked rather than less.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
@@ -469,6 +470,15 @@ def anchored(line: str, names: set[str]) -> list[Span]:
         for match in _ANCHORED.finditer(line)
         if match.group(1) in names and not MASK.match(match.group(2).strip("\"'"))
     ]
+
+
+def of_lines(text: str, parts: Sequence[str]) -> list[list[Span]]:
+    """The secrets of each line of a config that is the content of a string. parts: its lines, as they stand there."""
+    reader = LineReader.of(text)
+    found = [reader.secrets(part) for part in parts]
+    if not reader.aliased:
+        return found
+    return [merged([*spans, *anchored(part, reader.aliased)]) for spans, part in zip(found, parts, strict=True)]
 
 
 def said_beside(line: str, start: int) -> list[Span]:

@@ -120,7 +120,7 @@ _NAME = (
     r"|pwd|(?:secret|access|private|auth)_?key|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)))\\?[\"']?"
 )
 _PAIR = re.compile(
-    _NAME + r"(?:[ \t]{0,8}(?::=|:|=)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
+    _NAME + r"(?:[ \t]{0,8}(?::=|:|==?)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
 )
 _ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?([\"']?)(?=[^\s])", re.IGNORECASE)
 # All of these end what _ASSIGNMENT takes for a name, and more.

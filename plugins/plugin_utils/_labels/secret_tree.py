@@ -20,7 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Item,
     UnreadableError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import LineReader
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import of_lines
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Kind
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAK,
@@ -36,6 +36,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     seen_again,
     shaped,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 
 __all__ = ["MAX_CHARACTERS", "Cuts", "Edit", "Tree", "UnreadableError"]
 
@@ -128,6 +129,7 @@ class Tree:
         lessons: list[tuple[int, str]] = []
         at_rest = not self._events.has_odd_keys
         for index in judged:
+            check()
             item = items[index]
             if _is_secret(item, kinds[index]):
                 secret.add(index)
@@ -190,6 +192,7 @@ class Tree:
             ]
         found: list[Edit] = []
         for index in rest:
+            check()
             pattern = in_keys if index in keys else in_values
             kind = kinds.get(index, Kind.PLAIN)
             found.extend(self._mask_parts(index, kind, pattern, look_inside=look_inside))
@@ -288,16 +291,15 @@ class Tree:
         item = self._items[index]
         assigns = look_inside and bool(self._assigned(index, item.value, kind))
         edits: list[Edit] = []
-        reader = LineReader.of(item.value) if _KEY_LINE.search(item.value) else None
-        for number, (begin, line) in enumerate(lines(self.text, properties(self.text, item)[1], item.end)):
-            if number == 0:
-                continue
-            bare = line.rstrip(BREAKS)
+        _head, *rest = lines(self.text, properties(self.text, item)[1], item.end)
+        content = [(begin, line.rstrip(BREAKS)) for begin, line in rest]
+        has_keys = _KEY_LINE.search(item.value) is not None
+        inner = of_lines(item.value, [bare for _begin, bare in content]) if has_keys else [[] for _line in content]
+        for (begin, bare), found in zip(content, inner, strict=True):
             spans = [*repetitions(pattern, bare), *shaped(bare, pattern=kind is Kind.PATTERN)]
             if assigns:
                 spans.extend(assigned(bare))
-            if reader:
-                spans.extend(reader.secrets(bare))
+            spans.extend(found)
             edits.extend(Edit(begin + start, begin + end, bare[start:end]) for start, end in merged(spans))
         return edits
 
@@ -351,11 +353,12 @@ def _runs(raw: str, value: str, style: str | None) -> list[_Run] | None:
 
 def _of_lines(value: str) -> list[Span]:
     """The secrets of a config that is quoted as a string."""
-    reader = LineReader.of(value)
+    content = lines(value, 0, len(value))
+    inner = of_lines(value, [line.rstrip(BREAKS) for _begin, line in content])
     return [
         (begin + start, begin + end)
-        for begin, line in lines(value, 0, len(value))
-        for start, end in reader.secrets(line.rstrip(BREAKS))
+        for (begin, _line), found in zip(content, inner, strict=True)
+        for start, end in found
     ]
 
 

@@ -304,3 +304,17 @@ def test_rules_that_tell_of_secrets_stay(line: str) -> None:
 )
 def test_rules_with_a_secret(line: str) -> None:
     assert_masked(f"groups:\n- rules:\n  - alert: A\n    {line}\n{{{{\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data:\n  p.yml: |\n    x: &h Zq8planted77\n    scrape_configs:\n    - bearer_token: *h\n",
+        'data:\n  p.yml: "x: &h Zq8planted77\\nscrape_configs:\\n- bearer_token: *h\\n"\n',
+        "{% if api_token == 'Zq8planted77' %}\na: 1\n{% endif %}\n",
+    ],
+)
+def test_anchors_within_strings_and_what_templates_compare_with(text: str) -> None:
+    shown = Redactor(b"x").redact(text).text
+    assert "Zq8planted77" not in shown
+    assert Redactor(b"x").redact(shown).text == shown
