@@ -164,7 +164,8 @@ class Merge:
         begun, now = self._begun.get(name), Mark.of(old)
         if result.status not in ANSWERED:
             return begun != now and old["status"] in ANSWERED
-        if result.status in WHOLE and result.digest == old["digest"] is not None and old["policy"] == self._policy:
+        is_same = result.digest is not None and result.digest == old["digest"] and old["policy"] == self._policy
+        if result.status in WHOLE and is_same:
             return False
         if begun is None:
             # A first record that is a failure holds nothing that could be newer.
