@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import secrets
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_events import MAX_CHARACTERS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import (
     TooSlowError,
     within,
@@ -285,7 +286,7 @@ def test_a_private_key_in_a_block_of_certificates() -> None:
         pytest.param("password: Topsecret77\nx: " + "- " * 5000, id="dashes"),
         pytest.param("password: Topsecret77\n" + "a" * 300_000 + "\n", id="long line"),
         pytest.param("password: Topsecret77\nx: '" + "://a:b" * 30_000 + "\n", id="many URLs"),
-        pytest.param("password: Topsecret77\nx: " + "kind:" * 200_000 + "\n", id="many kinds"),
+        pytest.param("password: Topsecret77\nx: " + "kind:" * 50_000 + "\n", id="many kinds"),
         pytest.param("password: Topsecret77\nx: '" + "?key" * 30_000 + "\n", id="many parameters"),
         pytest.param("password: Topsecret77\n" + "#" * 100_000 + "\n" + "token " * 20_000 + "\n\t{", id="many words"),
         pytest.param("password: Topsecret77\n" + '"' * 50_001 + "\n", id="quotes"),
@@ -307,12 +308,12 @@ def test_hostile_texts_are_handled_in_bounded_time(text: str) -> None:
 
 def test_a_text_of_several_megabytes() -> None:
     text = "".join(
-        f"- targets: ['h{n}:9100']\n  labels: {{env: prod, db_password: Topsecret{n}}}\n" for n in range(80_000)
+        f"- targets: ['h{n}:9100']\n  labels: {{env: prod, db_password: Topsecret{n}}}\n" for n in range(66_000)
     )
     shown = redact(text)
-    assert len(text) > 5_000_000
+    assert len(text) > MAX_CHARACTERS
     assert re.search(r"Topsecret\d", shown) is None
-    assert shown.count("env: prod") == 80_000
+    assert shown.count("env: prod") == 66_000
 
 
 @pytest.mark.parametrize("begin", ["a:\n", "a:\n\t{\n"], ids=["sound", "broken"])
