@@ -55,6 +55,7 @@ class Item(NamedTuple):
 
 
 _RULE = frozenset({"target_label", "replacement"})
+# Of a resource of Kubernetes, and of a variable of its containers.
 _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$\w+|\$\{\w+\}")

@@ -34,6 +34,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     pairs,
     shaped,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 
 _DASHES = re.compile(r"(?:[-?][ \t]{1,200}){0,20}")
 _KEY = re.compile(
@@ -141,6 +142,7 @@ class LineReader:
 
     def secrets(self, line: str) -> list[Span]:
         """The secrets of the next line, which comes without its line break."""
+        check()
         comment = _COMMENT.match(line)
         if self._told and not comment and _told_key(line):
             self._is_told = self._number in self._told

@@ -196,7 +196,7 @@ class Signs:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Take words of which one stands in each key that leads to secrets, in lower case."""
-        words = [*names, *_WORDS, "_pw"]
+        words = [*names, *_WORDS]
         self._words = Words(words)
         self._any = _fast([*map(re.escape, words), *_ROUGHLY])
 

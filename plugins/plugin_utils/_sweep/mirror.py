@@ -18,7 +18,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     parse_manifest,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_merge import (
-    Mark,
     Merge,
     MirrorChange,
     MirrorUnfinishedError,
@@ -85,7 +84,7 @@ class Mirror:
         self._lock_seconds = lock_seconds
         self._salt: bytes | None = None
         self._known: dict[str, str | None] = {}
-        self._begun: dict[str, Mark] | None = None
+        self._begun: Mapping[str, ServerRecord] | None = None
 
     @property
     def salt(self) -> bytes:
@@ -193,7 +192,7 @@ class Mirror:
 
     def _begin(self, manifest: Manifest | None) -> None:
         """Whatever is asked of servers is asked from now on."""
-        self._begun = {server: Mark.of(record) for server, record in manifest["servers"].items()} if manifest else {}
+        self._begun = manifest["servers"] if manifest else {}
 
     def _commit(self, write: Transaction, merge: Merge) -> None:
         try:

@@ -121,13 +121,12 @@ class Paths:
 
     def have_above(self, parts: Sequence[str | bytes]) -> bool:
         """Whether one of them is a folder in which parts lies."""
-        node: _Node | None = self._root
+        node = self._root
         for part in parts[:-1]:
-            node = node.below.get(part) if node is not None else None
-            if node is None:
-                return False
-            if node.ends:
-                return True
+            below = node.below.get(part)
+            if below is None or below.ends:
+                return below is not None
+            node = below
         return False
 
     def are_below(self, parts: Sequence[str | bytes]) -> bool:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping
@@ -76,19 +75,6 @@ class MirrorChange:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a record was when a sweep began; another sweep may replace it before that one ends."""
-
-    files: bytes
-    standing: bytes
-
-    @classmethod
-    def of(cls, record: ServerRecord) -> Mark:
-        files = [record["digest"], record["policy"], record["files"]]
-        return cls(_hashed(files), _hashed([record["status"], record["error"]]))
-
-
 class MirrorUnfinishedError(MirrorError):
     """The change is decided, and whoever reads the mirror sees it, but files are still to be put in their places."""
 
@@ -113,7 +99,7 @@ class Merge:
         diff: bool,
         policy: str,
         asked: Mapping[str, str | None],
-        begun: Mapping[str, Mark] | None,
+        begun: Mapping[str, ServerRecord] | None,
     ) -> None:
         self.manifest = manifest
         self.change = MirrorChange()
@@ -161,16 +147,17 @@ class Merge:
         """
         if self._begun is None or result.status == "unchanged":
             return False
-        begun, now = self._begun.get(name), Mark.of(old)
+        begun = self._begun.get(name)
         if result.status not in ANSWERED:
-            return begun != now and old["status"] in ANSWERED
+            is_as_begun = begun is not None and (_held(begun), standing(begun)) == (_held(old), standing(old))
+            return not is_as_begun and old["status"] in ANSWERED
         is_same = result.digest is not None and result.digest == old["digest"] and old["policy"] == self._policy
         if result.status in WHOLE and is_same:
             return False
         if begun is None:
             # A first record that is a failure holds nothing that could be newer.
             return bool(old["files"]) or old["digest"] is not None
-        return begun.files != now.files
+        return _held(begun) != _held(old)
 
     def forget_deleted(self, swept: Collection[str]) -> None:
         """Forget servers whose whole folder somebody deleted, unless they were swept just now."""
@@ -358,8 +345,9 @@ def _failed(result: ServerResult, old: ServerRecord | None) -> ServerRecord:
     return new
 
 
-def _hashed(data: Any) -> bytes:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).digest()
+def _held(record: ServerRecord) -> tuple[object, ...]:
+    """What a record says of a server's files."""
+    return record["digest"], record["policy"], record["files"]
 
 
 def _without_times(record: ServerRecord) -> dict[str, Any]:

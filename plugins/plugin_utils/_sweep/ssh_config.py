@@ -126,8 +126,8 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
             if not rest and not queue:
                 raise UnsupportedError(f"ssh option -{flag} without a value")
             value, rest = rest or queue.pop(0), ""
-            if flag == "i" and not Path(expand_home(value)).exists():
-                result.missing.append(expand_home(value))
+            if flag == "i" and not Path(path := expand_home(value)).exists():
+                result.missing.append(path)
             elif flag in _VALUE_FLAGS:
                 result.keywords.append((_VALUE_FLAGS[flag], (value,)))
             elif flag == "o":

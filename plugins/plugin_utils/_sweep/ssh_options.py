@@ -163,7 +163,7 @@ def _named(text: str, arguments: Arguments) -> str:
         (user, _unused, host), port = text.rpartition("@"), ""
         if not user:
             raise UnsupportedError("a name of a server that cannot be read")
-    arguments.keywords += [(key, (value,)) for key, value in (("user", user), ("port", port)) if value]
+    arguments.keywords += _login(user, port)
     if port:
         # ssh refuses it, whether another goes over it or not.
         _port(port)
@@ -377,14 +377,15 @@ def _jump(result: Target, text: str, arguments: Arguments, depth: int) -> Target
     if host in {result.name, result.host} and int(port or result.port) == result.port:
         # A ProxyJump for `Host *` meets the jump host too.
         return None
-    keywords: list[tuple[str, tuple[str, ...]]] = []
-    if user:
-        keywords.append(("user", (user,)))
-    if port:
-        keywords.append(("port", (port,)))
+    keywords = _login(user, port)
     if before:
         keywords.append(("proxyjump", (",".join(before),)))
     return _target(host, Arguments(keywords, arguments.config), Credentials(result.credentials.password), depth + 1)
+
+
+def _login(user: str, port: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The keywords that the parts of a destination stand for."""
+    return [(key, (value,)) for key, value in (("user", user), ("port", port)) if value]
 
 
 def _destination(text: str) -> tuple[str, str, str]:

@@ -32,6 +32,21 @@ def open_to_all(host: Host) -> None:
             folder.chmod(folder.stat().st_mode | 0o055)
 
 
+# A disk of 4,096 blocks, which a script fills and breaks before the command runs beside it.
+_ON_DISK = """
+set -e
+cd "$1"
+mkdir -p disk
+truncate -s 4M image
+mkfs.ext2 -q -F -b 1024 image
+mount -o loop image disk
+{script}
+shift
+trap 'umount disk' EXIT
+"$@"
+"""
+
+
 def on_disk(folder: Path, script: str, host: Host, command: list[str], known: str | None = None) -> Bundle:
     """Run a command where a script has mounted a broken disk, and read what it printed."""
     if not ROOT:
@@ -39,7 +54,18 @@ def on_disk(folder: Path, script: str, host: Host, command: list[str], known: st
     for name in ("unshare", "mkfs.ext2", "debugfs"):
         program(name)
     done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", str(folder), "env", f"PATH={host.path}", *command],
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            _ON_DISK.replace("{script}", script),
+            "sh",
+            str(folder),
+            "env",
+            f"PATH={host.path}",
+            *command,
+        ],
         capture_output=True,
         timeout=60,
         check=False,
@@ -233,12 +259,6 @@ def test_a_directory_that_cannot_be_seen_is_not_missing(tmp_path: Path, shell: s
 
 # Directories whose entries lie beyond the end of the disk: they are there, and listing them is an input/output error.
 _BAD_DIRECTORIES = """
-set -e
-cd "$1"
-mkdir -p disk
-truncate -s 4M image
-mkfs.ext2 -q -F -b 1024 image
-mount -o loop image disk
 mkdir -p disk/bad disk/good/rules disk/good/sound
 printf 'a: 1\n' | tee disk/bad/a.yml disk/good/a.yml disk/good/rules/b.yml disk/good/sound/c.yml >/dev/null
 sync
@@ -247,9 +267,6 @@ debugfs -w -R 'sif bad block[0] 4090' image 2>/dev/null
 debugfs -w -R 'sif good/rules block[0] 4090' image 2>/dev/null
 mount -o loop image disk
 truncate -s 4080k image
-shift
-trap 'umount disk' EXIT
-"$@"
 """
 
 
@@ -291,12 +308,6 @@ def test_pipes_and_sockets_are_not_opened(tmp_path: Path, shell: str) -> None:
 
 # A file system on a disk that ends too early: reading past its end is a real input/output error.
 _BAD_DISK = """
-set -e
-cd "$1"
-mkdir -p disk
-truncate -s 4M image
-mkfs.ext2 -q -F -b 1024 image
-mount -o loop image disk
 printf 'good: 1\\n' >disk/good.yml
 printf 'last: 1\\n' >disk/zz.yml
 head -c 300000 /dev/urandom >disk/bad.yml
@@ -305,9 +316,6 @@ umount disk
 last=$(debugfs -R 'blocks bad.yml' image 2>/dev/null | tr ' ' '\\n' | sort -n | tail -20 | head -1)
 mount -o loop image disk
 truncate -s "${last}k" image
-shift
-trap 'umount disk' EXIT
-"$@"
 """
 
 
