@@ -60,6 +60,9 @@ _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$\w+|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
+# An option of a command in a list, whose value is the item after it.
+_OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
+_OPTION_IN_TEXT = re.compile(r"-[A-Za-z](?<=[\s\"'\[,-]-[A-Za-z])")
 _MAPPING, _SEQUENCE, _END, _ALIAS, _DOCUMENT = Item("m"), Item("q"), Item("e"), Item("a"), Item("d")
 
 
@@ -123,6 +126,8 @@ class Events:
         self.aliased: set[int] = set()
         self._read(text)
         self._follow_all()
+        if _OPTION_IN_TEXT.search(text):
+            self._judge_options()
 
     def in_flow(self, index: int) -> bool:
         """Whether an item stands in braces or brackets."""
@@ -286,6 +291,20 @@ class Events:
             is_matcher = self.key_of(rule["name"] - 1) in _MATCHERS
             if items[index].type == "s" and not is_matcher and not _FROM_ELSEWHERE.fullmatch(items[index].value):
                 self.kinds[index] = max(self.kinds.get(index, Kind.PLAIN), Kind.NAMED)
+
+    def _judge_options(self) -> None:
+        """The value behind ``--password`` in the list of a command's arguments."""
+        items, keys = self.items, self.keys
+        for index, item in enumerate(items[:-1]):
+            # Two values that follow each other are items of one list.
+            if item[0] != "s" or item[1][:1] != "-" or index in keys or not _OPTION.fullmatch(item[1]):
+                continue
+            value = self._targets.get(index + 1, index + 1)
+            if items[value][0] != "s" or index + 1 in keys or not names_a_secret(item[1].lstrip("-")):
+                continue
+            said = items[value][1]
+            if not said.startswith("-") and not _FROM_ELSEWHERE.fullmatch(said):
+                self.kinds[value] = max(self.kinds.get(value, Kind.PLAIN), Kind.NAMED)
 
     def _hide(self, first: int) -> None:
         """Judge all values of a collection to be secret."""

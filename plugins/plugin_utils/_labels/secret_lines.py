@@ -33,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     merged,
     pairs,
     shaped,
+    spoken,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 
@@ -204,7 +205,7 @@ class LineReader:
         flow, quote, self._flow, self._quote = self._flow, self._quote, [], ""
         found = self._entry(line, comment.end(), commented=True)
         self._flow, self._quote = flow, quote
-        return merged([*found, *pairs(line)])
+        return merged([*found, *pairs(line), *spoken(line)])
 
     def _private_key(self, line: str) -> list[Span] | None:
         """A whole line of a PEM block with a private key, or None."""

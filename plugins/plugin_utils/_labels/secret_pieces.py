@@ -142,6 +142,10 @@ class _Cuts:
         self.pieces.append(Piece(place, text, needs, self._recall(place, text)))
 
     def add_list(self, text: str, name: str, indent: int) -> None:
+        if _line(indent, "-[ ]+[\"']?-").search(text):
+            # The options of a command: what an entry is hangs on the one before it.
+            self.add("setting", text)
+            return
         # A bare dash begins an entry as well: what follows it belongs to no setting of the entry before.
         starts = [match.start() + 1 for match in _line(indent, r"-(?=\s|\Z)").finditer(text)]
         number = len(self.pieces)

@@ -58,8 +58,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
-    "pass", "pwd", "_pw", "secret", "token", "credential", "key", "auth", "header", "communit", "webhook", "slack",
-    "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
+    "pass", "pwd", "_pw", "pw ", "secret", "token", "credential", "key", "auth", "header", "communit", "webhook",
+    "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
 )  # fmt: skip
 _SIGNS = Signs(_HINTS)
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.

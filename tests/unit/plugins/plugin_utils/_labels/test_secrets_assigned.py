@@ -106,10 +106,15 @@ def test_a_string_that_is_masked_in_parts_is_the_same_string() -> None:
         'x: |\n  a token="@\n  b " c\n',
         "x: 'a token=\"@\n\n  b\" c'\n",
         "command: ['--password=$@']\n",
+        "command: [/bin/x, --redis.password, @, --x, y]\n",
+        "command:\n- --web.listen\n- ':1'\n- \"--api-key\"\n- '@'\n",
+        "a:\n- args: [-token, '@@']\n- args: [x]\n",
     ],
 )
 def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
-    expected = text.replace("@ @", "M").replace("$@", "M").replace("@", "M")
+    expected = (
+        text.replace("@ @", "M").replace("$@", "M").replace("'@@'", "'M'").replace(", @,", ', "M",').replace("@", "M")
+    )
     assert masked(text.replace("@", SECRET)) == expected
 
 
@@ -124,6 +129,8 @@ def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
         "annotations:\n  a: 'see up{token=\"x\"} and the token: none, the password is yours'\n",
         'annotations:\n  a: if token == "x" or password=~"x" or secret != \'x\'\n',
         "command: ['--password=$PASSWORD', '--token=${TOKEN}', '--secret=$(SECRET)', '--password-file=/x']\n",
+        "command: [--password, --x, '--token', $TOKEN, --secret, '${S}', --api-key]\nx: [token, y, -x, z]\n",
+        "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "command: ['--tls-key=/etc/x.pem', '--use-token=true', 'token={{ x }}', '--password=', '--password= --x']\n",
         "env:\n- name: DB_PASSWORD\n  valueFrom: {secretKeyRef: {name: a, key: b}}\n- {name: TOKEN, value: $(X)}\n",
         "matchers:\n- name: token\n  value: x\n- value: y\n  name: my_key\n",
@@ -144,6 +151,16 @@ def test_the_name_of_a_variable_beside_a_value_that_was_met_before() -> None:
         assert (SECRET in shown) == (name == "user")
 
 
+def test_an_option_and_a_value_that_was_met_before() -> None:
+    redactor = Redactor(SALT)
+    for option in ("--user", "--password", "--user"):
+        others = "".join(f"- --x{number}={number}\n" for number in range(50))
+        shown = redactor.redact(f"args:\n{others}- {option}\n- {SECRET}\n").text
+        assert (SECRET in shown) == (option == "--user")
+        shown = redactor.redact(f"args:\n- {SECRET}\n- {SECRET}1\n" + others.replace("--", "")).text
+        assert SECRET in shown
+
+
 def test_thousands_of_assignments() -> None:
     assert masked("x: '" + f"token={SECRET} " * 20_000 + "'\n") == "x: '" + "token=M " * 20_000 + "'\n"
     text = "matchers:\n" + "- token=x\n" * 100
@@ -162,6 +179,10 @@ def test_thousands_of_assignments() -> None:
         "Authorization: Bearer @",
         "Authorization: Basic @==",
         'say {"authorization": "bearer @"}',
+        "Authorization: Token @",
+        'say {"authorization": "token @"}',
+        "curl https://h/ -H 'Authorization: ApiKey @",
+        "Authorization: GenieKey @",
         "DATA_SOURCE_NAME=exporter:@@(db:3306)/",
         "u:@@tcp(h:3306)/db",
         "u:a/@@unix(/run/x.sock)/db",
@@ -191,6 +212,7 @@ def test_a_secret_in_a_rarer_shape(text: str) -> None:
         "x: https://{{ host }}:9090/a@b\n",
         "x: https://h:9090/a@b\n",
         "x: 'Authorization: Basic auth is used, Authorization: Bearer {{ token }}'\n",
+        "x: 'Authorization: Token required, Authorization: Token token, authorization: token {{ token1 }}'\n",
         "x: 'rate(a[5m] @start()) and mail me@(here)'\n",
         'x: <a href="https://h/?page=1">token</a>\n',
     ],
