@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,32 @@ def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, t
     run = site.publish(publish_metrics_textfile=nowhere)
     assert "The directory of publish_metrics_textfile" in run.output
     assert "failed=1" in run.output
+
+
+def test_a_run_that_fails_at_the_publish_still_sums_up_its_sweep(site: Site) -> None:
+    store, file = site.folder / "store", site.folder / "summary.json"
+    where: dict[str, Any] = {"publish_store": "directory", "publish_path": str(store), "publish_summary_file": str(file)}
+    assert site.publish(**where).status == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["error"] is None
+    without_owner(site)
+    inventory = site.inventory({NAMES[0]: {"ansible_port": free_port()}})
+    # Somebody reads the store and does not come to an end.
+    descriptor = os.open(store, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        run = site.publish(inventory=inventory, publish_store_timeout=1, publish_fail_on="any", **where)
+    finally:
+        os.close(descriptor)
+    assert run.status != 0
+    assert run.output.count("[ERROR]") <= 1, run.output
+    summary = run.task("Summary")
+    assert "Servers: 2 of 3 answered whole" in summary
+    assert f"{NAMES[0]}: unreachable" in summary
+    assert "Not published: " in summary
+    told = json.loads(file.read_text(encoding="utf-8"))
+    assert "has been locked by another run" in told["error"]
+    assert told["servers_failed"] == 1
+    assert told["published"] is None
 
 
 def test_a_conflict_is_warned_of_once_and_only_where_the_stored_value_is_kept(site: Site) -> None:
