@@ -220,9 +220,8 @@ class Tree:
         self._close_folder()
         try:
             for part in deeper:
-                below = self._enter(current, part, create=create)
-                os.close(current)
-                current = below
+                above, current = current, self._enter(current, part, create=create)
+                os.close(above)
         except BaseException:
             os.close(current)
             raise
@@ -242,9 +241,10 @@ class Tree:
         return descriptor
 
     def _close_folder(self) -> None:
-        if self._folder is not None:
-            os.close(self._folder[1])
-            self._folder = None
+        # Forgotten first: a signal may come behind any call, and what tidies then is not to use what is closed.
+        known, self._folder = self._folder, None
+        if known is not None:
+            os.close(known[1])
 
     def stat(self, parts: Location) -> os.stat_result | None:
         """Like lstat; None where there is nothing, or a link on the way."""

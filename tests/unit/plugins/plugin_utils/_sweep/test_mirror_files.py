@@ -262,11 +262,11 @@ NEW = {
     "c": ok(item(ALERT, "new\n"), digest="sha256:2"),
     "d": ok(item(PROM, "new\n"), digest="sha256:2"),
 }
-CALLS = ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod")
+CALLS = ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod", "open", "close", "dup")
 
 
-def killed_at(mirror: Mirror, number: int, by: signal.Signals = signal.SIGKILL) -> bool:
-    """Apply NEW in a process that is killed at its nth call of the system; False when it ended before."""
+def killed_at(mirror: Mirror, number: int, by: signal.Signals = signal.SIGKILL, *, after: bool = False) -> bool:
+    """Apply NEW in a process that is killed at its nth call of the system, or after it; False when it ended before."""
     child = os.fork()
     if child == 0:
         if by != signal.SIGKILL:
@@ -276,9 +276,14 @@ def killed_at(mirror: Mirror, number: int, by: signal.Signals = signal.SIGKILL) 
             real: Callable[..., Any] = getattr(os, name)
 
             def counted(*words: Any, _real: Callable[..., Any] = real, **named: Any) -> Any:
-                if next(counter) == number:
+                is_it = next(counter) == number
+                if is_it and not after:
                     os.kill(os.getpid(), by)
-                return _real(*words, **named)
+                try:
+                    return _real(*words, **named)
+                finally:
+                    if is_it and after:
+                        os.kill(os.getpid(), by)
 
             setattr(os, name, counted)
         try:
@@ -318,14 +323,17 @@ def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path: Path) ->
     assert 20 < states.count(False) < len(states) - 10
 
 
+@pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_ended_leaves_nothing_staged_but_what_is_decided(tmp_path: Path, by: signal.Signals) -> None:
+def test_what_is_ended_leaves_nothing_staged_but_what_is_decided(
+    tmp_path: Path, by: signal.Signals, after: bool
+) -> None:
     states = set()
     for number in range(400):
         folder = tmp_path / str(number)
         mirror = Mirror(str(folder))
         mirror.apply(OLD)
-        if not killed_at(mirror, number, by):
+        if not killed_at(mirror, number, by, after=after):
             break
         left = {path.name for path in folder.iterdir() if path.name.startswith(".")}
         states.add((".journal.json" in left, ".staging" in left))
