@@ -112,7 +112,8 @@ def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, t
 
 def test_a_run_that_fails_at_the_publish_still_sums_up_its_sweep(site: Site) -> None:
     store, file = site.folder / "store", site.folder / "summary.json"
-    where: dict[str, Any] = {"publish_store": "directory", "publish_path": str(store), "publish_summary_file": str(file)}
+    where: dict[str, Any] = {"publish_store": "directory", "publish_path": str(store)}
+    where["publish_summary_file"] = str(file)
     assert site.publish(**where).status == 0
     assert json.loads(file.read_text(encoding="utf-8"))["error"] is None
     without_owner(site)
