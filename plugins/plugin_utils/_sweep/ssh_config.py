@@ -56,6 +56,7 @@ class UnsupportedError(Exception):
     """Only ssh itself can honour this; the message says what it is, without values."""
 
 
+@functools.cache
 def home() -> str:
     """The home directory that ssh uses: of the user database, not of the environment."""
     try:
@@ -64,6 +65,7 @@ def home() -> str:
         return str(Path.home())
 
 
+@functools.cache
 def local_user() -> str:
     try:
         return pwd.getpwuid(os.getuid()).pw_name
