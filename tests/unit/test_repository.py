@@ -56,7 +56,8 @@ def test_no_file_is_too_long_to_read_in_one_sitting() -> None:
 
 
 def test_packages_are_namespaces() -> None:
-    assert [str(name) for name in files() if name.name == "__init__.py"] == []
+    """But for one, which is to run before what is below it."""
+    assert [str(name) for name in files() if name.name == "__init__.py"] == ["plugins/plugin_utils/__init__.py"]
 
 
 def test_every_python_file_is_in_a_room_that_mypy_reads() -> None:

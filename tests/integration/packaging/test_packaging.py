@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -87,6 +88,25 @@ def test_installed_roles_and_playbooks_are_found(installed_collection: Installed
     for playbook in sorted((PROJECT / "playbooks").glob("*.yml")):
         name = f"{NAME}.{playbook.stem}"
         installed_collection.run("ansible-playbook", "--syntax-check", "-i", "localhost,", name, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_the_bytecode_of_what_plugins_import_is_kept(
+    installed_collection: InstalledCollection, tmp_path: Path, forbidden: bool
+) -> None:
+    """Ansible itself compiles the modules of a collection anew in each process."""
+    folder = tmp_path / "collections"
+    shutil.copytree(installed_collection.collections, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    expression = "{{ 'password: x' | skills_eye.prometheus_fleet.redact }}"
+    output = installed_collection.run(
+        *("ansible", "localhost", "-m", "ansible.builtin.debug", "-a", f"msg={expression}"),
+        cwd=tmp_path,
+        ANSIBLE_COLLECTIONS_PATH=str(folder),
+        PYTHONDONTWRITEBYTECODE="1" if forbidden else "",
+    )
+    assert "password: <secret:" in output
+    kept = {path.name.partition(".")[0] for path in folder.rglob("__pycache__/*.pyc")}
+    assert kept == set() if forbidden else {"redact", "secrets", "secret_lines", "_plain"} <= kept
 
 
 def test_execution_environment_reads_the_requirements(
