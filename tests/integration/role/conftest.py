@@ -32,8 +32,13 @@ def consul(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
         yield agent
 
 
+@pytest.fixture(scope="module")
+def first() -> dict[str, bytes]:
+    return {}
+
+
 @pytest.fixture
-def site(tmp_path: Path, fleet: SshdFleet, consul: ConsulAgent) -> Iterator[Site]:
+def site(tmp_path: Path, fleet: SshdFleet, consul: ConsulAgent, first: dict[str, bytes]) -> Iterator[Site]:
     """A site whose servers hold the demo's trees at the start of each test."""
-    yield Site(tmp_path, fleet, consul, f"test/{tmp_path.name}/metadata")
+    yield Site(tmp_path, fleet, consul, f"test/{tmp_path.name}/metadata", first=first)
     lay_trees(fleet)

@@ -49,13 +49,17 @@ class Run:
 
 @dataclass
 class Site:
-    """The controller. Each test takes a prefix of its own in Consul, so what others publish does not show."""
+    """The controller. Each test takes a prefix of its own in Consul, so what others publish does not show.
+
+    first is what a first publish of the demo's trees writes, for all tests that begin with one.
+    """
 
     folder: Path
     fleet: SshdFleet
     consul: ConsulAgent
     prefix: str
     variables: dict[str, Any] = field(default_factory=dict)
+    first: dict[str, bytes] = field(default_factory=dict)
     _left: list[str] = field(default_factory=list)
 
     def inventory(self, changes: Mapping[str, Mapping[str, Any]] | None = None, **variables: Any) -> Path:
@@ -72,6 +76,14 @@ class Site:
         return self.play(
             f"{COLLECTION}.publish", *arguments, inventory=inventory, publish_hosts="monitoring", **variables
         )
+
+    def published(self) -> None:
+        """Begin with a store to which the fleet was published as it is at the start of a test."""
+        if not self.first:
+            assert self.publish().status == 0
+            self.first.update({key: value for key, (_index, value) in self.stored().items()})
+        for key, value in self.first.items():
+            self.consul.put(f"{self.prefix}/{key}", value)
 
     def play(
         self,

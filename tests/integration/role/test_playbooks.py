@@ -31,7 +31,7 @@ def drop_owner(site: Site) -> None:
 
 
 def test_status_shows_fields_servers_and_history(site: Site) -> None:
-    assert site.publish().status == 0
+    site.published()
     drop_owner(site)
     assert site.publish().status == 0
     run = play(site, "status")
@@ -45,7 +45,7 @@ def test_status_shows_fields_servers_and_history(site: Site) -> None:
 
 
 def test_status_fails_for_drift_where_asked(site: Site) -> None:
-    assert site.publish().status == 0
+    site.published()
     assert play(site, "status", status_fail_on="drift").status == 0
     drop_owner(site)
     assert site.publish().status == 0
@@ -94,7 +94,7 @@ def test_an_alarm_that_would_never_ring_is_refused(site: Site, value: Any) -> No
 
 
 def test_rollback_goes_back_and_check_mode_does_not(site: Site) -> None:
-    assert site.publish().status == 0
+    site.published()
     (first,) = [value for key, (_index, value) in site.stored().items() if key == "fields"]
     site.fleet[NAMES[0]].write(
         "/etc/prometheus/rules/new.yml",
@@ -119,7 +119,7 @@ def test_rollback_goes_back_and_check_mode_does_not(site: Site) -> None:
 
 
 def test_rollback_to_an_entry_that_is_not_there_says_so(site: Site) -> None:
-    assert site.publish().status == 0
+    site.published()
     before = site.stored()
     run = play(site, "rollback", rollback_to="19990101T000000.000000Z")
     assert run.status != 0

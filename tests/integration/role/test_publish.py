@@ -61,6 +61,7 @@ def test_the_summary_says_what_was_done(site: Site) -> None:
     assert "Servers: 3 of 3 answered whole, 24 files in " in text
     assert f"published to http://{site.consul.address} under {site.prefix}" in text
     summary = json.loads(file.read_text(encoding="utf-8"))
+    assert summary["error"] is None
     assert summary["published"]["added"] == sorted(site.fields())
     assert {name: server["files"] for name, server in summary["servers"].items()} == dict.fromkeys(NAMES, 8)
     assert "unchanged in" in site.publish().task("Summary")
@@ -109,7 +110,7 @@ def test_check_mode_sees_the_servers_as_they_are_now(site: Site) -> None:
 
 
 def test_a_change_on_a_server_is_published(site: Site) -> None:
-    assert site.publish().status == 0
+    site.published()
     relabelled(site, RECIFE, "cluster: ne", "cluster_name: ne")
     run = site.publish()
     assert "new: cluster_name" in run.task("Summary")

@@ -307,13 +307,14 @@ def test_hostile_texts_are_handled_in_bounded_time(text: str) -> None:
 
 
 def test_a_text_of_several_megabytes() -> None:
+    targets = ", ".join(f"h{n}:9100" for n in range(60))
     text = "".join(
-        f"- targets: ['h{n}:9100']\n  labels: {{env: prod, db_password: Topsecret{n}}}\n" for n in range(66_000)
+        f"- targets: [{targets}]\n  labels: {{env: prod, db_password: Topsecret{n}}}\n" for n in range(6_500)
     )
     shown = redact(text)
     assert len(text) > MAX_CHARACTERS
     assert re.search(r"Topsecret\d", shown) is None
-    assert shown.count("env: prod") == 66_000
+    assert shown.count("env: prod") == 6_500
 
 
 @pytest.mark.parametrize("begin", ["a:\n", "a:\n\t{\n"], ids=["sound", "broken"])

@@ -97,7 +97,7 @@ def alike(draw: st.DrawFn) -> list[str]:
     return texts
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(alike())
 def test_other_passwords_in_the_same_places(texts: list[str]) -> None:
     redactor = Counting(SALT)

@@ -146,7 +146,7 @@ def changed(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(changed(), min_size=1, max_size=4))
 def test_any_texts(texts: list[str]) -> None:
     redactor = Counting(SALT)

@@ -323,8 +323,7 @@ def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(tmp_path: Path) ->
     assert 20 < states.count(False) < len(states) - 10
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("by", "after"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
 def test_what_is_ended_leaves_nothing_staged_but_what_is_decided(
     tmp_path: Path, by: signal.Signals, after: bool
 ) -> None:
