@@ -174,9 +174,9 @@ def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
 
 
 def _of_loop(task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables of the loop that the task is in: they are no host's, and win over all others."""
+    """The variables of the loop that the task is in, and where it looks for files: they are no host's, and win."""
     own = ("ansible_loop_var", "ansible_index_var")
-    names = {*own, "ansible_loop", *(task_vars[name] for name in own if name in task_vars)}
+    names = {*own, "ansible_loop", "ansible_search_path", *(task_vars[name] for name in own if name in task_vars)}
     return {name: task_vars[name] for name in names if name in task_vars}
 
 

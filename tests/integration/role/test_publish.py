@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.role.site import NAMES, Site
+from tests.integration.role.site import COLLECTION, NAMES, Site
 
 RIO, RECIFE = "prometheus-rio", "prometheus-recife"
 CONFIG = "/etc/prometheus/prometheus.yml"
@@ -68,8 +68,19 @@ def test_the_summary_says_what_was_done(site: Site) -> None:
 
 
 def test_without_a_mirror_nothing_stays_on_the_controller(site: Site) -> None:
-    assert site.publish().status == 0
+    """Nor does anything else go, whatever a shell of the controller prints."""
+    kept = site.folder / "kept"
+    kept.mkdir()
+    noise = site.folder / "noise"
+    noise.write_text(f"echo {kept}\n", encoding="utf-8")
+    run = site.play(
+        f"{COLLECTION}.publish",
+        publish_hosts="monitoring",
+        environment={"ANSIBLE_EXECUTABLE": "/bin/bash", "BASH_ENV": str(noise)},
+    )
+    assert run.status == 0, run.output
     assert site.leftovers() == []
+    assert kept.is_dir()
 
 
 def test_contents_never_pass_through_results_or_output(site: Site) -> None:
@@ -137,6 +148,11 @@ def test_tags_run_a_step_from_an_earlier_sweep(site: Site) -> None:
     assert site.publish("--tags", "extract,publish", publish_mirror=mirror).status == 0
     assert site.logins() == before
     assert site.fields()["company"]["servers"] == NAMES
+    # A tag that does nothing of its own tells of no run.
+    metrics = site.folder / "fleet.prom"
+    metrics.write_text("# of an earlier run\n", encoding="utf-8")
+    assert site.publish("--tags", "metrics,report", publish_metrics_textfile=str(metrics)).status == 0
+    assert metrics.read_text(encoding="utf-8") == "# of an earlier run\n"
 
 
 @pytest.mark.parametrize(
