@@ -26,6 +26,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     names_a_secret,
     parameter_names_a_secret,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    is_option,
+    is_option_value,
+)
 
 # PyYAML without libyaml gives the same events, slower.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -58,10 +62,8 @@ _RULE = frozenset({"target_label", "replacement"})
 # Of a resource of Kubernetes, and of a variable of its containers.
 _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
-_FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$\w+|\$\{\w+\}")
+_FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$[A-Z_]\w*|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
-# An option of a command in a list, whose value is the item after it.
-_OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _OPTION_IN_TEXT = re.compile(r"-[A-Za-z](?<=[\s\"'\[,-]-[A-Za-z])")
 _MAPPING, _SEQUENCE, _END, _ALIAS, _DOCUMENT = Item("m"), Item("q"), Item("e"), Item("a"), Item("d")
 
@@ -297,14 +299,12 @@ class Events:
         items, keys = self.items, self.keys
         for index, item in enumerate(items[:-1]):
             # Two values that follow each other are items of one list.
-            if item[0] != "s" or item[1][:1] != "-" or index in keys or not _OPTION.fullmatch(item[1]):
+            if item[0] != "s" or item[1][:1] != "-" or {index, index + 1} & keys or not is_option(item[1]):
                 continue
             value = self._targets.get(index + 1, index + 1)
-            if items[value][0] != "s" or index + 1 in keys or not names_a_secret(item[1].lstrip("-")):
-                continue
-            said = items[value][1]
-            if not said.startswith("-") and not _FROM_ELSEWHERE.fullmatch(said):
-                self.kinds[value] = max(self.kinds.get(value, Kind.PLAIN), Kind.NAMED)
+            if items[value][0] == "s" and is_option_value(item[1], items[value][1]):
+                # Such a name may mean another thing, so only what looks random is looked for elsewhere.
+                self.kinds[value] = max(self.kinds.get(value, Kind.PLAIN), Kind.PRIVATE)
 
     def _hide(self, first: int) -> None:
         """Judge all values of a collection to be secret."""

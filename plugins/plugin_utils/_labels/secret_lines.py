@@ -13,6 +13,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_flow import (
+    EMPTY,
+    MASKED,
+    MAX_OPEN,
+    scan_flow,
+    unquoted,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     NAMED_SECRET,
@@ -33,9 +40,16 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     merged,
     pairs,
     shaped,
-    spoken,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    EXPRESSIONS,
+    commanded,
+    is_option,
+    is_option_value,
+    spoken,
+    told,
+)
 
 _DASHES = re.compile(r"(?:[-?][ \t]{1,200}){0,20}")
 _KEY = re.compile(
@@ -53,13 +67,6 @@ ONE_WORD = r"\S+|[ \t]+(?![A-Za-z]+[.:!?]*[ \t]*$)\S+"
 _MISREAD = re.compile(rf"(?!(?:[&!]\S*[ \t]+)*[|>])(?:[&*!]\S|#+(?:{ONE_WORD})[ \t]*$)")
 _ANCHORED = re.compile(r"&([\w-]{1,200})[ \t]+([^|>\s](?:.*\S)?)")
 _ALIAS = re.compile(r"\*([\w-]{1,200})")
-_MASKED = re.compile(rf"(?:{MASK.pattern}|\"{MASK.pattern}\"|'{MASK.pattern}')[ \t,\]}}]*(?:#.*)?$")
-_EMPTY = re.compile(r"(?:null|~|\"\"|''|true|false)?[ \t]*,?[ \t]*(?:#.*)?$")
-# In flow style: strings, signs, plain scalars; a quote that nothing closes takes the rest of the line.
-_FLOW = re.compile(
-    r"\"(?:[^\"\\]|\\.){0,20000}\"|'(?:[^']|''){0,20000}'|[\"'].*|[{}\[\],]|:(?=[\s\"'\[{]|$)"
-    r"|(?:[^{}\[\],:\"'\s]|:(?=\S))[^{}\[\],:]*(?::(?=[^\s\"'\[{])[^{}\[\],:]*)*"
-)
 # In flow style: what may be secret by what stands beside it in the same braces, and what says so.
 _MAP = re.compile(
     r"\{(?:\$\{\w{0,80}\}|\"(?:[^\"\\]|\\.){0,400}\"|'[^']{0,400}'|[^{}]){0,2000}",
@@ -84,7 +91,7 @@ _QUERY = Place()
 _TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
 _COMMENT = re.compile(r"[ \t]*(#+!?)")
 # A comment behind a value, and what is said in it.
-_BESIDE = re.compile(r"(?<=[ \t])#++!?+[ \t]*+(\S.*)")
+_BESIDE = re.compile(r"(?<=[ \t])#(?!\}[ \t]*$)#*+!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 # What a template says alone, with no word of its own.
@@ -93,7 +100,12 @@ _ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|$)")
 _TEMPLATE = re.compile(r"\{[{%#]")
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
 _ENTRY = re.compile(r"-(?:[ \t]|--|$)")
-_MAX_OPEN = 200
+# The end of a template's block, and what a merge left.
+_MARK = re.compile(
+    r"\{%[-+]?[ \t]*(?:end\w{0,20}|else)[ \t]*[-+]?%\}|\{\{-?[ \t]*(?:end|else)[ \t]*-?\}\}|[<>|=]{7}(?: [\w./-]+)?"
+)
+# Comments of templates and of other languages.
+_REMARK = re.compile(r"[ \t]*(?:\{#|\{\{-?[ \t]*/\*|//|<!--)")
 _MAX_PARENTS = 20
 
 
@@ -129,6 +141,9 @@ class LineReader:
         self._quote = ""
         self._in_private_key = False
         self._flow: list[Place] = []
+        # The item before, where it may be an option; whether a commented-out variable has the name of a secret.
+        self._option = ""
+        self._is_named = False
         # The anchors that aliases bring to where a secret stands.
         self.aliased: set[str] = set()
 
@@ -170,7 +185,7 @@ class LineReader:
                 return _rest(line, _indent(line))
             self._quote = ""
         # Braces that stay open are followed, but a line that reads like a setting of its own is believed as well.
-        found = _scan_flow(line, 0, self._flow) if self._flow else []
+        found = scan_flow(line, 0, self._flow) if self._flow else []
         if self._told_values:
             said = (match for match in _SAID.finditer(line) if match.groups() in self._told_values)
             found.extend((match.start(2), match.start(2) + len(match.group(2).rstrip())) for match in said)
@@ -253,14 +268,14 @@ class LineReader:
             self._open.pop()
 
     def _enter(self, line: str, key: re.Match[str], at: int, parents: list[Place], *, commented: bool) -> Place:
-        name = _unquoted(key.group(1))
+        name = unquoted(key.group(1))
         place = max([parent.child(name) for parent in parents], key=lambda found: found.kind)
         if name == "expr" and (place is ANY or place is TEXT):
             place = _QUERY
         rest = line[key.end() :].strip()
         nothing = _NOTHING.match(rest) is not None
         # The value of a secret may go on in the next lines even if it begins in this one.
-        if (nothing or masks(place.kind)) and len(self._open) < _MAX_OPEN:
+        if (nothing or masks(place.kind)) and len(self._open) < MAX_OPEN:
             whole = _BLOCK.match(rest) is not None
             self._open.append(_Open(at, place, commented, whole, whole or not nothing))
         return place
@@ -291,6 +306,10 @@ class LineReader:
         dashes = _DASHES.match(line, start)
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
+        item = line[at:].strip().strip("\"',") if key is None and at > start else ""
+        option, self._option = self._option, item if is_option(item) else ""
+        if option and item and is_option_value(option, item):
+            return _rest(line, at)
         # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
         # neither key nor entry ends nothing: templates, prose and the marks of a conflict stand wherever they like.
         in_secret = bool(self._open) and masks(self._open[-1].place.kind)
@@ -303,20 +322,23 @@ class LineReader:
             if at >= len(line.rstrip()):
                 return []
             if _TEMPLATE.match(line, at) and not masks(above.kind):
-                found = _scan_flow(line, at, [above])
+                found = scan_flow(line, at, [above])
                 return merged([*found, *self._shaped(line), *_of_template(line, at)])
             if line[at] in "{[" and not masks(above.kind):
                 places = dict.fromkeys(self._parents(line, start, "", commented=commented))
                 found = [span for place in places for span in self._flow_value(line, at, place)]
-                return merged([*found, *self._shaped(line)])
+                return merged([*found, *self._shaped(line), *told(line)])
             # A comment below a secret's key may be prose about it; what it says of secrets, pairs() finds.
             if masks(above.kind) and not (commented and not self._open[-1].commented):
-                return [] if _MASKED.match(line, at) or _BRACKETS.match(line, at) else _rest(line, at)
+                says_nothing = MASKED.match(line, at) or _BRACKETS.match(line, at) or _MARK.fullmatch(line.strip())
+                return [] if says_nothing else _rest(line, at)
             said = [] if commented or (above is _QUERY and start > self._open[-1].indent) else _in_prose(line)
             return merged([*self._shaped(line), *said])
-        parents = [_TOLD] if self._is_told else self._parents(line, start, _unquoted(key.group(1)), commented=commented)
+        parents = [_TOLD] if self._is_told else self._parents(line, start, unquoted(key.group(1)), commented=commented)
         place = self._enter(line, key, at, parents, commented=commented)
         value = key.end() + _indent(line[key.end() :])
+        if commented and self._is_variable(unquoted(key.group(1)), line[value:]):
+            return _rest(line, value)
         # Where no keys of its own can stand below.
         if place.named is place and masks(place.kind) and _MISREAD.match(line, value):
             if alias := _ALIAS.match(line, value):
@@ -330,14 +352,23 @@ class LineReader:
         if masks(place.kind) and not (place.keys and line[value] in "{["):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
-            return merged([*self._flow_value(line, value, place), *self._shaped(line)])
+            asks = unquoted(key.group(1)) in EXPRESSIONS
+            said = [] if asks else told(line)
+            return merged([*self._flow_value(line, value, place), *self._shaped(line), *said])
         found = self._shaped(line, place.kind)
         return merged([*found, *_in_prose(line)]) if place is TEXT or place is ANY else found
 
+    def _is_variable(self, name: str, value: str) -> bool:
+        """Whether this commented-out key is the value of a variable that has the name of a secret."""
+        is_named, self._is_named = self._is_named, False
+        if name == "name":
+            self._is_named = names_a_secret(value.strip().strip("\"'"))
+        return name == "value" and is_named
+
     def _mask_value(self, line: str, value: int, place: Place) -> list[Span]:
-        if _MASKED.match(line, value):
+        if MASKED.match(line, value):
             return [] if self._trusted else said_beside(line, value)
-        if _EMPTY.match(line, value):
+        if EMPTY.match(line, value):
             return []
         if place.kind is Kind.EXPANDED and re.fullmatch(r"[\"']?\$\{?\w+\}?[\"']?", line[value:].strip()):
             return []
@@ -345,7 +376,7 @@ class LineReader:
         if quote in "\"'" and quote not in line[value + 1 :]:
             self._quote = quote
         if quote in "{[" and not self._flow:
-            _scan_flow(line, value, flow := [place])
+            scan_flow(line, value, flow := [place])
             self._flow = flow
         return _rest(line, value)
 
@@ -358,7 +389,7 @@ class LineReader:
         ):
             place = _RESOURCE
         flow = [place]
-        found = _scan_flow(line, at, flow)
+        found = scan_flow(line, at, flow)
         if flow and not self._flow:
             self._flow = flow
         return found
@@ -398,7 +429,7 @@ def _told_keys(text: str) -> frozenset[int]:
         # A template may have moved a key to where it looks like one below a key that has a value.
         if not entries or is_entry or (entries[-1].column != at and not entries[-1].filled):
             entries.append(_Entry(at))
-        entry, name, value = entries[-1], _unquoted(key.group(1)), line[key.end() :].strip()
+        entry, name, value = entries[-1], unquoted(key.group(1)), line[key.end() :].strip()
         entry.filled = _NOTHING.match(value) is None
         if name in _TELLS:
             if not (name == "replacement" and _VARIABLES.fullmatch(value) and entry.filled):
@@ -418,7 +449,7 @@ def _told_values(text: str) -> frozenset[tuple[str, str]]:
         for match in _SAID.finditer(inside) if says else ():
             name, value = match.groups()
             varies = name == "replacement" and _VARIABLES.fullmatch(value)
-            if _TELLS[name] in says and not (varies or _MASKED.match(value) or _EMPTY.fullmatch(value)):
+            if _TELLS[name] in says and not (varies or MASKED.match(value) or EMPTY.fullmatch(value)):
                 found.add((name, value))
     return frozenset(found)
 
@@ -443,7 +474,7 @@ def _first_key(line: str) -> tuple[int, int, re.Match[str] | None]:
 def _told_key(line: str) -> bool:
     """Whether a line begins with a key that may be secret by what stands beside it."""
     key = _first_key(line)[2]
-    return key is not None and _unquoted(key.group(1)) in _TELLS
+    return key is not None and unquoted(key.group(1)) in _TELLS
 
 
 def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
@@ -453,12 +484,13 @@ def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
 
 def _of_template(line: str, at: int) -> list[Span]:
     """The secrets that a line of a template sets or asks for."""
-    return [span for span in pairs(line) if span[0] > at and not _TEST.match(line, span[0])]
+    said = [*pairs(line), *(spoken(line) if _REMARK.match(line) else ())]
+    return [span for span in said if span[0] > at and not _TEST.match(line, span[0])]
 
 
 def _in_prose(line: str) -> list[Span]:
     """The secrets that a line names, but for what a template will put in their places."""
-    found: list[Span] = []
+    found: list[Span] = [*commanded(line), *(spoken(line) if _REMARK.match(line) else ())]
     for start, end in pairs(line):
         template = _ONLY_TEMPLATE.match(line, start)
         begin = template.end() if template else start
@@ -492,40 +524,6 @@ def said_beside(line: str, start: int) -> list[Span]:
     return [(match.start(1), len(line.rstrip()))]
 
 
-def _scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
-    """The secrets of a line inside braces or brackets. flow: the places that are open; it is kept up to date."""
-    found: list[Span] = []
-    # A scalar that may be a key or an item, and the place of the value that follows a key.
-    pending: re.Match[str] | None = None
-    place: Place | None = None
-    for token in _FLOW.finditer(line, at):
-        sign = token.group()
-        if sign in {"{", "["}:
-            if len(flow) < _MAX_OPEN:
-                flow.append(place or flow[-1])
-            pending = place = None
-        elif sign in {"}", "]", ","}:
-            if pending and place is None:
-                found.extend(_flow_scalar(pending, flow[-1]))
-            pending = place = None
-            if sign == ",":
-                continue
-            flow.pop()
-            if len(flow) <= 1:
-                flow.clear()
-                return found
-        elif sign == ":":
-            place = flow[-1].child(_unquoted(pending.group().strip())) if pending else place
-            pending = None
-        elif place is not None:
-            found.extend(_flow_scalar(token, place))
-        else:
-            pending = token
-    if pending and place is None:
-        found.extend(_flow_scalar(pending, flow[-1]))
-    return found
-
-
 def _of_escaped_lines(line: str) -> list[Span]:
     """The secrets of a config that is quoted as one string, its line breaks written as escapes."""
     pieces = line.split("\\n")
@@ -536,16 +534,6 @@ def _of_escaped_lines(line: str) -> list[Span]:
         found.extend((begin + start, begin + end) for start, end in reader.secrets(piece))
         begin += len(piece) + 2
     return found
-
-
-def _flow_scalar(token: re.Match[str], place: Place) -> list[Span]:
-    """The span of a scalar in flow style if its place is secret."""
-    if not masks(place.kind):
-        return []
-    text = token.group().rstrip()
-    if _MASKED.match(text) or _EMPTY.fullmatch(text):
-        return []
-    return [(token.start(), token.start() + len(text))]
 
 
 def _indent(line: str) -> int:
@@ -561,23 +549,6 @@ def _content(line: str) -> int:
 
 def _rest(line: str, start: int) -> list[Span]:
     end = len(line.rstrip())
-    if start >= end or _MASKED.match(line, start):
+    if start >= end or MASKED.match(line, start):
         return []
     return [(start, end)]
-
-
-def _unquoted(key: str) -> str:
-    """A key as YAML reads it; escapes are decoded for what can hide a name."""
-    if key.startswith('"') and key.endswith('"') and len(key) > 1:
-        inner = key[1:-1]
-        if "\\" in inner:
-            inner = re.sub(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))", _unescape, inner)
-        return inner
-    if key.startswith("'") and key.endswith("'") and len(key) > 1:
-        return key[1:-1].replace("''", "'")
-    return key
-
-
-def _unescape(match: re.Match[str]) -> str:
-    code = match.group(1) or match.group(2)
-    return chr(int(code, 16)) if code else match.group(3)

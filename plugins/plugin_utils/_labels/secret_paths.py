@@ -86,9 +86,12 @@ class Place:
 _SECRET_NAME = re.compile(
     r"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|[_-]key|(?:^|[_-])(?:pass|pwd)"
     r"|password[0-9]{1,2}|dbpass|[_-]pw|(?:secret|access|private|auth)key|api[_-]?keys|(?:^|(?:api|auth|access)[_-])tokens"
-    r"|key-data|token[_-]value|header_?value[0-9]{0,2}|snmp[_-]community|webhook[_-]?url)$",
+    r"|key-data|token[_-]value|header_?value[0-9]{0,2}|snmp[_-]community|webhook[_-]?url"
+    r"|requirepass|masterauth)$",
     re.IGNORECASE,
 )
+# In small letters it is a section of Prometheus.
+_HEADER = re.compile(r"(?:^|-)(?:Authorization|AUTHORIZATION)$")
 _CAMEL_KEY = re.compile(r"[a-z0-9]Key$")
 _PARAMETER = re.compile(r"(?:^|[_-])(?:auth|authorization|key|apikey|sig|signature|bearer)$", re.IGNORECASE)
 
@@ -96,7 +99,7 @@ _PARAMETER = re.compile(r"(?:^|[_-])(?:auth|authorization|key|apikey|sig|signatu
 @lru_cache(maxsize=4096)
 def names_a_secret(key: str) -> bool:
     """Whether a key that no table knows ends like one that holds a secret."""
-    return bool(_SECRET_NAME.search(key) or _CAMEL_KEY.search(key))
+    return bool(_SECRET_NAME.search(key) or _CAMEL_KEY.search(key) or _HEADER.search(key))
 
 
 @lru_cache(maxsize=4096)

@@ -142,8 +142,8 @@ class _Cuts:
         self.pieces.append(Piece(place, text, needs, self._recall(place, text)))
 
     def add_list(self, text: str, name: str, indent: int) -> None:
-        if _line(indent, "-[ ]+[\"']?-").search(text):
-            # The options of a command: what an entry is hangs on the one before it.
+        if _line(indent, "-(?:[ ]+[\"']?[ ]*-|[ ]+[|>!&*#]|[ ]*\n)").search(text):
+            # Perhaps the options of a command: what an entry is hangs on the one before it.
             self.add("setting", text)
             return
         # A bare dash begins an entry as well: what follows it belongs to no setting of the entry before.

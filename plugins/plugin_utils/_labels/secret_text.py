@@ -63,7 +63,7 @@ _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
 _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 
-_AUTHORIZATION = r"uthorization\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
+_AUTHORIZATION = r"\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
 _END = r"[^\s\"'<>`\\,|)\]}]"
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
 # looks back to what must or must not precede it: that is what `re` finds fast in a long text.
@@ -89,13 +89,16 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
     (
         "uthorization",
-        _AUTHORIZATION + r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}"
+        "uthorization" + _AUTHORIZATION + r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}"
         r"(?!(?:auth\w*|tokens?|realm|schemes?|headers?|credentials?|and|or)\b)([\w.~+/-]{1,4000}={0,2})",
     ),
-    (
-        "uthorization",
-        _AUTHORIZATION + r"(?:[Tt]oken|TOKEN|[Aa]pi[Kk]ey|[Gg]enie[Kk]ey)[ \t]{1,8}"
-        r"(?=\S{0,400}\d)([\w.~+/-]{6,4000}={0,2})",
+    *(
+        (
+            word,
+            word + _AUTHORIZATION + r"(?:[Tt]oken|TOKEN|[Aa]pi-?[Kk]ey|[Gg]enie[Kk]ey|SSWS|Splunk|Key)[ \t]{1,8}"
+            r"(?=\S{0,400}\d)([\w.~+/-]{6,4000}={0,2})",
+        )
+        for word in ("uthorization", "UTHORIZATION")
     ),
     ("$apr1$", r"(\$apr1\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22})"),
     ("{SHA}", r"\{SHA\}([A-Za-z0-9+/]{27}=)"),
@@ -122,21 +125,15 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 
 _WORD = re.compile(r"\S+")
 _NAME = (
-    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|api-?key|[_-](?:key|pass)"
-    r"|pwd|(?:secret|access|private|auth)_?key|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)))\\?[\"']?"
+    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|[_-](?:key|pass)|pwd"
+    r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
+    r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
+    r"\\?[\"']?"
 )
 _PAIR = re.compile(
     _NAME + r"(?:[ \t]{0,8}(?::=|:|==?)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
 )
 _ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?([\"']?)(?=[^\s])", re.IGNORECASE)
-# In prose: "the old password hunter2", "API key (x)".
-_SPOKEN = re.compile(
-    r"(?<![\w.-])[\w-]{0,80}?(?:pass(?:word|wd|phrase)?|secret|token|credential|api[- ]?key|pwd?)s?[ \t]{1,4}"
-    r"[(\[\"'`]{0,2}([^\s\"'`()\[\],;<>{}$]{6,4000})",
-    re.IGNORECASE,
-)
-# A file, a URL, the name of a host or of something that Kubernetes has.
-_NO_WORD = re.compile(r"/|https?://|(?:[a-z0-9-]{1,80}[./])+[a-z0-9-]{1,80}$")
 # All of these end what _ASSIGNMENT takes for a name, and more.
 _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "secret", "secrets", "token", "tokens", "credential",
@@ -148,7 +145,7 @@ _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+"
 # Behind one of these, all of a line is the value, if there are blanks around the sign.
 _LINE_BEGIN = re.compile(r"[ \t]*(?:[#;][ \t]*)?(?:export[ \t]+)?")
 # No secret: a variable, what a template or a shell puts there, a switch, the path of a file.
-_NO_VALUE = re.compile(
+NO_VALUE = re.compile(
     r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
@@ -160,8 +157,7 @@ _NO_VALUE = re.compile(
 _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
-    "asic\t", ": token ", "\"token ", "'token ", "apikey ", "geniekey ", "private key", "$apr1$", "{sha}", "glc_",
-    "aiza", "sg.", "dop_v1_",
+    "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "glc_", "aiza", "sg.", "dop_v1_",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
@@ -387,17 +383,6 @@ def pairs(line: str) -> list[Span]:
     return found
 
 
-def spoken(line: str) -> list[Span]:
-    """Where a comment says ``password x`` of an x that is no word of prose."""
-    found: list[Span] = []
-    for match in _SPOKEN.finditer(line):
-        said = match.group(1).rstrip(".:!?")
-        varies = any(char.isdigit() for char in said) or not (said.islower() or said.isupper() or said.istitle())
-        if varies and is_telling(said, Elsewhere.COMMENT) and not _NO_WORD.match(said):
-            found.append((match.start(1), match.start(1) + len(said)))
-    return found
-
-
 def assigned(text: str) -> list[Span]:
     """Where a string of sound YAML says ``NAME=value``: a variable, an option, a line of another kind of config."""
     found: list[Span] = []
@@ -427,7 +412,7 @@ def assigned(text: str) -> list[Span]:
             word = _ASSIGNED_WORD.match(text, start)
             end = word.end() if word else start
         said = text[start:end]
-        if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not _NO_VALUE.match(said):
+        if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not NO_VALUE.match(said):
             found.append((start, end))
         position = max(end, position)
     return found

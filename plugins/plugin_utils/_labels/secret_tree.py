@@ -28,7 +28,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     MASK,
     Elsewhere,
     Span,
-    assigned,
     lines,
     merged,
     repeated,
@@ -37,6 +36,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     shaped,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    EXPRESSIONS,
+    in_comment_lines,
+    told,
+)
 
 __all__ = ["MAX_CHARACTERS", "Cuts", "Edit", "Tree", "UnreadableError"]
 
@@ -52,14 +56,6 @@ _KEY_LINE = re.compile(
 _BRACES = frozenset("{[")
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?")
 _RUNS = re.compile(r"[A-Za-z]+|\d+")
-# Keys of what matches labels or text, where a name and a value say no secret.
-_EXPRESSIONS = frozenset(
-    {
-        "expr", "query", "match", "match[]", "match_re", "matchers", "source_match", "source_match_re",
-        "source_matchers", "target_match", "target_match_re", "target_matchers", "regex", "regexp", "pattern",
-        "replacement", "selector", "logql", "promql",
-    }
-)  # fmt: skip
 # What a string is not written as itself with, by the quote around it.
 _FOLD = rf"(?:(?<![ \t])[ \t]++)?(?:{BREAK.pattern})(?:[ \t]*(?:{BREAK.pattern}))*[ \t]*"
 _ODD = {
@@ -258,8 +254,8 @@ class Tree:
         if look_inside:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
             spans.extend(self._assigned(index, value, kind))
-        if ("\n" in value or value[0] in _BRACES) and _KEY_LINE.search(value):
-            spans.extend(_of_lines(value))
+        if "\n" in value or value[0] in _BRACES:
+            spans.extend(_of_lines(value) if _KEY_LINE.search(value) else in_comment_lines(value))
         if not spans:
             return []
         spans = merged(spans)
@@ -280,10 +276,10 @@ class Tree:
 
     def _assigned(self, index: int, value: str, kind: Kind) -> list[Span]:
         """What a string assigns to the name of a secret, unless it is a pattern or asks for labels."""
-        if "=" not in value or kind is Kind.PATTERN or index in self._events.keys:
+        if kind is Kind.PATTERN or index in self._events.keys:
             return []
-        spans = assigned(value)
-        return [] if spans and self._events.key_of(index) in _EXPRESSIONS else spans
+        spans = told(value)
+        return [] if spans and self._events.key_of(index) in EXPRESSIONS else spans
 
     def _parts_of_block(
         self, index: int, kind: Kind, pattern: re.Pattern[str] | None, *, look_inside: bool
@@ -294,11 +290,12 @@ class Tree:
         _head, *rest = lines(self.text, properties(self.text, item)[1], item.end)
         content = [(begin, line.rstrip(BREAKS)) for begin, line in rest]
         has_keys = _KEY_LINE.search(item.value) is not None
-        inner = of_lines(item.value, [bare for _begin, bare in content]) if has_keys else [[] for _line in content]
+        parts = [bare for _begin, bare in content]
+        inner = of_lines(item.value, parts) if has_keys else [in_comment_lines(part) for part in parts]
         for (begin, bare), found in zip(content, inner, strict=True):
             spans = [*repetitions(pattern, bare), *shaped(bare, pattern=kind is Kind.PATTERN)]
             if assigns:
-                spans.extend(assigned(bare))
+                spans.extend(told(bare))
             spans.extend(found)
             edits.extend(Edit(begin + start, begin + end, bare[start:end]) for start, end in merged(spans))
         return edits

@@ -55,11 +55,17 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Tree,
     UnreadableError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    commanded,
+    may_tell,
+    spoken,
+)
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
-    "pass", "pwd", "_pw", "pw ", "secret", "token", "credential", "key", "auth", "header", "communit", "webhook",
-    "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
+    "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
+    "webhook", "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig", " -u", "'-u",
+    "\"-u", "[-u", "--user", "mysql", "redis-cli", "docker login",
 )  # fmt: skip
 _SIGNS = Signs(_HINTS)
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
@@ -129,7 +135,7 @@ class Redactor:
         parts = _BREAKS.split(text)
         for number in range(0, len(parts), 2):
             line = parts[number]
-            spans = merged([*shaped(line, in_line=True), *pairs(line)])
+            spans = merged([*shaped(line, in_line=True), *pairs(line), *commanded(line), *spoken(line)])
             parts[number] = self._apply(line, [Edit(start, end, line[start:end]) for start, end in spans])
         return "".join(parts)
 
@@ -183,7 +189,7 @@ class Redactor:
     def _settle(self, text: str, pieces: list[Piece]) -> _Settled | None:
         """Mask a text until it is at rest; None when it does not come to rest. pieces: what it is made of."""
         edges = list(accumulate([len(piece.text) for piece in pieces], initial=0)) if pieces else []
-        look_inside = may_hold(text)
+        look_inside = may_hold(text) or may_tell(text)
         current, first, count, changes = text, None, 0, 0
         # A text from which secrets were cut is read again, unless the cuts are such that it must be at rest: no secret
         # may come to light in the result, and what did not parse may parse now.
@@ -193,7 +199,7 @@ class Redactor:
             changed = self._apply(current, cuts.edits)
             count += len(cuts.places())
             changes += changed != current
-            looked_inside, look_inside = look_inside, may_hold(changed)
+            looked_inside, look_inside = look_inside, may_hold(changed) or may_tell(changed)
             at_rest = cuts.at_rest and looked_inside >= look_inside and len(changed) <= MAX_CHARACTERS
             if changed == current or at_rest:
                 shares = None

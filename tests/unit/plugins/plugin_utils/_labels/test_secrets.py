@@ -228,7 +228,7 @@ def test_a_common_word_as_a_password_does_not_cost_the_word_elsewhere() -> None:
         ("https://discord" + ".com/api/webhooks/12/ab-c", "https://discord" + ".com/api/webhooks/M"),
         ("https://a.webhook.office" + ".com/webhookb2/1@2/I/3", "https://a.webhook.office" + ".com/webhookb2/M"),
         ("bot 123456789" + ":" + "A" * 35 + " x", "bot M x"),
-        ("Authorization: Bearer abcdefghijklmnop.123", "Authorization: Bearer M"),
+        ("authorization of Bearer abcdefghijklmnop.123", "authorization of Bearer M"),
         (
             "-----BEGIN " + "PRIVATE KEY-----MIIabc-----END PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----M-----END PRIVATE KEY-----",

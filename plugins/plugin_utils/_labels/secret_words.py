@@ -1,0 +1,175 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets that the words before them tell of: on command lines, and in what comments say.
+
+Every pattern is bounded, so that a hostile text costs linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
+    parameter_names_a_secret,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    MASK,
+    NO_VALUE,
+    Elsewhere,
+    Span,
+    assigned,
+    is_telling,
+    merged,
+    pairs,
+)
+
+# Where a word of a command begins; looked back to, since `re` finds fixed text fast.
+_BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
+_REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
+_OPTION_NAME = (
+    r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
+    r"|secret|token|credentials?|api-?key|[_-](?:key|pass)|requirepass|masterauth)"
+)
+# `--password x`, `-token "x"`.
+_OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}(?![-{{]){_REST}", re.IGNORECASE)
+_OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
+_LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|-U")
+_LOGIN = re.compile(r"[^\s:/\"']{1,100}:(?!\d+$)([^\s/\"'][^\s\"']{0,400})")
+# Headers, as an option of a command or as a string of their own.
+_HEADER = re.compile(
+    r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
+)
+_WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?(\S{1,4000})")
+_QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
+# Words of commands, each with what its secret looks like.
+_COMMANDS = (
+    ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}[\"']?{_LOGIN.pattern.replace('$', '(?![^ ])')}")),
+    ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern.replace('$', '(?![^ ])')}")),
+    ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
+    ("redis-cli", re.compile(rf"redis-cli[^\n|;&]{{0,200}}?[ \t]-a[ \t]{{1,4}}{_REST}")),
+    ("mysql", re.compile(rf"mysql[^\n|;&]{{0,200}}?[ \t]-p{_REST}")),
+    ("docker login", re.compile(rf"docker login[^\n|;&]{{0,200}}?[ \t]-p[ \t]{{1,4}}{_REST}")),
+)
+# Keys of what matches labels or text, where a name and a value say no secret.
+EXPRESSIONS = frozenset(
+    {
+        "expr", "query", "match", "match[]", "match_re", "matchers", "source_match", "source_match_re",
+        "source_matchers", "target_match", "target_match_re", "target_matchers", "regex", "regexp", "pattern",
+        "replacement", "selector", "logql", "promql", "expression", "matcherRegex",
+    }
+)  # fmt: skip
+# What follows an option in prose.
+_PROSE = frozenset(
+    {
+        "a", "an", "and", "are", "argument", "as", "by", "can", "command", "file", "flag", "flags", "for", "from", "if",
+        "in", "instead", "into", "is", "must", "not", "of", "on", "option", "options", "or", "parameter", "set", "the",
+        "then", "to", "value", "was", "when", "which", "will", "with", "without",
+    }
+)  # fmt: skip
+_VARIABLE = re.compile(r"\$\(|\$[A-Z_]\w*|\$\{|\{\{.*|%\w+%")
+
+# "the old password hunter2", "API key (x)", "token for grafana: x", "pw -> x".
+_SPOKEN = re.compile(
+    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?)|secret|token|credential|community"
+    r"|(?:api|access|service|routing|integration|encryption|secret)[- _]?key)s?"
+    r"(?:[ \t]{1,4}\([^()\n]{0,40}\))?"
+    r"(?:(?:[ \t]{1,4}[a-z]{1,12}){0,3}[ \t]{0,4}(?::|[-=]>)|[ \t]{1,4}(?:set to|changed to|now|was|is now))?[ \t]{1,4}"
+    r"(?!.?<secret)[(\[\"'`<]{0,2}([^\s\"'`<>]{6,4000})",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(r"[\"'`)\]]{0,2}(?:,|[ \t]{1,4}(?:or|and|to|[-=]>|/))[ \t]{1,4}[\"'`]?([^\s\"'`<>]{6,4000})")
+# A file, a URL, a host, a date, a ticket, a number with its unit, a variable; a name of what Kubernetes has.
+_NO_WORD = re.compile(
+    r"\.{0,2}/|[a-z]+://|@\w+@|\$[{(A-Z]|\{[{%]|[\w.]+=|[a-z][\w-]{0,80}/[\w./-]+$|(?:[a-z0-9-]{1,80}\.)+[a-z0-9-]{1,80}(?::\d+)?$"
+    r"|[\w-]+:\d{2,5}$|\d{4}-\d\d(?:-\d\d)?$|[A-Z]{2,}[-_]?\d+$|\d+[a-z]+$"
+)
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$")
+_COMMENT_LINE = re.compile(r"^[ \t]*[#;].*", re.MULTILINE)
+
+
+def told(text: str) -> list[Span]:
+    """What a string of sound YAML assigns to the name of a secret, or hands to a command."""
+    return merged([*(assigned(text) if "=" in text else ()), *(commanded(text) if "-" in text or ":" in text else ())])
+
+
+def may_tell(text: str) -> bool:
+    """Whether `commanded` may find something in a string of this text; quick, for whole files."""
+    return any(True for _found in _of_commands(text)) or any(
+        parameter_names_a_secret(match.group()[1:-3]) for match in _QUOTED_HEADER.finditer(text)
+    )
+
+
+def commanded(text: str) -> list[Span]:
+    """What a command line hands over as a secret; and the value of a string that is a header."""
+    found = list(_of_commands(text))
+    whole = _WHOLE_HEADER.fullmatch(text)
+    if whole and parameter_names_a_secret(whole.group(1)) and _is_value(whole.group(2)):
+        found.append(whole.span(2))
+    return found
+
+
+def _of_commands(text: str) -> Iterator[Span]:
+    for match in _OPTION.finditer(text):
+        said = match.group(1).rstrip(";")
+        if said and _is_value(said) and said.rstrip(".,:").lower() not in _PROSE:
+            yield match.start(1), match.start(1) + len(said)
+    if "-H" in text or "--header" in text:
+        for match in _HEADER.finditer(text):
+            if parameter_names_a_secret(match.group(1)) and _is_value(match.group(2)):
+                yield match.span(2)
+    for word, pattern in _COMMANDS:
+        if word in text:
+            for match in pattern.finditer(text):
+                if _is_value(match.group(1)):
+                    yield match.span(1)
+
+
+def _is_value(said: str) -> bool:
+    return not (_VARIABLE.match(said) or NO_VALUE.match(said) or MASK.match(said))
+
+
+def is_option(item: str) -> bool:
+    """Whether an item of a list is an option whose value, the item after it, is a secret or a login."""
+    return bool(_OPTION_ITEM.fullmatch(item) or _LOGIN_ITEM.fullmatch(item))
+
+
+def is_option_value(option: str, item: str) -> bool:
+    """Whether the item behind such an option is a secret."""
+    if _LOGIN_ITEM.fullmatch(option):
+        return _LOGIN.fullmatch(item) is not None and not _VARIABLE.search(item)
+    is_other = item.startswith("--") or (item.startswith("-") and not any(char.isdigit() for char in item))
+    return bool(item.strip()) and not is_other and item not in {"true", "false"} and _is_value(item)
+
+
+def spoken(line: str) -> list[Span]:
+    """Where a comment says ``password x`` of an x that is no word of prose."""
+    found: list[Span] = []
+    for match in _SPOKEN.finditer(line):
+        said: re.Match[str] | None = match
+        while said:
+            word = said.group(said.lastindex or 0)
+            begin = said.start(said.lastindex or 0)
+            word = word.rstrip(".,:;!?)]}")
+            if not _is_secret_word(word, surely=bool(match["surely"])):
+                break
+            found.append((begin, begin + len(word)))
+            said = _ANOTHER.match(line, begin + len(word))
+    return merged(found)
+
+
+def _is_secret_word(word: str, *, surely: bool) -> bool:
+    tells = any(char.isdigit() for char in word) or any(char in "!$%&*+^~#@" for char in word)
+    is_name = _NO_WORD.match(word) or (not surely and _NAME.match(word))
+    return tells and not is_name and is_telling(word, Elsewhere.COMMENT)
+
+
+def in_comment_lines(text: str) -> list[Span]:
+    """The secrets of those lines of a string that are comments of a script or another kind of config."""
+    found: list[Span] = []
+    for match in _COMMENT_LINE.finditer(text):
+        line, base = match.group(), match.start()
+        found.extend([(base + start, base + end) for start, end in (*pairs(line), *spoken(line))])
+    return found

@@ -1,0 +1,194 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets that the words before them tell of: on command lines, in lists of options, and in what comments say."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.redacting import SALT
+from tests.unit.plugins.plugin_utils._labels.test_secrets_assigned import masked
+
+SECRET = "Kx7vQ9mTz2"
+
+
+def only_masked(text: str) -> None:
+    """Each @ of the text is a secret, and all that is masked."""
+    assert masked(text.replace("@", SECRET)).replace('"M"', "M") == text.replace("@", "M").replace('"M"', "M")
+
+
+# ---- command lines ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command: --redis.addr x --redis.password @ --y\n",
+        "command: redis-server --requirepass @\n",
+        'command: [sh, -c, "x --token @; y"]\n',
+        "content: |\n  ExecStart=/bin/x --api.token @ --z\n",
+        "args:\n- --password @\n- \"--token '@'\"\n",
+        "run: curl -u user:@ https://h.example/\n",
+        "run: curl --user 'user:@' https://h.example/\n",
+        "run: sshpass -p @ ssh h\n",
+        "run: mysqldump -u root -p@ db\n",
+        "test: [CMD-SHELL, 'redis-cli -h x -a @ ping']\n",
+        "run: docker login -u x -p @ registry.example\n",
+        "run: \"curl --header 'PRIVATE-TOKEN: @' https://h.example/\"\n",
+        "args: [-H, 'X-Api-Key: @']\n",
+        "description: 'call it with -H \"X-Vault-Token: @\" please'\n",
+        "args: [-H, 'Authorization:Token @']\n",
+        "args: ['Authorization:  Token @', x]\n",
+        "headers:\n  Authorization: @\n",
+        "httpHeaders:\n- {name: Authorization, value: @}\n",
+        '{"headers":{"Proxy-Authorization":"@"}}\n',
+        "args: [-u, '@:@']\n",
+        "args:\n- --password  # of bob\n\n- @\n",
+    ],
+)
+def test_what_a_command_is_told(text: str) -> None:
+    if "@:@" in text:
+        assert masked(text.replace("@", SECRET)) == text.replace("@:@", "M")
+    else:
+        only_masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command: --password $PASSWORD --token ${TOKEN} --secret $(cat /x) --api-key {{ key }}\n",
+        "description: pass --token to curl, or the option --password of it; see --secret.\n",
+        "args: [--tls-key, /etc/ssl/server1.key, --no-password, exporter1]\nkey_file: /etc/ssl/server1.key\n",
+        "args: [--password, --x, '--token', $TOKEN, --secret, '${S}', --api-key]\nx: [token, y, -x, z]\n",
+        "args: [--token, {x: y}, --password, [z], --secret, 'true']\n",
+        "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db\n",
+        "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
+    ],
+)
+def test_what_a_command_is_told_that_is_no_secret(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_random() -> None:
+    text = "args: [--sort-key, node_load15]\nexpr: node_load15 > 3\n"
+    assert masked(text) == 'args: [--sort-key, "M"]\nexpr: node_load15 > 3\n'
+
+
+@pytest.mark.parametrize("frame", ["{{% if x %}}\n{}{{% endif %}}\n", "a: b: c\n{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'args: ["--password=@"]\n',
+        'environment: ["API_TOKEN=@"]\n',
+        'x: {cmd: "x --token=@"}\n',
+        'x: {dsn: "user=u password=@ host=h"}\n',
+        '{"env": ["API_TOKEN=@"]}\n',
+        "args:\n- --password\n- @\n- --x\n- y\n",
+        "args: [--password, @, --x, y]\n",
+        "command: x --token @ --y\n",
+    ],
+)
+def test_the_same_in_texts_that_do_not_parse(frame: str, text: str) -> None:
+    only_masked(frame.format(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: |\n  args:\n  - --password\n  - @\n",
+        'a: \'{"args": ["--password", "@"]}\'\n',
+        "x: 1\n# - --password\n# - @\n",
+        "x: 1\n# args: [--password, @]\n",
+        "x: 1\n# - name: API_TOKEN\n#   value: @\n# - name: x\n#   value: y\n",
+        "data:\n  run.sh: |\n    #!/bin/sh\n    # admin password @\n    # admin password: @\n    run\n",
+        "data:\n  my.cnf: |\n    [x]\n    ; password @\n    y\n",
+        'x: "# password @\\nA=1\\n"\n',
+        "{{/* old password @ */}}\n{# old password @ #}\na: {{ x }}\n",
+        "a: b: c\n// old password @\n",
+    ],
+)
+def test_the_same_in_strings_and_comments(text: str) -> None:
+    only_masked(text)
+
+
+def test_templates_and_conflicts_below_the_key_of_a_secret_stay() -> None:
+    for line in ("{% endif %}", "{%- else -%}", "{{- end }}", "{{ else }}", "<<<<<<< HEAD", "=======", ">>>>>>> a/b"):
+        text = f'a: [\npassword: "{{{{ x }}}}"\n{line}\nb: c\n'
+        assert line in masked(text)
+
+
+@pytest.mark.parametrize(
+    "before", ["-\n  --password", "- >-\n  --password", "- !!str --password", "- # c\n  --password"]
+)
+def test_an_option_and_a_value_that_was_met_before(before: str) -> None:
+    others = "".join(f"- x{number}={number}\n" for number in range(90))
+    redactor = Redactor(SALT)
+    for option in ("- user", before, "- user"):
+        text = f"args:\n{others}{option}\n- {SECRET}\n- token\n"
+        assert redactor.redact(text) == Redactor(SALT).redact(text)
+        assert (SECRET in redactor.redact(text).text) == (option == "- user")
+
+
+# ---- what comments say ----
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "password SECRET", "the old db-password 'SECRET'", "pw SECRET, rotate it", "TOKEN (SECRET)", "API key SECRET",
+        "secret `SECRET`", "bob's credentials SECRET.", "pw: SECRET", "PW: SECRET", "api key: SECRET",
+        "secret key: SECRET", "service key SECRET", "password for grafana: SECRET", "token (read only): SECRET",
+        "old token was: SECRET", "password -> SECRET", "password set to SECRET", "password now SECRET",
+        "community SECRET", "password <SECRET>",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "frame", ["# SAID\na: 1\n", "a: 1 # SAID\nb: 1\n", "a: b: c\n# SAID\n", "a: |\n  x: 1\n  # SAID\n"]
+)
+@pytest.mark.parametrize("secret", ["hunter23", "Xy-78-wz", "P@ss,w0rd", "P$ss1;xy"])
+def test_prose_that_names_a_secret(said: str, frame: str, secret: str) -> None:
+    shown = masked(frame.replace("SAID", said).replace("SECRET", secret))
+    assert shown in {
+        frame.replace("SAID", said.replace(word, "M")) for word in ("SECRET", "SECRET.", "'SECRET'", "<SECRET>")
+    }
+
+
+def test_the_second_of_two() -> None:
+    text = "# password S1 or S2\n# token S1 -> S2\n# credentials S1, S2\na: 1\n"
+    shown = masked(text.replace("S1", "hunter23x").replace("S2", "Xy-78-wz9"))
+    assert shown == text.replace("S1", "M").replace("S2", "M")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "password authentication is off", "token endpoint: none", "secret v2", "the password file /etc/pw1file",
+        "secret monitoring/alertmanager-main", "the token ${TOKEN1X} and {{ token1x }}", "no password, see RFC7617x",
+        "passwords1 abc12345", "password https://wiki1.example.org/A1", "secret alertmanager-main-v2",
+        "the token ServiceAccount", "secret OPS-12345", "password since 2024-12-31", "token 30days",
+        "secret kv/data/Prod1", "password ./secrets/pw1x", "token node-exporter-1", "token host1:9090",
+        "token URL-safe", "secret @TOKEN1@", "password label1=value1",
+    ],
+)  # fmt: skip
+def test_prose_about_secrets(said: str) -> None:
+    assert masked(f"# {said}\na: 1 # {said}\n") == f"# {said}\na: 1 # {said}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login failed: password @ is wrong", "old token @", "run curl -u user:@ h", "x --api-key @ failed",
+    ],
+)  # fmt: skip
+def test_messages(text: str) -> None:
+    assert SECRET not in Redactor(SALT).redact_message(text.replace("@", SECRET))
+
+
+def test_what_is_masked_leaves_the_structure() -> None:
+    text = "args: [--password, '@', {x: [-u, 'a:@']}]\n# - --token\n# - @\n- broken"
+    for whole in (text.rpartition("\n")[0] + "\n", "a: 'x --token @'\nb: [1]\n"):
+        shown = Redactor(SALT).redact(whole.replace("@", SECRET)).text
+        assert len(yaml.safe_load(shown)) == len(yaml.safe_load(whole))
