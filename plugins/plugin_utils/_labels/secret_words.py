@@ -50,7 +50,7 @@ _COMMANDS = (
     ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern.replace('$', '(?![^ ])')}")),
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
     ("redis-cli", re.compile(rf"redis-cli[^\n|;&]{{0,200}}?[ \t]-a[ \t]{{1,4}}{_REST}")),
-    ("mysql", re.compile(rf"mysql[^\n|;&]{{0,200}}?[ \t]-p{_REST}")),
+    ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t][^\n|;&]{{0,200}}?(?<=[ \t])-p(?!ort\b|lugin){_REST}")),
     ("docker login", re.compile(rf"docker login[^\n|;&]{{0,200}}?[ \t]-p[ \t]{{1,4}}{_REST}")),
 )
 # Keys of what matches labels or text, where a name and a value say no secret.

@@ -35,6 +35,7 @@ def only_masked(text: str) -> None:
         "run: curl --user 'user:@' https://h.example/\n",
         "run: sshpass -p @ ssh h\n",
         "run: mysqldump -u root -p@ db\n",
+        "run: mysql -p@ db\n",
         "test: [CMD-SHELL, 'redis-cli -h x -a @ ping']\n",
         "run: docker login -u x -p @ registry.example\n",
         "run: \"curl --header 'PRIVATE-TOKEN: @' https://h.example/\"\n",
@@ -64,7 +65,7 @@ def test_what_a_command_is_told(text: str) -> None:
         "args: [--tls-key, /etc/ssl/server1.key, --no-password, exporter1]\nkey_file: /etc/ssl/server1.key\n",
         "args: [--password, --x, '--token', $TOKEN, --secret, '${S}', --api-key]\nx: [token, y, -x, z]\n",
         "args: [--token, {x: y}, --password, [z], --secret, 'true']\n",
-        "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db\n",
+        "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
     ],
 )
