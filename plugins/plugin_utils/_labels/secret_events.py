@@ -26,10 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     names_a_secret,
     parameter_names_a_secret,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
-    is_option,
-    is_option_value,
-)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
 
 # PyYAML without libyaml gives the same events, slower.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -299,7 +296,7 @@ class Events:
         items, keys = self.items, self.keys
         for index, item in enumerate(items[:-1]):
             # Two values that follow each other are items of one list.
-            if item[0] != "s" or item[1][:1] != "-" or {index, index + 1} & keys or not is_option(item[1]):
+            if item[0] != "s" or item[1][:1] != "-" or {index, index + 1} & keys:
                 continue
             value = self._targets.get(index + 1, index + 1)
             if items[value][0] == "s" and is_option_value(item[1], items[value][1]):

@@ -10,10 +10,7 @@ from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Place, masks
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import MASK, Span
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
-    is_option,
-    is_option_value,
-)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
 
 MAX_OPEN: Final = 200
 
@@ -64,7 +61,7 @@ def scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
 
 def _flow_item(token: re.Match[str], place: Place, before: str) -> list[Span]:
     """The same of an item of a list; before: the item before it, which may be an option that takes a secret."""
-    if before and is_option(before) and is_option_value(before, unquoted(token.group().strip())):
+    if is_option_value(before, unquoted(token.group().strip())):
         return [(token.start(), token.start() + len(token.group().rstrip()))]
     return _flow_scalar(token, place)
 

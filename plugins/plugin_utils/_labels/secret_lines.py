@@ -45,7 +45,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
     EXPRESSIONS,
     commanded,
-    is_option,
+    in_prose,
     is_option_value,
     spoken,
     told,
@@ -141,7 +141,7 @@ class LineReader:
         self._quote = ""
         self._in_private_key = False
         self._flow: list[Place] = []
-        # The item before, where it may be an option; whether a commented-out variable has the name of a secret.
+        # The item before, which may be an option; whether a commented-out variable has the name of a secret.
         self._option = ""
         self._is_named = False
         # The anchors that aliases bring to where a secret stands.
@@ -220,7 +220,7 @@ class LineReader:
         flow, quote, self._flow, self._quote = self._flow, self._quote, [], ""
         found = self._entry(line, comment.end(), commented=True)
         self._flow, self._quote = flow, quote
-        return merged([*found, *pairs(line), *spoken(line)])
+        return merged([*found, *in_prose(line)])
 
     def _private_key(self, line: str) -> list[Span] | None:
         """A whole line of a PEM block with a private key, or None."""
@@ -307,8 +307,8 @@ class LineReader:
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
         item = line[at:].strip().strip("\"',") if key is None and at > start else ""
-        option, self._option = self._option, item if is_option(item) else ""
-        if option and item and is_option_value(option, item):
+        option, self._option = self._option, item
+        if is_option_value(option, item):
             return _rest(line, at)
         # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
         # neither key nor entry ends nothing: templates, prose and the marks of a conflict stand wherever they like.
@@ -484,7 +484,7 @@ def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
 
 def _of_template(line: str, at: int) -> list[Span]:
     """The secrets that a line of a template sets or asks for."""
-    said = [*pairs(line), *(spoken(line) if _REMARK.match(line) else ())]
+    said = in_prose(line) if _REMARK.match(line) else pairs(line)
     return [span for span in said if span[0] > at and not _TEST.match(line, span[0])]
 
 

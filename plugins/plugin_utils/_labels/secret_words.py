@@ -37,7 +37,7 @@ _OPTION_NAME = (
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}(?![-{{]){_REST}", re.IGNORECASE)
 _OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
 _LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|-U")
-_LOGIN = re.compile(r"[^\s:/\"']{1,100}:(?!\d+$)([^\s/\"'][^\s\"']{0,400})")
+_LOGIN = re.compile(r"[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
 # Headers, as an option of a command or as a string of their own.
 _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
@@ -46,13 +46,15 @@ _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
 # Words of commands, each with what its secret looks like.
 _COMMANDS = (
-    ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}[\"']?{_LOGIN.pattern.replace('$', '(?![^ ])')}")),
-    ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern.replace('$', '(?![^ ])')}")),
+    ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}[\"']?{_LOGIN.pattern}")),
+    ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern}")),
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
     ("redis-cli", re.compile(rf"redis-cli[^\n|;&]{{0,200}}?[ \t]-a[ \t]{{1,4}}{_REST}")),
     ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t][^\n|;&]{{0,200}}?(?<=[ \t])-p(?!ort\b|lugin){_REST}")),
     ("docker login", re.compile(rf"docker login[^\n|;&]{{0,200}}?[ \t]-p[ \t]{{1,4}}{_REST}")),
 )
+# One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
+COMMAND_SIGNS: Final = (" -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login")
 # Keys of what matches labels or text, where a name and a value say no secret.
 EXPRESSIONS = frozenset(
     {
@@ -131,15 +133,12 @@ def _is_value(said: str) -> bool:
     return not (_VARIABLE.match(said) or NO_VALUE.match(said) or MASK.match(said))
 
 
-def is_option(item: str) -> bool:
-    """Whether an item of a list is an option whose value, the item after it, is a secret or a login."""
-    return bool(_OPTION_ITEM.fullmatch(item) or _LOGIN_ITEM.fullmatch(item))
-
-
 def is_option_value(option: str, item: str) -> bool:
-    """Whether the item behind such an option is a secret."""
+    """Whether an item of a list is a secret, since the one before it is an option that takes a secret or a login."""
     if _LOGIN_ITEM.fullmatch(option):
         return _LOGIN.fullmatch(item) is not None and not _VARIABLE.search(item)
+    if not _OPTION_ITEM.fullmatch(option):
+        return False
     is_other = item.startswith("--") or (item.startswith("-") and not any(char.isdigit() for char in item))
     return bool(item.strip()) and not is_other and item not in {"true", "false"} and _is_value(item)
 
@@ -166,10 +165,15 @@ def _is_secret_word(word: str, *, surely: bool) -> bool:
     return tells and not is_name and is_telling(word, Elsewhere.COMMENT)
 
 
+def in_prose(line: str) -> list[Span]:
+    """The secrets that a line of prose tells of, as a pair of name and value or in a sentence."""
+    return [*pairs(line), *spoken(line)]
+
+
 def in_comment_lines(text: str) -> list[Span]:
     """The secrets of those lines of a string that are comments of a script or another kind of config."""
     found: list[Span] = []
     for match in _COMMENT_LINE.finditer(text):
         line, base = match.group(), match.start()
-        found.extend([(base + start, base + end) for start, end in (*pairs(line), *spoken(line))])
+        found.extend([(base + start, base + end) for start, end in in_prose(line)])
     return found

@@ -41,7 +41,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     is_telling,
     may_hold,
     merged,
-    pairs,
     repeated,
     repetitions,
     seen_again,
@@ -56,18 +55,18 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     UnreadableError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    COMMAND_SIGNS,
     commanded,
+    in_prose,
     may_tell,
-    spoken,
 )
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
     "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
-    "webhook", "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig", " -u", "'-u",
-    "\"-u", "[-u", "--user", "mysql", "redis-cli", "docker login",
+    "webhook", "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
 )  # fmt: skip
-_SIGNS = Signs(_HINTS)
+_SIGNS = Signs((*_HINTS, *COMMAND_SIGNS))
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
 _MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
@@ -135,7 +134,7 @@ class Redactor:
         parts = _BREAKS.split(text)
         for number in range(0, len(parts), 2):
             line = parts[number]
-            spans = merged([*shaped(line, in_line=True), *pairs(line), *commanded(line), *spoken(line)])
+            spans = merged([*shaped(line, in_line=True), *in_prose(line), *commanded(line)])
             parts[number] = self._apply(line, [Edit(start, end, line[start:end]) for start, end in spans])
         return "".join(parts)
 
@@ -189,7 +188,7 @@ class Redactor:
     def _settle(self, text: str, pieces: list[Piece]) -> _Settled | None:
         """Mask a text until it is at rest; None when it does not come to rest. pieces: what it is made of."""
         edges = list(accumulate([len(piece.text) for piece in pieces], initial=0)) if pieces else []
-        look_inside = may_hold(text) or may_tell(text)
+        look_inside = _may_hold_within(text)
         current, first, count, changes = text, None, 0, 0
         # A text from which secrets were cut is read again, unless the cuts are such that it must be at rest: no secret
         # may come to light in the result, and what did not parse may parse now.
@@ -199,7 +198,7 @@ class Redactor:
             changed = self._apply(current, cuts.edits)
             count += len(cuts.places())
             changes += changed != current
-            looked_inside, look_inside = look_inside, may_hold(changed) or may_tell(changed)
+            looked_inside, look_inside = look_inside, _may_hold_within(changed)
             at_rest = cuts.at_rest and looked_inside >= look_inside and len(changed) <= MAX_CHARACTERS
             if changed == current or at_rest:
                 shares = None
@@ -242,6 +241,11 @@ class Redactor:
                 parts[number] = self.mask(parts[number])
                 count += 1
         return Redacted("".join(parts), count)
+
+
+def _may_hold_within(text: str) -> bool:
+    """Whether some string of a text may hold a secret that is not all of it; quick, for whole files."""
+    return may_hold(text) or may_tell(text)
 
 
 def _line_edits(text: str) -> list[Edit]:

@@ -107,7 +107,7 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     # The keyword of this name bounds the task; retries are the task's too.
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
-    view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, _of_loop(task_vars)))
+    view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, _of_task_alone(task_vars)))
     if not task.delegate_to:
         own = view.variables(current)
         view.password = _asked(play_context.password, own, _PASSWORDS)
@@ -173,14 +173,14 @@ def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
     return str(found or "")
 
 
-def _of_loop(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+def _of_task_alone(task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """The variables of the loop that the task is in, and where it looks for files: they are no host's, and win."""
     own = ("ansible_loop_var", "ansible_index_var")
     names = {*own, "ansible_loop", "ansible_search_path", *(task_vars[name] for name in own if name in task_vars)}
     return {name: task_vars[name] for name in names if name in task_vars}
 
 
-def _in_task(task: Any, hostvars: Any, loop: Mapping[str, Any]) -> Callable[[str], Mapping[str, Any]]:
+def _in_task(task: Any, hostvars: Any, alone: Mapping[str, Any]) -> Callable[[str], Mapping[str, Any]]:
     """What Ansible says that the task has on a host: what is in hostvars, and what the play, roles and the task say.
 
     Asked once for each host: that takes Ansible half as long as a login.
@@ -191,7 +191,7 @@ def _in_task(task: Any, hostvars: Any, loop: Mapping[str, Any]) -> Callable[[str
     def variables(server: str) -> Mapping[str, Any]:
         host = hostvars._inventory.get_host(server)
         result: dict[str, Any] = manager.get_vars(play=play, host=host, task=task, include_hostvars=False)
-        return {**result, **loop}
+        return {**result, **alone}
 
     return variables
 

@@ -241,6 +241,13 @@ def test_a_secret_shows_itself_by_its_shape(text: str, expected: str) -> None:
     assert MASK.sub("M", REDACTOR.redact_message(text)) == expected
 
 
+def test_a_header_in_a_string_and_in_a_comment() -> None:
+    text = "note: 'Authorization: Bearer abcdefghijklmnop.123'\n"
+    assert anonymous(text) == "note: 'Authorization: Bearer M'\n"
+    # There it is a setting of its own.
+    assert anonymous("a: 1\n# Authorization: Bearer abcdefghijklmnop.123\n") == "a: 1\n# Authorization: M\n"
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [

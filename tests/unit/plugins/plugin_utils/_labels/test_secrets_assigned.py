@@ -106,15 +106,10 @@ def test_a_string_that_is_masked_in_parts_is_the_same_string() -> None:
         'x: |\n  a token="@\n  b " c\n',
         "x: 'a token=\"@\n\n  b\" c'\n",
         "command: ['--password=$@']\n",
-        "command: [/bin/x, --redis.password, @, --x, y]\n",
-        "command:\n- --web.listen\n- ':1'\n- \"--api-key\"\n- '@'\n",
-        "a:\n- args: [-token, '@@']\n- args: [x]\n",
     ],
 )
 def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
-    expected = (
-        text.replace("@ @", "M").replace("$@", "M").replace("'@@'", "'M'").replace(", @,", ', "M",').replace("@", "M")
-    )
+    expected = text.replace("@ @", "M").replace("$@", "M").replace("@", "M")
     assert masked(text.replace("@", SECRET)) == expected
 
 
@@ -129,8 +124,6 @@ def test_what_is_assigned_to_the_name_of_a_secret(text: str) -> None:
         "annotations:\n  a: 'see up{token=\"x\"} and the token: none, the password is yours'\n",
         'annotations:\n  a: if token == "x" or password=~"x" or secret != \'x\'\n',
         "command: ['--password=$PASSWORD', '--token=${TOKEN}', '--secret=$(SECRET)', '--password-file=/x']\n",
-        "command: [--password, --x, '--token', $TOKEN, --secret, '${S}', --api-key]\nx: [token, y, -x, z]\n",
-        "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "command: ['--tls-key=/etc/x.pem', '--use-token=true', 'token={{ x }}', '--password=', '--password= --x']\n",
         "env:\n- name: DB_PASSWORD\n  valueFrom: {secretKeyRef: {name: a, key: b}}\n- {name: TOKEN, value: $(X)}\n",
         "matchers:\n- name: token\n  value: x\n- value: y\n  name: my_key\n",
@@ -149,16 +142,6 @@ def test_the_name_of_a_variable_beside_a_value_that_was_met_before() -> None:
         others = "".join(f"- {{name: n{number}, value: x{number}}}\n" for number in range(50))
         shown = redactor.redact(f"env:\n{others}- name: {name}\n  value: {SECRET}\n").text
         assert (SECRET in shown) == (name == "user")
-
-
-def test_an_option_and_a_value_that_was_met_before() -> None:
-    redactor = Redactor(SALT)
-    for option in ("--user", "--password", "--user"):
-        others = "".join(f"- --x{number}={number}\n" for number in range(50))
-        shown = redactor.redact(f"args:\n{others}- {option}\n- {SECRET}\n").text
-        assert (SECRET in shown) == (option == "--user")
-        shown = redactor.redact(f"args:\n- {SECRET}\n- {SECRET}1\n" + others.replace("--", "")).text
-        assert SECRET in shown
 
 
 def test_thousands_of_assignments() -> None:

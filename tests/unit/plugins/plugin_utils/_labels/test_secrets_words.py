@@ -47,6 +47,9 @@ def only_masked(text: str) -> None:
         "httpHeaders:\n- {name: Authorization, value: @}\n",
         '{"headers":{"Proxy-Authorization":"@"}}\n',
         "args: [-u, '@:@']\n",
+        "command: [/bin/x, --redis.password, @, --x, y]\n",
+        "command:\n- --web.listen\n- ':1'\n- \"--api-key\"\n- '@'\n",
+        "a:\n- args: [-token, '@']\n- args: [x]\n",
         "args:\n- --password  # of bob\n\n- @\n",
     ],
 )
@@ -65,6 +68,7 @@ def test_what_a_command_is_told(text: str) -> None:
         "args: [--tls-key, /etc/ssl/server1.key, --no-password, exporter1]\nkey_file: /etc/ssl/server1.key\n",
         "args: [--password, --x, '--token', $TOKEN, --secret, '${S}', --api-key]\nx: [token, y, -x, z]\n",
         "args: [--token, {x: y}, --password, [z], --secret, 'true']\n",
+        "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
     ],
@@ -131,6 +135,16 @@ def test_an_option_and_a_value_that_was_met_before(before: str) -> None:
         text = f"args:\n{others}{option}\n- {SECRET}\n- token\n"
         assert redactor.redact(text) == Redactor(SALT).redact(text)
         assert (SECRET in redactor.redact(text).text) == (option == "- user")
+
+
+def test_an_option_in_lists_that_were_met_before() -> None:
+    redactor = Redactor(SALT)
+    for option in ("--user", "--password", "--user"):
+        others = "".join(f"- --x{number}={number}\n" for number in range(50))
+        shown = redactor.redact(f"args:\n{others}- {option}\n- {SECRET}\n").text
+        assert (SECRET in shown) == (option == "--user")
+        shown = redactor.redact(f"args:\n- {SECRET}\n- {SECRET}1\n" + others.replace("--", "")).text
+        assert SECRET in shown
 
 
 # ---- what comments say ----
