@@ -9,12 +9,14 @@ decided without ssh itself (Match exec, for one) raises UnsupportedError with th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import os
 import pwd
 import re
 import shlex
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,8 @@ from typing import Final
 
 SYSTEM_CONFIG: Final = "/etc/ssh/ssh_config"
 _MAX_INCLUDES: Final = 16
+# 127.1, 0x7f.1 and ::0:1 are addresses too, written otherwise.
+_NUMERIC: Final = re.compile(r"(?:0x)?[0-9a-fA-F.x]*|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%.+)?")
 # Keywords whose values add up; for all others the first value wins.
 MULTIPLE: Final = frozenset({"identityfile", "certificatefile", "sendenv", "setenv", "ignoreunknown"})
 # Flags of ssh that stand for a keyword, and flags that change nothing for a sweep.
@@ -78,6 +82,17 @@ def expand_home(path: str) -> str:
     if path == "~" or path.startswith("~/"):
         return home() + path[1:]
     return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
+@functools.lru_cache(maxsize=4096)
+def canonical(host: str) -> str:
+    """The host as known_hosts and %h have it: in lower case, an address as it is usually written."""
+    if _NUMERIC.fullmatch(host):
+        with contextlib.suppress(OSError):
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST)[0]
+    name, sign, zone = host.partition("%")
+    return f"{name.lower()}{sign}{zone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +235,10 @@ class Settings:
 
     def place(self) -> str:
         """Where host leads to, as far as that is said by now."""
-        return self.get("hostname", self.host).replace("%h", self.host)
+        text = self.values.get("hostname")
+        if text is None:
+            return self.host
+        return re.sub(r"%([%h])", lambda match: {"h": self.host, "%": "%"}[match[1]], " ".join(text))
 
     def flag(self, keyword: str, default: bool) -> bool:
         return self.get(keyword, "yes" if default else "no").lower() in {"yes", "true", "on"}
@@ -244,7 +262,7 @@ def settings(host: str, arguments: Arguments) -> Settings:
         raise UnsupportedError("CanonicalizeHostname")
     if final:
         # Where to connect to is settled by then, and Host lines speak of that.
-        result.values["hostname"] = (result.place().lower(),)
+        result.values["hostname"] = (canonical(result.place()).replace("%", "%%"),)
         for path, base in files:
             _apply(result, read_file(path, base), first=False)
     return result
@@ -253,7 +271,7 @@ def settings(host: str, arguments: Arguments) -> Settings:
 def _apply(result: Settings, lines: Iterable[Line], *, first: bool) -> bool:
     """Add the values of the blocks that match; tells whether a block waits for the final pass."""
     final = False
-    for line in _active(result, lines, first=first, depth=0):
+    for line in _active(result, lines, first=first, live=True, depth=0):
         if line.keyword == "match":
             final = True
         else:
@@ -261,21 +279,21 @@ def _apply(result: Settings, lines: Iterable[Line], *, first: bool) -> bool:
     return final
 
 
-def _active(result: Settings, lines: Iterable[Line], *, first: bool, depth: int) -> Iterator[Line]:
+def _active(result: Settings, lines: Iterable[Line], *, first: bool, live: bool, depth: int) -> Iterator[Line]:
+    """The lines that count. In a file that is included where nothing does, a word of the final pass still does."""
     if depth > _MAX_INCLUDES:
         raise UnsupportedError("Include that is nested too deeply")
-    active = True
+    active = live
     for line in lines:
         if line.keyword == "host":
-            active = matches(result.host if first else result.place(), line.words)
+            active = live and matches(result.host if first else result.place(), line.words)
         elif line.keyword == "match":
-            if first and {"final"} & {word.lower() for word in line.words}:
+            if first and {"final", "!final"} & {word.lower() for word in line.words}:
                 yield line
-            active = _match(result, line.words, first=first)
+            active = live and _match(result, line.words, first=first)
         elif line.keyword == "include":
-            if active:
-                for path in _included(line):
-                    yield from _active(result, read_file(path, line.base), first=first, depth=depth + 1)
+            for path in _included(line):
+                yield from _active(result, read_file(path, line.base), first=first, live=active, depth=depth + 1)
         elif active:
             yield line
 
@@ -329,10 +347,10 @@ def _match(result: Settings, words: Sequence[str], *, first: bool) -> bool:
 
 def _criterion(result: Settings, name: str, value: str) -> bool:
     patterns = value.split(",")
-    if name == "host":
-        return matches(result.place(), patterns)
-    if name == "originalhost":
-        return matches(result.host, patterns)
+    if name in {"host", "originalhost"}:
+        # Unlike a Host line, these do not mind letter case.
+        asked = result.place() if name == "host" else result.host
+        return matches(asked.lower(), [pattern.lower() for pattern in patterns])
     if name == "user":
         return matches(result.get("user", local_user()), patterns)
     if name == "localuser":

@@ -23,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Arguments,
     Settings,
     UnsupportedError,
+    canonical,
     expand_home,
     home,
     local_user,
@@ -176,7 +177,7 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         raise ValueError(f"more than {_MAX_HOPS} jump hosts in a row: ProxyJump may lead in a circle")
     found = settings(host, arguments)
     _check(found)
-    name = _hostname(found)
+    name = canonical(found.place())
     port = _port(found.get("port", "22"))
     user = found.get("user") or local_user()
     result = Target(name=host, host=name, port=port, user=user, credentials=credentials)
@@ -189,7 +190,7 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
             found, "globalknownhostsfile", ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"), expand
         ),
         hash_known_hosts=found.flag("hashknownhosts", default=False),
-        host_key_alias=found.get("hostkeyalias") or None,
+        host_key_alias=found.get("hostkeyalias").lower() or None,
         host_keys_for_localhost=not found.flag("nohostauthenticationforlocalhost", default=False),
         # The last ones are named for whoever is refused.
         identities=(*_identities(found, expand), *arguments.missing),
@@ -219,11 +220,6 @@ def _check(found: Settings) -> None:
                 raise UnsupportedError(f"ssh option {keyword}")
         elif keyword not in _MAPPED and keyword not in _IDLE and not matches(keyword, ignored):
             raise UnsupportedError(f"ssh option {keyword}")
-
-
-def _hostname(found: Settings) -> str:
-    text = found.get("hostname", "%h")
-    return re.sub(r"%(.)", lambda match: {"h": found.host, "%": "%"}.get(match[1], match[0]), text)
 
 
 def _port(text: str) -> int:
@@ -325,7 +321,7 @@ def _tokens(text: str, found: Settings, target: Target) -> str:
         "d": home(),
         "h": target.host,
         "i": str(os.getuid()),
-        "k": found.get("hostkeyalias") or found.host,
+        "k": found.get("hostkeyalias").lower() or found.host,
         "L": full.split(".", 1)[0],
         "l": full,
         "n": found.host,
@@ -347,6 +343,9 @@ def _with_proxy(result: Target, found: Settings, arguments: Arguments, depth: in
     """The target with its jump host or proxy command; the keyword that comes first wins."""
     order = [key for key in found.values if key in {"proxyjump", "proxycommand"}]
     if not order or found.get(order[0]).lower() == "none":
+        if order[0:1] == ["proxyjump"] and found.get("proxycommand", "none").lower() != "none":
+            # Versions of ssh do not agree with their manual.
+            raise UnsupportedError("ProxyJump none before a ProxyCommand")
         return result
     if order[0] == "proxyjump":
         hops = _tokens(found.get("proxyjump"), found, result)

@@ -159,6 +159,19 @@ def test_names(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts:
     assert ssh(server, known_hosts) == (0 if status == "ok" else 255)
 
 
+@pytest.mark.parametrize("host", ["127.1", "0x7F.0.0.1", "LocalHost"])
+def test_names_that_are_written_otherwise(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path, host: str
+) -> None:
+    """known_hosts knows an address as it is usually written, and a name in lower case."""
+    names = ",".join(f"[{name}]:{server.port}" for name in ("127.0.0.1", "localhost"))
+    known_hosts.write_text(f"{names} {server.host_key}\n", encoding="utf-8")
+    inventory = fleet.inventory(ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={known_hosts}")
+    inventory["monitoring"]["hosts"]["prom-01"]["ansible_host"] = host
+    result = sweep(inventory, tmp_path)["prom-01"]
+    assert (result.status, result.transport) == ("ok", "asyncssh"), result.error
+
+
 def test_alias(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path) -> None:
     known_hosts.write_text(f"monitoring-alias {server.host_key}\n", encoding="utf-8")
     assert check(fleet, tmp_path, known_hosts, "-o HostKeyAlias=monitoring-alias").status == "ok"

@@ -40,16 +40,12 @@ def agrees(host: str, words: list[str]) -> None:
     """Compare what both make of the same words for the keywords that were given."""
     theirs = of_ssh(host, words)
     ours = ssh_config.settings(host, parse_arguments(words))
+    defaults = {"hostname": host, "port": "22", "user": ssh_config.local_user(), "stricthostkeychecking": "ask"}
+    same = {"yes": "true", "no": "false", "off": "false"}
     for keyword in COMPARED:
-        mine = ours.get(keyword).replace("%h", host)
-        if mine:
-            expected = theirs.get(keyword, [""])[0]
-            same = {"yes": "true", "no": "false", "off": "false", "ask": "ask"}
-            assert same.get(mine, mine) == same.get(expected, expected), keyword
-        else:
-            assert keyword in {"hostname", "port", "user", "stricthostkeychecking", "connecttimeout"} or (
-                keyword not in theirs
-            )
+        mine = ours.get(keyword, defaults.get(keyword, "")).replace("%h", host)
+        expected = theirs.get(keyword, ["none"])[0].removeprefix("none")
+        assert same.get(mine, mine) == same.get(expected, expected), keyword
     if ours.lists.get("identityfile"):
         assert list(dict.fromkeys(ours.lists["identityfile"])) == theirs["identityfile"]
 
@@ -85,6 +81,8 @@ CONFIGS = {
     "comments": "# Port 1\n\n  # Port 2\nPort 3 # four\n",
     "match all": "Match all\n  Port 5\n",
     "match host": "HostName other\nMatch host other\n  Port 5\nMatch originalhost server\n  User u\n",
+    "case of names to match": "Match host SERVER\n  Port 7\nMatch originalhost SERVE?\n  User u\n",
+    "match final negated": "HostName Other\nMatch !final user nobody\nHost other\n  Port 6\n",
     "match negated": "Match !host server\n  Port 1\nMatch host server,else !user nobody\n  Port 2\n",
     "match user": "User ops\nMatch user ops,root\n  Port 9\nMatch user root\n  HostKeyAlias x\n",
     "match final": "Match final host server\n  Port 6\nMatch final all\n  User late\nHost *\n  User early\n",
@@ -109,12 +107,15 @@ def test_includes(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "1.conf").write_text("Host server\n  Port 1111\nHost other\n  Port 2\n", encoding="utf-8")
     (folder / "2.conf").write_text("User from_include\n", encoding="utf-8")
+    (folder / "3.conf").write_text("Match final all\n  User late\nHost *\n  Port 3\n", encoding="utf-8")
     config = tmp_path / "config"
     for text in (
-        f"Include {folder}/*.conf\nPort 9\n",
-        f"Host other\n  Include {folder}/*.conf\nHost *\n  Port 9\n",
+        f"Include {folder}/[12].conf\nPort 9\n",
+        f"Host other\n  Include {folder}/[12].conf\nHost *\n  Port 9\n",
         f"Host server\n  Include {folder}/2.conf {folder}/1.conf\n  HostKeyAlias after\n",
         f"Include {folder}/none*.conf\nPort 9\n",
+        # The final pass is asked for where nothing else counts.
+        f"HostName late\nHost other\n  Include {folder}/3.conf\nHost late\n  Port 9\n",
     ):
         config.write_text(text, encoding="utf-8")
         agrees("server", ["-F", str(config)])
@@ -140,7 +141,9 @@ HEADS = st.one_of(
             "Match host h.example",
             "Match originalhost s*",
             "Match user a",
+            "Match host SERVER",
             "Match final all",
+            "Match !final all",
         ]
     ),
 )

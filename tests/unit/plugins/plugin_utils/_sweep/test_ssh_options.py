@@ -74,8 +74,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         (["-o", "HostKeyAlgorithms=ssh-rsa"], "host_key_algorithms", "ssh-rsa"),
         (["-o", "PubkeyAcceptedKeyTypes=ssh-rsa"], "signature_algorithms", "ssh-rsa"),
         (["-o", "PubkeyAuthentication=no"], "methods", ()),
-        (["-o", "ProxyJump=none", "-o", "ProxyCommand=x"], "jump", None),
-        (["-o", "ProxyJump=none", "-o", "ProxyCommand=x"], "proxy_command", None),
+        (["-o", "ProxyJump=none", "-o", "ProxyJump=hop"], "jump", None),
         (["-o", "ProxyCommand=none", "-J", "hop"], "jump", None),
         (["-o", "ProxyCommand=nc --proxy p %h %p"], "proxy_command", "nc --proxy p server 22"),
     ],
@@ -110,6 +109,16 @@ def test_a_key_file_of_the_command_line_that_is_not_there_leaves_the_usual_ones(
         ("ssh://ops@server:2222", []),
         ("ssh://ops@server:2222", ["-p", "23", "-l", "first"]),
         ("::1", []),
+        ("Server.Example", []),
+        ("server", ["-o", "HostName=%h.%%b.example"]),
+        ("127.1", []),
+        ("0x7f.1", []),
+        ("2130706433", []),
+        ("127.000.000.001", []),
+        ("0:0:0:0:0:0:0:1", []),
+        ("fe80::1%1", []),
+        ("server", ["-o", "HostName=127.1"]),
+        ("db", []),
     ],
 )
 def test_names_of_servers_as_ssh_reads_them(host: str, words: list[str]) -> None:
@@ -117,7 +126,7 @@ def test_names_of_servers_as_ssh_reads_them(host: str, words: list[str]) -> None
     said = dict(line.split(None, 1) for line in done.stdout.splitlines() if " " in line)
     found = target(*words, host=host)
     assert (found.user, found.host, str(found.port)) == (said["user"], said["hostname"], said["port"])
-    assert found.name == found.host
+    assert found.name == host.removeprefix("ssh://").rpartition("@")[2].removesuffix(":2222")
 
 
 @pytest.mark.parametrize("host", ["@server", "ssh://", "ssh://server:none", "ssh://server:70000"])
@@ -228,6 +237,7 @@ def test_other_proxy_commands(command: str) -> None:
         ["-o", "HostbasedAuthentication=yes"],
         ["-o", "IdentityFile=/%Z"],
         ["-o", "IdentityFile=${NO_SUCH_VARIABLE}/x"],
+        ["-o", "ProxyJump=none", "-o", "ProxyCommand=x"],
         ["-J", "host:port:more"],
         ["another-host"],
         ["-W", "a:1"],
