@@ -139,7 +139,7 @@ def withheld(target: Target, trust: Trust, tried: str) -> Failure:
     return Failure(
         "auth_failed",
         f"{target.address} refused the login as {target.user} (tried: {tried}). It was told no password, because"
-        f" {host_key(target, trust, '').message}",
+        f" {host_key(target, trust, '' if trust.offered else 'revoked').message}",
         withheld=True,
     )
 
@@ -148,8 +148,9 @@ def host_key(target: Target, trust: Trust, reason: str) -> Failure:
     """A host key that is not trusted: unknown, changed or revoked."""
     name = known_name(target)
     first = target.known_hosts[0] if target.known_hosts else "~/.ssh/known_hosts"
-    if "revoked" in reason.lower():
-        places = ", ".join(entry.place for entry in trust.entries if entry.marker == "revoked")
+    revoked = [entry for entry in trust.entries if entry.marker == "revoked"]
+    if "revoked" in reason.lower() or any(entry.key == trust.offered for entry in revoked):
+        places = ", ".join(entry.place for entry in revoked)
         return Failure("host_key_rejected", f"the host key of {name} is marked as revoked ({places})")
     if trust.offered:
         key = asyncssh.import_public_key(trust.offered)

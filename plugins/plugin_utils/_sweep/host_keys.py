@@ -69,10 +69,11 @@ class KnownHosts:
         if is_exempt(target):
             return Trust([], "no")
         entries = self._all(target, known_name(target))
-        if entries or target.port == SSH_PORT or target.host_key_alias:
+        named = any(not entry.marker for entry in entries)
+        if named or target.port == SSH_PORT or target.host_key_alias:
             return Trust(entries, target.strict)
         # As with ssh: a key that is known without the port will do, another one counts as unknown.
-        return Trust(self._all(target, target.host.lower()), target.strict, elsewhere=True)
+        return Trust([*entries, *self._all(target, target.host.lower())], target.strict, elsewhere=True)
 
     def _all(self, target: Target, name: str) -> list[Entry]:
         paths = (*target.known_hosts, *target.global_known_hosts)
@@ -182,7 +183,7 @@ class Trust:
         """For asyncssh's known_hosts: only what it must refuse. What may be trusted is asked of this object."""
         revoked = []
         for entry in self.entries:
-            if entry.marker == "revoked":
+            if entry.marker == "revoked" and self.strict != "no":
                 # One that this asyncssh cannot read, no server can show either.
                 with contextlib.suppress(asyncssh.KeyImportError):
                     revoked.append(asyncssh.import_public_key(entry.key))
@@ -201,9 +202,17 @@ class Trust:
         same = [entry for entry in self.entries if entry.marker == "" and entry.kind == kind]
         return same[0] if same else None
 
+    def vouches(self, key: asyncssh.SSHKey, marker: str = "") -> bool:
+        """Whether a line with this marker holds the key, and none revokes it."""
+        return self.holds(key, marker) and not self.holds(key, "revoked")
+
     def accepts(self, key: asyncssh.SSHKey) -> bool:
-        """Whether a key that no line holds may be trusted."""
+        """Whether a key that no line vouches for may be trusted."""
         self.offered = written(key)
         if self.strict == "no":
             return True
-        return self.strict == "accept-new" and self.changed(key) is None
+        return self.strict == "accept-new" and self.fits(key)
+
+    def fits(self, key: asyncssh.SSHKey) -> bool:
+        """Whether no line speaks against the key."""
+        return self.changed(key) is None and not self.holds(key, "revoked")

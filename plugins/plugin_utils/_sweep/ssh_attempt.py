@@ -89,14 +89,16 @@ class Client(asyncssh.SSHClient):
         self._connection = conn
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
-        accepted = self.trust.holds(key)
+        accepted = self.trust.vouches(key)
         if not accepted:
             accepted = self.trust.accepts(key)
-            self.mismatch = accepted and self.trust.changed(key) is not None
+            self.mismatch = accepted and not self.trust.fits(key)
         return self._trusted(accepted)
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
-        return self._trusted(self.trust.holds(key, "cert-authority"))
+        # One that is revoked comes here only where nothing is checked.
+        self.mismatch = self.trust.holds(key, "revoked")
+        return self._trusted(self.mismatch or self.trust.holds(key, "cert-authority"))
 
     def begin_auth(self, username: str) -> None:  # noqa: ARG002
         self._keys_exchanged = True

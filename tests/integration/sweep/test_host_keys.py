@@ -120,6 +120,9 @@ def test_a_password_is_not_told_to_a_server_whose_key_changed(tmp_path: Path, kn
         del host["ansible_ssh_private_key_file"]
         host.update(ansible_password="not-a-secret-ops", ansible_host_key_checking=False)
         assert sweep(inventory, tmp_path)["prom-01"].status == "ok"
+        known_hosts.write_text(f"@revoked * {server.host_key}\n", encoding="utf-8")
+        result = sweep(inventory, tmp_path)["prom-01"]
+        assert (result.status, "is marked as revoked" in str(result.error)) == ("auth_failed", True), result.error
         known_hosts.write_text(f"[127.0.0.1]:{server.port} {other_key()}\n", encoding="utf-8")
         result = sweep(inventory, tmp_path)["prom-01"]
         assert result.status == "auth_failed"
@@ -188,6 +191,30 @@ def test_revoked_key(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_
     assert ssh(server, known_hosts) == 255
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_revoked_key_where_nothing_is_checked(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path, named: bool
+) -> None:
+    line = f"[127.0.0.1]:{server.port} {server.host_key}\n" if named else ""
+    known_hosts.write_text(f"{line}@revoked * {server.host_key}\n", encoding="utf-8")
+    before = known_hosts.read_text(encoding="utf-8")
+    for strict, status in (("no", "ok"), ("accept-new", "host_key_rejected")):
+        way = f"StrictHostKeyChecking={strict}"
+        assert ssh(server, known_hosts, "-o", way) == (0 if status == "ok" else 255)
+        assert check(fleet, tmp_path, known_hosts, f"-o {way}").status == status
+    assert known_hosts.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("marker", ["revoked", "cert-authority"])
+def test_a_line_for_all_hides_no_key_that_is_known_without_its_port(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path, marker: str
+) -> None:
+    known_hosts.write_text(f"@{marker} * {other_key()}\n127.0.0.1 {server.host_key}\n", encoding="utf-8")
+    assert ssh(server, known_hosts) == 0
+    result = check(fleet, tmp_path, known_hosts)
+    assert result.status == "ok", result.error
+
+
 @pytest.fixture(scope="module")
 def authority() -> asyncssh.SSHKey:
     return asyncssh.generate_private_key("ssh-ed25519")
@@ -242,8 +269,7 @@ def test_a_certificate_that_is_no_good(
         f"@revoked * {authority.export_public_key().decode().strip()}",
     }
     text = f"@cert-authority [127.0.0.*]:* {authority.export_public_key().decode().strip()}\n{lines[known]}\n"
-    # Revoked is revoked here, where ssh lets it pass with StrictHostKeyChecking=no.
-    for strict in ("yes", "accept-new", "no")[: 2 if known == "revoked authority" else 3]:
+    for strict in ("yes", "accept-new", "no"):
         known_hosts.write_text(text, encoding="utf-8")
         way = f"StrictHostKeyChecking={strict}"
         wanted = ssh(server, known_hosts, "-o", way)
