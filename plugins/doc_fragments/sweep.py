@@ -42,7 +42,8 @@ options:
     description:
       - How long one login may take, in seconds.
       - Without it, what the server's own settings say counts, as C(ansible_ssh_timeout), C(timeout) in C(ansible.cfg),
-        or C(--timeout); if those say nothing, V(10).
+        or C(--timeout); if those say nothing, V(10). As with C(ssh), they bound the connection until both sides have
+          agreed on keys; a server that is slow to look up users and names then has O(timeout) more.
     type: float
   timeout:
     description:

@@ -279,7 +279,10 @@ class _Fleet:
             from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh import Dialer
 
             patience = connect_timeout + self._options.timeout
-            self._dialers[connect_timeout] = Dialer(connect_timeout, patience, self._connector)
+            # ssh, whose word Ansible's settings are, bounds the connection by them, and not how long a server takes to
+            # look up users and names.
+            login_timeout = self._options.connect_timeout or patience
+            self._dialers[connect_timeout] = Dialer(connect_timeout, login_timeout, patience, self._connector)
         return self._dialers[connect_timeout]
 
     def _command(self, server: str) -> str:

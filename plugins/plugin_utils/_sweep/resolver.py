@@ -89,6 +89,7 @@ class Resolver:
                 endpoint.reason = str(error)
             else:
                 endpoint.transport = ASYNCSSH
+                endpoint.connect_timeout = endpoint.target.connect_timeout or endpoint.connect_timeout
         else:
             endpoint.reason = f"connection {name}"
         return endpoint
@@ -184,6 +185,8 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
         words += ["-o", "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"]
     if settings.get("remote_user"):
         words += ["-l", str(settings["remote_user"])]
+    # What stands in ssh_args comes before it, and wins.
+    words += ["-o", f"ConnectTimeout={settings.get('timeout') or C.DEFAULT_TIMEOUT}"]
     words += _split(settings.get("ssh_common_args")) + _split(settings.get("ssh_extra_args"))
     host = str(settings.get("host") or server)
     return target(

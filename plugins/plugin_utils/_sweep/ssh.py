@@ -79,10 +79,13 @@ class _Hop:
 
 
 class Dialer:
-    """Opens connections. connect_timeout bounds one login, in seconds; patience bounds all attempts at one server."""
+    """Opens connections. Times are seconds: connect_timeout bounds one login until keys are agreed upon, login_timeout
+    the whole of it; patience bounds all attempts at one server.
+    """
 
-    def __init__(self, connect_timeout: float, patience: float, connector: Connector) -> None:
+    def __init__(self, connect_timeout: float, login_timeout: float, patience: float, connector: Connector) -> None:
         self._connect_timeout = connect_timeout
+        self._login_timeout = login_timeout
         self._patience = patience
         self._connector = connector
         self._known_hosts = KnownHosts()
@@ -181,9 +184,18 @@ class Dialer:
         self, target: Target, tunnel: asyncssh.SSHClientConnection | None, proxies: list[Proxy]
     ) -> asyncssh.SSHClientConnection:
         """Where there is but one key to offer, it is offered without being asked for."""
-        attempt = Attempt(target, self._known_hosts.trust(target))
+        began = asyncio.get_running_loop().time()
+        limit, bound = self._connect_timeout, asyncio.timeout(self._connect_timeout)
+
+        def heard() -> None:
+            nonlocal limit
+            if self._login_timeout > limit and not bound.expired():
+                limit = self._login_timeout
+                bound.reschedule(began + limit)
+
+        attempt = Attempt(target, self._known_hosts.trust(target), heard)
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with bound:
                 attempt.keys = await self._ring.keys(target)
                 try:
                     connection = await self._open(attempt.start(), tunnel, proxies)
@@ -195,7 +207,7 @@ class Dialer:
                 self._proxies[connection] = proxies.pop()
         except TimeoutError:
             connected = attempt.client.connected
-            raise failures.no_answer(target, self._connect_timeout, connected=connected) from None
+            raise failures.no_answer(target, limit, connected=connected) from None
         except (OSError, asyncssh.Error) as error:
             if tunnel and tunnel.is_closed():
                 raise failures.broken_jump(target) from None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
+from collections.abc import Callable
 from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import OtherTransportNeeded
@@ -55,10 +56,13 @@ _MAY_ASK_EARLY: Final = all(
 class Client(asyncssh.SSHClient):
     """Judges the host key, makes the early request, and tells what was known when a login failed.
 
-    pairs are the keys to offer, in their order; early says whether the first is to be offered unasked.
+    pairs are the keys to offer, in their order; early says whether the first is to be offered unasked. heard is called
+    when keys were agreed upon.
     """
 
-    def __init__(self, trust: Trust, pairs: list[asyncssh.SSHKeyPair], *, early: bool) -> None:
+    def __init__(
+        self, trust: Trust, pairs: list[asyncssh.SSHKeyPair], heard: Callable[[], None], *, early: bool
+    ) -> None:
         self.trust = trust
         self.connected = False
         self.mismatch = False
@@ -66,6 +70,7 @@ class Client(asyncssh.SSHClient):
         self.asked_early = False
         self.answered = False
         self._pairs = [_as_ssh_signs(pair) for pair in pairs]
+        self._heard = heard
         self._early = early
         self._asked: asyncssh.SSHKeyPair | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
@@ -102,6 +107,7 @@ class Client(asyncssh.SSHClient):
 
     def begin_auth(self, username: str) -> None:  # noqa: ARG002
         self._keys_exchanged = True
+        self._heard()
         if self.asked_early:
             # The question which methods there are is about to be asked: it is answered with the early request.
             asyncio.get_running_loop().call_soon(self._ask_nothing)
@@ -171,11 +177,12 @@ class Client(asyncssh.SSHClient):
 class Attempt:
     """The login at one target: first with the early request, and without where the server does not understand that."""
 
-    def __init__(self, target: Target, trust: Trust) -> None:
+    def __init__(self, target: Target, trust: Trust, heard: Callable[[], None]) -> None:
         self.target = target
         self.trust = trust
         self.keys = LoginKeys()
-        self.client = Client(trust, [], early=False)
+        self.client = Client(trust, [], heard, early=False)
+        self._heard = heard
         self._starts = 0
         self._certificates = True
 
@@ -184,7 +191,7 @@ class Attempt:
         early = self._starts == 0 and _MAY_ASK_EARLY and self.target.methods[:1] == ("publickey",)
         early = early and not self.target.signature_algorithms
         self._starts += 1
-        self.client = Client(self.trust, [copy.copy(pair) for pair in self.keys.pairs], early=early)
+        self.client = Client(self.trust, [copy.copy(pair) for pair in self.keys.pairs], self._heard, early=early)
         return self
 
     def may_go_on(self, error: Exception) -> bool:

@@ -99,7 +99,8 @@ class Target:
 
     host and port are what TCP connects to (through jump or proxy_command, where there is one); name is what was asked
     for. identities and certificates are paths, whether they exist or not; agent is the socket's path. The algorithm
-    lists are as OpenSSH writes them, empty for the defaults. gssapi and control_path are for ssh itself to use.
+    lists are as OpenSSH writes them, empty for the defaults. connect_timeout is in seconds. gssapi and control_path
+    are for ssh itself to use.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Target:
     macs: str = ""
     host_key_algorithms: str = ""
     signature_algorithms: str = ""
+    connect_timeout: float | None = field(default=None, compare=False)
     proxy_command: str | None = field(default=None, repr=False)
     jump: Target | None = None
     credentials: Credentials = Credentials()
@@ -207,6 +209,7 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         macs=found.get("macs"),
         host_key_algorithms=found.get("hostkeyalgorithms"),
         signature_algorithms=found.get("pubkeyacceptedalgorithms"),
+        connect_timeout=_seconds(found.get("connecttimeout")),
     )
     return _with_proxy(result, found, arguments, depth)
 
@@ -226,6 +229,15 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise UnsupportedError("a port that is no number from 1 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float | None:
+    """A time as OpenSSH writes it, as 90 or 1m30s; None for one that is not bounded, or none."""
+    if not re.fullmatch(r"(?:\d+[smhdwSMHDW]?)+", text):
+        return None
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    parts = re.findall(r"(\d+)([a-z]?)", text.lower())
+    return float(sum(int(number) * units[unit] for number, unit in parts)) or None
 
 
 def _strict(text: str) -> Strict:

@@ -164,3 +164,26 @@ def test_an_agent_that_refuses_to_sign(
         assert result.status == "auth_failed"
         result = login(fleet, tmp_path)
         assert (result.status, result.error) == ("ok", None)
+
+
+@pytest.mark.needs_root
+def test_a_server_that_is_slow_to_look_up_its_users(tmp_path: Path) -> None:
+    """ConnectTimeout of ssh, for which Ansible's settings stand, ends where that begins."""
+    with SshdFleet(tmp_path, 1) as fleet:
+        server = fleet["prom-01"]
+        server.write("/etc/ssh/slow", "#!/bin/sh\nsleep 2\ncat /etc/ssh/authorized_keys/$1\n", 0o755)
+        # Asked where no file has the key.
+        config = server.directory / "sshd_config"
+        config.write_text(config.read_text().replace("AuthorizedKeysFile /etc/ssh/authorized_keys/%u\n", ""))
+        settings = "AuthorizedKeysCommand /etc/ssh/slow %u\nAuthorizedKeysCommandUser nobody\n"
+        config.write_text(config.read_text() + settings)
+        fleet.restart_server("prom-01")
+        inventory = fleet.inventory(ansible_ssh_timeout=1)
+        result = sweep(inventory, tmp_path)["prom-01"]
+        assert (result.status, result.error) == ("ok", None)
+        result = sweep(inventory, tmp_path, connect_timeout=1.0)["prom-01"]
+        assert result.status == "timeout"
+        assert "did not finish the login within 1 s" in str(result.error)
+        result = sweep(inventory, tmp_path, timeout=0.5)["prom-01"]
+        assert result.status == "timeout"
+        assert "did not finish the login within 1.5 s" in str(result.error)

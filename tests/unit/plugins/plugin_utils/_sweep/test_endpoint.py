@@ -85,6 +85,21 @@ def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert endpoint.target.user == "of_the_environment"
 
 
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({"ansible_ssh_timeout": 7}, 7),
+        # As with ssh, what Ansible says first counts.
+        ({"ansible_ssh_args": "-o ConnectTimeout=60"}, 60),
+        ({"ansible_ssh_args": "-o ConnectTimeout=1m30s", "ansible_ssh_timeout": 7}, 90),
+        ({"ansible_ssh_args": "-o ConnectTimeout=none", "ansible_ssh_timeout": 7}, 7),
+        ({"ansible_ssh_common_args": "-o ConnectTimeout=60"}, 10),
+    ],
+)
+def test_time_for_the_connection(tmp_path: Path, variables: dict[str, Any], seconds: float) -> None:
+    assert resolve(tmp_path, **variables).connect_timeout == seconds
+
+
 def test_passwords_stay_with_their_host(tmp_path: Path) -> None:
     inventory = {
         "monitoring": {
