@@ -28,7 +28,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import PlayView
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
-    ANSWERED,
     WHOLE,
     Limits,
     ServerResult,
@@ -164,7 +163,7 @@ def _result(swept: fleet.Sweep, fail_on: str, *, contents: bool) -> dict[str, An
 def failure(servers: Mapping[str, ServerResult], fail_on: str) -> str | None:
     """Why the sweep as a whole failed, by fail_on; None when it did not."""
     bad = {server: result for server, result in servers.items() if result.status not in WHOLE}
-    silent = [server for server, result in bad.items() if result.status not in ANSWERED]
+    silent = [server for server, result in bad.items() if not any(item.sha256 for item in result.files)]
     if not bad or fail_on == "never" or (fail_on == "all" and len(silent) < len(servers)):
         return None
     named = "; ".join(

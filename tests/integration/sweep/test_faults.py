@@ -184,6 +184,18 @@ def test_unreadable_file(fleet: SshdFleet, tmp_path: Path) -> None:
     assert sum(item.content is not None for item in result.files) == 3
 
 
+def test_a_server_of_whose_files_none_can_be_read(tmp_path: Path) -> None:
+    """Its word is believed no more than that of one that is silent, whatever the reason."""
+    with SshdFleet(tmp_path, 2, tree={}) as fleet:
+        for server in fleet:
+            server.path("/etc/prometheus/prometheus.yml").symlink_to("nowhere.yml")
+        results = sweep(fleet.inventory(), tmp_path)
+        assert {result.status for result in results.values()} == {"partial"}
+        assert "prom-01: /etc/prometheus/prometheus.yml: its link leads" in str(gather.failure(results, "all"))
+        fleet["prom-02"].write("/etc/prometheus/nowhere.yml", "a: 1\n")
+        assert gather.failure(sweep(fleet.inventory(), tmp_path), "all") is None
+
+
 def test_file_that_is_not_utf8(fleet: SshdFleet, tmp_path: Path) -> None:
     path = fleet["prom-02"].write("/etc/prometheus/latin1.yml", "labels: {city: São Paulo}\n".encode("latin-1"))
     try:

@@ -165,6 +165,9 @@ def test_number_of_lines(total: int, count: int) -> None:
 )
 def test_failure(fail_on: str, statuses: list[Status], failed: bool) -> None:
     servers = {f"s{number}": result(status) for number, status in enumerate(statuses)}
+    for found in servers.values():
+        if found.status == "partial":
+            found.files = [FileResult("/read", "s", sha256="0" * 64), FileResult("/not", "s", error="gone")]
     message = gather.failure(servers, fail_on)
     assert (message is not None) is failed
     if message:
