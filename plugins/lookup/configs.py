@@ -12,8 +12,9 @@ author:
   - Prometheus Fleet contributors (@skills-eye)
 description:
   - Does what M(skills_eye.prometheus_fleet.configs_info) does, where a value is wanted rather than a task.
-  - Keywords of the play, as C(remote_user) and C(become), and its C(vars) do not reach a lookup - inventory variables,
-    C(ansible.cfg), the environment and the command line do.
+  - Keywords of the play, as C(remote_user) and C(become), do not reach a lookup - variables, C(ansible.cfg), the
+    environment and the command line do. Variables of the play, its roles and the task count for all servers, but for an
+    C(ansible_host) that is no template.
 options:
   _terms:
     description:

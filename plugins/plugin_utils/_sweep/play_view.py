@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ansible import constants as C  # noqa: N812
 from ansible import errors
 from ansible.errors import AnsibleError
 from ansible.utils.sentinel import Sentinel
@@ -24,6 +25,9 @@ _BECOME_PASSWORDS: Final = (
     "ansible_su_pass",
     "ansible_doas_pass",
 )
+_ADDRESSES: Final = ("ansible_host", "ansible_ssh_host")
+# Some of what Ansible adds to the variables of a task that runs, where nobody set it.
+_WRITTEN: Final = ("ansible_connection", "ansible_shell_executable", "ansible_timeout")
 # Keywords that may be templates over a host's variables.
 _TEMPLATED: Final = (
     "remote_user",
@@ -126,8 +130,42 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     view = PlayView(hostvars, templar)
     current = variables.get("inventory_hostname")
     if current is not None and view.knows(str(current)):
+        view.in_task = _beside(variables, hostvars, str(current))
         view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
     return view
+
+
+def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callable[[str], Mapping[str, Any]]:
+    """What a lookup sees beside the variables of its own host is of the play, a role or the task: it is all hosts'."""
+    own = hostvars.raw_get(current)
+    # An address that is no template may come from a file that the play reads for each host.
+    alone = set(_ADDRESSES)
+    if any(name in variables and name not in own for name in _WRITTEN):
+        # Ansible wrote there what it made of its own host's settings.
+        alone.update(C.COMMON_CONNECTION_VARS, *C.MAGIC_VARIABLE_MAPPING.values())
+    more: dict[str, Any] = {}
+    above: dict[str, Any] = {}
+    for name, value in variables.items():
+        if name == "vars" or (name in alone and "{{" not in str(value)):
+            continue
+        if name not in own:
+            # A role's defaults, perhaps: what others say of themselves wins.
+            more[name] = value
+        elif value is not own[name] and _differ(value, own[name]):
+            above[name] = value
+
+    def around(server: str) -> Mapping[str, Any]:
+        return {**more, **hostvars.raw_get(server), **above}
+
+    return around
+
+
+def _differ(one: Any, other: Any) -> bool:
+    try:
+        return bool(one != other)
+    except AnsibleError:
+        # A secret whose key nobody has.
+        return True
 
 
 def _connection(task: Any, templar: Any) -> Any:

@@ -177,6 +177,49 @@ def test_variables_of_one_role(controller: Controller, fleet: SshdFleet, way: st
     assert statuses(result) == OK, result
 
 
+@pytest.mark.parametrize("way", ["argument", "condition", "role", "of the task"])
+def test_a_lookup_knows_what_the_play_says(controller: Controller, fleet: SshdFleet, way: str) -> None:
+    """As any lookup does: a variable of the play, its roles or the task is that of all hosts."""
+    lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
+    statuses_of = f"({lookup}).hosts.values() | map(attribute='status') | list"
+    for server in OK:
+        # A role's defaults say less than the inventory, all else says more.
+        del controller.host(server)["ansible_user"]
+        controller.host(server).update({"login": fleet.user} if way == "role" else {**WRONG, "login": fleet.user})
+    said: dict[str, Any] = {"ansible_user": "{{ login }}"}
+    debug: dict[str, Any] = {"ansible.builtin.debug": {"msg": f"found {{{{ {statuses_of} }}}}"}, "run_once": True}
+    if way == "condition":
+        debug["ansible.builtin.debug"] = {"msg": "found ['ok', 'ok']"}
+        debug["when"] = f"{statuses_of} == ['ok', 'ok']"
+    keywords: dict[str, Any] = {"vars": said}
+    tasks = [debug]
+    if way == "role":
+        role(controller.directory, "asking", debug, defaults=said)
+        keywords, tasks = {"roles": ["asking"]}, []
+    elif way == "of the task":
+        keywords, tasks = {}, [{**debug, "vars": said}]
+    status, output = controller.play(*tasks, **keywords)
+    assert status == 0, output
+    assert "found ['ok', 'ok']" in output
+
+
+def test_a_lookup_takes_no_other_host_for_its_own(controller: Controller, fleet: SshdFleet) -> None:
+    """Not even where Ansible has written its own host's settings into the variables: in a condition."""
+    lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
+    own = controller.host("prom-01")
+    own["ansible_ssh_user"], own["ansible_ssh_port"] = own.pop("ansible_user"), own.pop("ansible_port")
+    other = controller.host("prom-02")
+    controller.environment["ANSIBLE_REMOTE_USER"] = other.pop("ansible_user")
+    controller.environment["ANSIBLE_REMOTE_PORT"] = str(other.pop("ansible_port"))
+    places = [f"{fleet.user}@127.0.0.1:{fleet[name].port}" for name in OK]
+    wanted = f"({lookup}).hosts.values() | map(attribute='endpoint') | list == {places}"
+    status, output = controller.play(
+        {"ansible.builtin.debug": {"msg": "as it should be"}, "when": wanted, "run_once": True}
+    )
+    assert status == 0, output
+    assert "as it should be" in output
+
+
 def test_facts_of_each_host(controller: Controller, fleet: SshdFleet) -> None:
     """A fact is the host's own: what one was told does not lead to another."""
     for server in OK:
