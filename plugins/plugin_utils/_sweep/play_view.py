@@ -13,6 +13,8 @@ from typing import Any, Final
 from ansible import constants as C  # noqa: N812
 from ansible import errors
 from ansible.errors import AnsibleError
+from ansible.playbook.role import Role
+from ansible.playbook.role.include import RoleInclude
 from ansible.utils.sentinel import Sentinel
 
 # AnsibleValueOmittedError came with ansible-core 2.19.
@@ -111,7 +113,7 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     # The keyword of this name bounds the task; retries are the task's too.
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
-    view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, _of_task_alone(task_vars)))
+    view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, task_vars))
     if not task.delegate_to:
         own = view.variables(current)
         view.password = _asked(play_context.password, own, _PASSWORDS)
@@ -218,13 +220,14 @@ def _of_task_alone(task_vars: Mapping[str, Any]) -> dict[str, Any]:
     return {name: task_vars[name] for name in names if name in task_vars}
 
 
-def _in_task(task: Any, hostvars: Any, alone: Mapping[str, Any]) -> Callable[[str], Mapping[str, Any]]:
+def _in_task(task: Any, hostvars: Any, task_vars: Mapping[str, Any]) -> Callable[[str], Mapping[str, Any]]:
     """What Ansible says that the task has on a host: what is in hostvars, and what the play, roles and the task say.
 
     Asked once for each host: that takes Ansible half as long as a login.
     """
     manager = task.get_variable_manager()
-    play = _read(task.get_play(), manager)
+    alone = _of_task_alone(task_vars)
+    play = _with_public_roles(_read(task.get_play(), manager), task, hostvars, task_vars)
 
     def variables(server: str) -> Mapping[str, Any]:
         host = hostvars._inventory.get_host(server)
@@ -232,6 +235,33 @@ def _in_task(task: Any, hostvars: Any, alone: Mapping[str, Any]) -> Callable[[st
         return {**result, **alone}
 
     return variables
+
+
+def _with_public_roles(play: Any, task: Any, hostvars: Any, task_vars: Mapping[str, Any]) -> Any:
+    """The play with the roles that include_role brought in with public: Ansible adds them to a copy that no task has.
+
+    Their names are in the variables, with those of roles that are not public. What one says shows in the variables, too.
+    """
+    known = {role.get_name() for role in play.roles}
+    brought = [name for name in dict.fromkeys(task_vars.get("ansible_play_role_names") or ()) if name not in known]
+    if not brought:
+        return play
+    manager = task.get_variable_manager()
+    host = hostvars._inventory.get_host(str(task_vars["inventory_hostname"]))
+    without = manager.get_vars(play=play, host=host, task=task, include_hostvars=False)
+    result = copy.copy(play)
+    result.roles = list(play.roles)
+    for name in brought:
+        try:
+            include = RoleInclude.load(name, play=result, variable_manager=manager, loader=play.get_loader())
+            role = Role.load(include, result, from_include=True, public=True)
+        except AnsibleError:
+            # It was included under a name that only its task knows the meaning of.
+            continue
+        said = {**role.get_default_vars(), **role.get_vars(include_params=False, only_exports=True)}
+        if any(task_vars.get(key) == value != without.get(key) for key, value in said.items()):
+            result.roles.append(role)
+    return result
 
 
 def _read(play: Any, manager: Any) -> Any:

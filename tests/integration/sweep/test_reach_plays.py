@@ -177,6 +177,27 @@ def test_variables_of_one_role(controller: Controller, fleet: SshdFleet, way: st
     assert statuses(result) == OK, result
 
 
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize("place", ["defaults", "vars"])
+def test_variables_of_a_role_that_was_included(
+    controller: Controller, fleet: SshdFleet, place: str, public: bool
+) -> None:
+    """With public, they are those of all tasks that follow, on every host; without, they were the role's."""
+    for server in OK:
+        del controller.host(server)["ansible_user"]
+        controller.host(server).update({"login": fleet.user, **(WRONG if place == "vars" else {})})
+    said = {place: {"ansible_user": "{{ login }}"}}
+    role(controller.directory, "asking", {"ansible.builtin.debug": {"msg": "here"}}, **said)
+    include = {"ansible.builtin.include_role": {"name": "asking", "public": public}}
+    if place == "defaults":
+        controller.environment["ANSIBLE_REMOTE_USER"] = WRONG["ansible_user"]
+    controller.record.unlink(missing_ok=True)
+    status, output = controller.play(include, {INFO: {"fail_on": "never"}, "run_once": True})
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
+    assert statuses(result) == dict.fromkeys(OK, "ok" if public else "auth_failed"), result
+
+
 @pytest.mark.parametrize("way", ["argument", "condition", "role", "of the task"])
 def test_a_lookup_knows_what_the_play_says(controller: Controller, fleet: SshdFleet, way: str) -> None:
     """As any lookup does: a variable of the play, its roles or the task is that of all hosts."""
