@@ -212,7 +212,7 @@ class _Fleet:
     async def _over_asyncssh(self, endpoint: Endpoint, target: Target, result: ServerResult) -> None:
         options = self._options
         await self._asyncssh_for(target)
-        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import session
+        from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import other_logins, session
 
         dialer = self._dialer(options.connect_timeout or endpoint.connect_timeout)
         over = time.monotonic() + options.timeout
@@ -235,6 +235,9 @@ class _Fleet:
                 )
                 break
             except Failure as failure:
+                become = endpoint.become
+                if become and (other := other_logins.other_become(target, failure, password=bool(become.password))):
+                    raise other from None
                 # A connection that broke may hold the next time; what breaks it twice is not asked for again.
                 if last or not failure.again or time.monotonic() > over:
                     raise

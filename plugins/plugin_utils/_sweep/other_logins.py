@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins that only ssh itself has: over a connection that is open already, with a Kerberos ticket or a security key."""
+"""What only ssh itself has: a connection that is open already, a Kerberos ticket, a security key, an agent to forward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import OtherTransportNeeded
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
+    Failure,
+    OtherTransportNeeded,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.login_keys import token_file
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
@@ -29,6 +32,16 @@ def other_login(target: Target) -> OtherTransportNeeded | None:
         path = token_file(target.identities)
         if path:
             return OtherTransportNeeded(f"{target.address} refused the login, and {path} is of a security key")
+    return None
+
+
+def other_become(target: Target, failure: Failure, *, password: bool) -> OtherTransportNeeded | None:
+    """What ssh may try where become ran nothing: a server may ask the user's agent who that is (pam_ssh_agent_auth).
+
+    A password that was refused is no matter of agents, and one more try might lock the account.
+    """
+    if failure.status == "denied" and target.forward_agent and not password:
+        return OtherTransportNeeded(f"become was refused at {target.address}, and ssh forwards the agent")
     return None
 
 

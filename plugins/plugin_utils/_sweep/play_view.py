@@ -240,7 +240,7 @@ def _in_task(task: Any, hostvars: Any, task_vars: Mapping[str, Any]) -> Callable
 def _with_public_roles(play: Any, task: Any, hostvars: Any, task_vars: Mapping[str, Any]) -> Any:
     """The play with the roles that include_role brought in with public: Ansible adds them to a copy that no task has.
 
-    Their names are in the variables, with those of roles that are not public. What one says shows in the variables, too.
+    Their names are in the variables, with those of roles that are not public. What a public one says shows there, too.
     """
     known = {role.get_name() for role in play.roles}
     brought = [name for name in dict.fromkeys(task_vars.get("ansible_play_role_names") or ()) if name not in known]

@@ -41,9 +41,11 @@ _VALUE_FLAGS: Final = {
 _PLAIN_FLAGS: Final = {
     "4": ("addressfamily", ("inet",)),
     "6": ("addressfamily", ("inet6",)),
+    "A": ("forwardagent", ("yes",)),
     "C": ("compression", ("yes",)),
+    "a": ("forwardagent", ("no",)),
 }
-_IDLE_FLAGS: Final = frozenset("qvTnxXYaAKktM")
+_IDLE_FLAGS: Final = frozenset("qvTnxXYKktM")
 _IDLE_VALUE_FLAGS: Final = frozenset("Se")
 _SYNONYMS: Final = {
     "challengeresponseauthentication": "kbdinteractiveauthentication",

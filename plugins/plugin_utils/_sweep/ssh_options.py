@@ -48,8 +48,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _MAPPED: Final = _words("""
-    addressfamily bindaddress certificatefile ciphers connecttimeout controlpath globalknownhostsfile
-    gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
+    addressfamily bindaddress certificatefile ciphers connecttimeout controlpath forwardagent
+    globalknownhostsfile gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
     identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
     passwordauthentication port preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms
     pubkeyauthentication stricthostkeychecking user userknownhostsfile
@@ -59,7 +59,7 @@ _IDLE: Final = _words("""
     addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
     canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings compression connectionattempts
     channeltimeout controlmaster controlpersist dynamicforward enableescapecommandline enablesshkeysign escapechar
-    exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
+    exitonforwardfailure fingerprinthash forkafterauthentication forwardx11 forwardx11timeout
     forwardx11trusted gatewayports gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
     gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms
     ipqos localcommand localforward loglevel logverbose numberofpasswordprompts obscurekeystroketiming
@@ -99,8 +99,8 @@ class Target:
 
     host and port are what TCP connects to (through jump or proxy_command, where there is one); name is what was asked
     for. identities and certificates are paths, whether they exist or not; agent is the socket's path. The algorithm
-    lists are as OpenSSH writes them, empty for the defaults. connect_timeout is in seconds. gssapi and control_path
-    are for ssh itself to use.
+    lists are as OpenSSH writes them, empty for the defaults. connect_timeout is in seconds. gssapi,
+    forward_agent and control_path are for ssh itself to use.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Target:
     agent: str | None = None
     methods: tuple[str, ...] = _METHODS
     gssapi: bool = False
+    forward_agent: bool = field(default=False, compare=False)
     control_path: str | None = None
     family: int = 0
     bind_address: str | None = None
@@ -201,6 +202,7 @@ def _target(host: str, arguments: Arguments, credentials: Credentials, depth: in
         agent=_agent(found, expand),
         methods=_methods(found, credentials),
         gssapi=found.flag("gssapiauthentication", default=False),
+        forward_agent=found.get("forwardagent", "no").lower() not in {"no", "false"},
         control_path=_control_path(found, expand),
         family=_family(found.get("addressfamily", "any")),
         bind_address=found.get("bindaddress") or None,

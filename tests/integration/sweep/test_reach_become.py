@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
 from tests.integration.sweep.test_become import DEPLOY, OPS, SECRET, become, is_whole
-from tests.support.sshd import SshdFleet, SshServer
+from tests.support.sshd import SshdFleet, SshServer, ssh_agent
 
 pytestmark = pytest.mark.needs_root
 
@@ -108,3 +109,30 @@ def test_scripts_of_the_other_user(fleet: SshdFleet, server: SshServer, tmp_path
         assert is_whole(with_sudo(fleet, tmp_path, ansible_become_flags="-i"))
     finally:
         profile.unlink()
+
+
+# As sudo with pam_ssh_agent_auth: whose agent answers needs no password.
+ASKS_THE_AGENT = """\
+#!/bin/sh
+ssh-add -l >/dev/null 2>&1 || { echo "sudo: a password is required" >&2; exit 1; }
+exec sudo "$@"
+"""
+
+
+@pytest.mark.parametrize(("arguments", "works"), [("-o ForwardAgent=yes", True), ("-A", True), ("", False)])
+def test_sudo_that_asks_the_agent(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, works: bool
+) -> None:
+    server.write("/etc/ssh/asks-the-agent", ASKS_THE_AGENT, 0o755)
+    with ssh_agent(tmp_path, [server.key]) as environment:
+        monkeypatch.setenv("SSH_AUTH_SOCK", environment["SSH_AUTH_SOCK"])
+        settings = {"ansible_become_exe": "/etc/ssh/asks-the-agent", "ansible_ssh_extra_args": arguments}
+        result = become(fleet, tmp_path, OPS, **settings)
+        if works:
+            assert is_whole(result)
+            assert re.match(r"ssh \(become was refused at .*, and ssh forwards the agent\)", str(result.transport))
+        else:
+            assert (result.status, "set ansible_become_password" in str(result.error)) == ("denied", True), result.error
+        # A password that is wrong is tried once.
+        result = become(fleet, tmp_path, DEPLOY, ansible_become_password="wrong-by-design", **settings)
+        assert (result.status, result.transport) == ("denied", "asyncssh")
