@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only ssh itself has: a connection that is open already, a Kerberos ticket, a security key, an agent to forward."""
+"""What only ssh itself has: an open connection, a Kerberos ticket, a security key, an agent to forward."""
 
 from __future__ import annotations
 

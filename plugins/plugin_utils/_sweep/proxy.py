@@ -21,7 +21,7 @@ _TAIL: Final = 1024
 # has for standard error any more. What runs in the background would read from nowhere, hence 4.
 _SUPERVISE: Final = """\
 exec 3<&2 2>/dev/null 4<&0
-{ eval "$1"; } <&4 3<&- 4<&- 2>>"/dev/fd/$2" &
+"$3" -c "$1" <&4 3<&- 4<&- 2>>"/dev/fd/$2" &
 exec </dev/null >/dev/null 4<&-
 read -r end <&3
 kill -9 0
@@ -39,7 +39,7 @@ class Proxy:
 
     @classmethod
     async def start(cls, command: str) -> Proxy:
-        """Run the command with sh. Raises OSError."""
+        """Run the command with the user's shell, as ssh does. Raises OSError."""
         ours, theirs = socket.socketpair()
         alive, living = os.pipe()
         # A pipe that nobody reads would hold up a command that complains much.
@@ -52,6 +52,7 @@ class Proxy:
                 "proxy",
                 command,
                 str(complaints.fileno()),
+                os.environ.get("SHELL") or "/bin/sh",
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=alive,

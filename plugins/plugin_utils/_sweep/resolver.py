@@ -12,6 +12,7 @@ import functools
 import os
 import platform
 import shlex
+import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -162,7 +163,8 @@ def _keys(variables: HostView, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _target(server: str, settings: Mapping[str, Any]) -> Target:
     """What Ansible's ssh plugin would tell ssh, in its order, as a Target."""
-    if str(settings.get("ssh_executable") or "ssh").rpartition("/")[2] != "ssh":
+    if str(settings.get("ssh_executable") or "ssh") not in {"ssh", _usual_ssh()}:
+        # Whatever it is called, it may be a wrapper that goes its own way.
         raise UnsupportedError("ssh_executable is set")
     if settings.get("pkcs11_provider"):
         raise UnsupportedError("pkcs11_provider is set")
@@ -198,6 +200,11 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
             _secret(settings.get("private_key_passphrase")),
         ),
     )
+
+
+@functools.cache
+def _usual_ssh() -> str | None:
+    return shutil.which("ssh")
 
 
 def _secret(value: Any) -> str | None:

@@ -49,8 +49,8 @@ def _words(text: str) -> frozenset[str]:
 
 _MAPPED: Final = _words("""
     addressfamily bindaddress certificatefile ciphers connecttimeout controlpath forwardagent
-    globalknownhostsfile gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly identityagent
-    identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
+    globalknownhostsfile gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly
+    identityagent identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
     passwordauthentication port preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms
     pubkeyauthentication stricthostkeychecking user userknownhostsfile
 """)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ def test_variables(tmp_path: Path, variables: dict[str, Any], field: str, value:
         assert found.identities[-1].startswith("/")
     else:
         assert getattr(found, field) == value
+
+
+def test_the_usual_ssh_by_its_path(tmp_path: Path) -> None:
+    assert resolve(tmp_path, ansible_ssh_executable=shutil.which("ssh")).transport == "asyncssh"
 
 
 def test_keywords(tmp_path: Path) -> None:
@@ -146,6 +151,7 @@ def test_become(tmp_path: Path) -> None:
         ({"ansible_connection": "local"}, "local", "connection local"),
         ({"ansible_connection": "ansible.builtin.local"}, "ansible.builtin.local", "connection ansible.builtin.local"),
         ({"ansible_ssh_executable": "/opt/wrapper"}, "ssh", "ssh_executable is set"),
+        ({"ansible_ssh_executable": "/opt/wrapper/ssh"}, "ssh", "ssh_executable is set"),
         ({"ansible_ssh_pkcs11_provider": "/lib/x.so"}, "ssh", "pkcs11_provider is set"),
         ({"ansible_ssh_common_args": "-o NoSuchOption=1"}, "ssh", "ssh option nosuchoption"),
         ({"ansible_ssh_common_args": "-o 'open"}, "ssh", "ssh arguments with an open quote"),
