@@ -13,6 +13,7 @@ import binascii
 import contextlib
 import fcntl
 import hmac
+import ipaddress
 import os
 import secrets
 from collections.abc import Sequence
@@ -25,7 +26,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 _MAX_FILE: Final = 64 * 1024 * 1024
-_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 SSH_PORT: Final = 22
 
 
@@ -124,8 +124,12 @@ def written(key: asyncssh.SSHKey) -> str:
 
 
 def is_exempt(target: Target) -> bool:
-    """NoHostAuthenticationForLocalhost."""
-    return not target.host_keys_for_localhost and target.host.lower() in _LOCAL
+    """NoHostAuthenticationForLocalhost. What a hop or a command leads to is another machine, whatever it is called."""
+    if target.host_keys_for_localhost or target.jump or target.proxy_command:
+        return False
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(target.host).is_loopback
+    return target.host == "localhost"
 
 
 def _hash(name: str) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,21 @@ def test_a_proxy_command_that_is_a_jump_is_one_connection(
     )
     assert [(result.status, result.error) for result in results.values()] == [("ok", None)] * 2
     assert fleet["outer"].logins() - before == 1
+
+
+def test_localhost_behind_a_jump_host_is_not_this_one(fleet: SshdFleet, tmp_path: Path) -> None:
+    """NoHostAuthenticationForLocalhost does not mean it; ssh is asked too."""
+    exempt = ["-o", "NoHostAuthenticationForLocalhost=yes", "-o", "UserKnownHostsFile=none"]
+    outer = fleet["outer"]
+    words = ["-F", str(configuration(fleet, tmp_path)), "-J", "outer", *exempt]
+    results = through(fleet, tmp_path, " ".join(words))
+    assert {result.status for result in results.values()} == {"host_key_rejected"}
+    words += ["-o", "BatchMode=yes", "-i", str(fleet["prom-01"].key), "-p", str(fleet["prom-01"].port)]
+    done = subprocess.run(
+        ["ssh", *words, f"{fleet.user}@127.0.0.1", "true"], capture_output=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert b"Host key verification failed" in done.stderr
+    assert outer.logins() > 0
 
 
 def test_a_jump_host_named_after_its_server(fleet: SshdFleet, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -93,8 +94,13 @@ def test_strictness(tmp_path: Path, strict: str, known: bool, accepted: bool) ->
 
 
 def test_localhost_can_be_exempt(tmp_path: Path) -> None:
-    trust = KnownHosts().trust(at(tmp_path / "none", "127.0.0.1", host_keys_for_localhost=False))
-    assert trust.accepts(asyncssh.generate_private_key("ssh-ed25519").convert_to_public())
+    key = asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
+    for host, exempt in {"127.0.0.1": True, "127.0.1.1": True, "::1": True, "localhost": True, "server": False}.items():
+        target = at(tmp_path / "none", host, host_keys_for_localhost=False)
+        assert KnownHosts().trust(target).accepts(key) == exempt, host
+        # Behind a hop, that is somebody else's.
+        assert not KnownHosts().trust(replace(target, jump=target)).accepts(key)
+        assert not KnownHosts().trust(replace(target, proxy_command="nc")).accepts(key)
 
 
 def test_added_key_is_known_at_once(tmp_path: Path) -> None:
