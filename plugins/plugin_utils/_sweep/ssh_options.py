@@ -50,11 +50,12 @@ def _words(text: str) -> frozenset[str]:
 _MAPPED: Final = _words("""
     addressfamily bindaddress certificatefile ciphers connecttimeout controlpath forwardagent
     globalknownhostsfile gssapiauthentication hashknownhosts hostkeyalgorithms hostkeyalias hostname identitiesonly
-    identityagent identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs nohostauthenticationforlocalhost
-    passwordauthentication port preferredauthentications proxycommand proxyjump pubkeyacceptedalgorithms
-    pubkeyauthentication stricthostkeychecking user userknownhostsfile
+    identityagent identityfile ignoreunknown kbdinteractiveauthentication kexalgorithms macs
+    nohostauthenticationforlocalhost passwordauthentication port preferredauthentications proxycommand proxyjump
+    pubkeyacceptedalgorithms pubkeyauthentication stricthostkeychecking user userknownhostsfile
 """)
-# One command on one connection comes out the same, whatever these say; what travels is compressed as it is.
+# One command on one connection comes out the same, whatever these say; what travels is compressed as it is. The last
+# ones, of ssh's early days, it passes over itself.
 _IDLE: Final = _words("""
     addkeystoagent batchmode canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots
     canonicalizepermittedcnames casignaturealgorithms checkhostip clearallforwardings compression connectionattempts
@@ -68,6 +69,10 @@ _IDLE: Final = _words("""
     setenv stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel
     tunneldevice updatehostkeys usekeychain useroaming verifyhostkeydns versionaddendum visualhostkey
     warnweakcrypto xauthlocation
+""") | _words("""
+    afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2 keepalive kerberosauthentication
+    kerberostgtpassing protocol rhostsauthentication rhostsrsaauthentication rsaauthentication smartcarddevice
+    useprivilegedport userknownhostsfile2 usersh
 """)
 # Of those, the ones that do change something unless they have one of these values.
 _UNLESS: Final = {

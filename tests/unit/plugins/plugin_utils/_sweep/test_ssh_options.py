@@ -266,6 +266,13 @@ def test_every_keyword_of_ssh_has_its_place() -> None:
     assert found.host == "server"
 
 
+@pytest.mark.parametrize("keyword", ["Protocol=2", "UsePrivilegedPort=no", "RSAAuthentication=yes", "KeepAlive=yes"])
+def test_keywords_of_early_days_that_ssh_passes_over(keyword: str) -> None:
+    words = ["-F", "none", "-o", keyword]
+    assert subprocess.run(["ssh", "-G", *words, "server"], capture_output=True, check=False).returncode == 0
+    assert target(*words).host == "server"
+
+
 def test_targets_can_be_shared() -> None:
     assert target("-J", "hop").jump == target("-J", "hop", host="other").jump
     assert hash(target("-J", "hop").jump) == hash(target("-J", "hop", host="other").jump)
