@@ -181,7 +181,7 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
         words += ["-o", "IdentitiesOnly=yes"]
     elif settings.get("private_key_file"):
         # Where ~ is, Ansible asks HOME; ssh would ask the user database.
-        words += ["-i", os.path.expanduser(str(settings["private_key_file"]))]  # noqa: PTH111
+        words += ["-o", f'IdentityFile="{os.path.expanduser(str(settings["private_key_file"]))}"']  # noqa: PTH111
     if not password:
         words += ["-o", "KbdInteractiveAuthentication=no", "-o", "PasswordAuthentication=no"]
         words += ["-o", "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"]

@@ -81,6 +81,12 @@ def test_keywords(tmp_path: Path) -> None:
     assert target(tmp_path, keywords, ansible_user="of_the_host").user == "of_the_host"
 
 
+def test_a_key_file_that_is_not_there_is_the_only_one(tmp_path: Path) -> None:
+    """As Ansible names it to ssh: nobody logs in with another key than the one that was meant."""
+    path = tmp_path / "a key"
+    assert target(tmp_path, ansible_ssh_private_key_file=str(path)).identities == (str(path),)
+
+
 def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_REMOTE_USER", "of_the_environment")
     monkeypatch.setenv("ANSIBLE_TIMEOUT", "7")
