@@ -39,6 +39,7 @@ _CHUNK: Final = 256 * 1024
 _WATCH_SECONDS: Final = 0.1
 _COPIES: Final = 5
 _MEMORY: Final = 64 * 1024 * 1024
+_ARGUMENTS: Final = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
             # is used where there is no other way in.
             path = (endpoint.control_path or "none").replace("%", "%%")
             alone = "-o ControlMaster=no -o " + shlex.quote(f'ControlPath="{path}"')
-            connection.set_option("ssh_args", f"{alone} {connection.get_option('ssh_args') or ''}")
+            for name in _ARGUMENTS:
+                connection.set_option(name, _not_quiet(str(connection.get_option(name) or "")))
+            connection.set_option("ssh_args", f"{alone} -o LogLevel=INFO {connection.get_option('ssh_args')}")
         if endpoint.become:
             dialogue = endpoint.become.dialogue(command)
             connection.set_become_plugin(endpoint.become.plugin)
@@ -207,6 +210,15 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
         return ("failure", *_explain(endpoint, error))
     # With the words of become, a plugin may have taken the line break that begins the stream.
     return "output", int(status), b"\n" + bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]
+
+
+def _not_quiet(text: str) -> str:
+    """Arguments of ssh that let it say why it failed: nothing else would tell a wrong key from a host that is down."""
+    try:
+        return shlex.join(word for word in shlex.split(text) if word != "-q")
+    except ValueError:
+        # The plugin will say what it thinks of it.
+        return text
 
 
 def _explain(endpoint: Endpoint, error: Exception) -> tuple[Status, str]:

@@ -175,6 +175,19 @@ def test_ssh_faults(fleet: SshdFleet, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("quiet", ["-q", "-o LogLevel=QUIET", "-o 'LogLevel quiet' -q"])
+def test_ssh_that_is_told_to_be_quiet_says_why_it_failed(fleet: SshdFleet, tmp_path: Path, quiet: str) -> None:
+    """People silence warnings with these; without its words, each fault would be a host that is down."""
+    inventory = over(fleet, f"{quiet} {FORCED}")
+    hosts = inventory["monitoring"]["hosts"]
+    hosts["wrong_key"] = {**hosts["prom-01"], "ansible_ssh_private_key_file": str(fleet["prom-02"].key)}
+    hosts["unknown"] = {**hosts["prom-01"], "ansible_ssh_args": f"-o UserKnownHostsFile={tmp_path / 'empty'} {quiet}"}
+    results = sweep(inventory, tmp_path)
+    expected = {"prom-01": "ok", "prom-02": "ok", "wrong_key": "auth_failed", "unknown": "host_key_rejected"}
+    assert {name: result.status for name, result in results.items()} == expected, results
+    assert "Permission denied" in str(results["wrong_key"].error)
+
+
 def test_command_that_hangs_is_ended(fleet: SshdFleet, tmp_path: Path) -> None:
     marker = tmp_path / "pid"
     variables = {
