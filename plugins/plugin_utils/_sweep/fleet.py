@@ -174,7 +174,9 @@ class _Fleet:
         for server in queue:
             result = await self._server(server)
             if result.error:
-                result.error = shown(await self._masking.message(result.error))
+                # The name is no secret, and must not make one of what follows: a server may be called prom_token.
+                name = f"{server}: "
+                result.error = shown(name + await self._masking.message(result.error.removeprefix(name)))
             self._results[server] = result
             if self._progress:
                 self._progress.add(server, result)

@@ -98,6 +98,14 @@ def test_nothing_listens(fleet: SshdFleet, tmp_path: Path) -> None:
     assert "see that sshd runs, and that ansible_port is right" in str(result.error)
 
 
+@pytest.mark.parametrize("name", ["old_password", "token", "vault-secret"])
+def test_a_server_that_is_called_like_a_secret(fleet: SshdFleet, tmp_path: Path, name: str) -> None:
+    inventory = fleet.inventory()
+    inventory["monitoring"]["hosts"] = {name: {"ansible_host": LOOPBACK, "ansible_port": free_port()}}
+    error = str(sweep(inventory, tmp_path)[name].error)
+    assert error.startswith(f"{name}: cannot connect to 127.0.0.1:"), error
+
+
 def test_name_that_cannot_be_resolved(fleet: SshdFleet, tmp_path: Path) -> None:
     result = beside(fleet, tmp_path, ansible_host="no-such-host.invalid")
     assert result.status == "unreachable"
