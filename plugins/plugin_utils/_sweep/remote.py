@@ -225,6 +225,8 @@ if [ "$torn" ]; then end=f; send; fi;
 exit 0
 """
 
+# A name in a pattern with no sign but stars.
+_STARS = re.compile(r"[^\[\]?\\()]*")
 _SAFE = re.compile(r"[A-Za-z0-9_./*?\[\]@%+=:,-]*")
 # Some csh take words of at most 1,023 bytes.
 _WORD = 900
@@ -268,7 +270,7 @@ def service_directory(service: Service) -> str:
 
 
 def service_patterns(service: Service) -> list[str]:
-    """The patterns, each once, without doubled slashes.
+    """The patterns without doubled slashes, and without those whose every file another one names as well.
 
     Raises ValueError when one is empty or could leave the directory.
     """
@@ -278,7 +280,30 @@ def service_patterns(service: Service) -> list[str]:
         if not parts or pattern.startswith("/") or "\0" in pattern or ".." in parts:
             raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
         patterns["/".join(parts)] = None
-    return list(patterns)
+    kept: list[str] = []
+    for one in patterns:
+        if not any(_includes(other, one) for other in kept):
+            kept = [other for other in kept if not _includes(one, other)] + [one]
+    return kept
+
+
+def _includes(wide: str, narrow: str) -> bool:
+    """Whether all files that a pattern names are also named by another, as far as stars and letters tell.
+
+    What is in the narrow one has to fall to stars of the wide one; a star begins no name with a dot. One without a
+    star in its last part is found where directories cannot be listed, and costs nothing.
+    """
+    if wide.count("/") != narrow.count("/") or "*" not in narrow.rpartition("/")[2]:
+        return False
+    return all(
+        one == other
+        or (
+            _STARS.fullmatch(one) is not None
+            and (one[0] == "." or other[0] != ".")
+            and re.fullmatch(".*".join(map(re.escape, one.split("*"))), other, re.DOTALL) is not None
+        )
+        for one, other in zip(wide.split("/"), narrow.split("/"), strict=True)
+    )
 
 
 @functools.lru_cache(maxsize=64)

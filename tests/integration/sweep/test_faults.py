@@ -268,6 +268,13 @@ def test_too_many_files_and_bytes(fleet: SshdFleet, tmp_path: Path) -> None:
     assert sweep(fleet.inventory(), tmp_path, max_bytes=300)["prom-01"].status == "too_large"
 
 
+def test_a_file_that_two_patterns_name_counts_once(fleet: SshdFleet, tmp_path: Path) -> None:
+    patterns = ["prom*.yml", "*.yml", "rules/*.yml", "*/*.yml"]
+    services = [{"service": "prometheus", "directory": "/etc/prometheus", "patterns": patterns}]
+    result = sweep(fleet.inventory(), tmp_path, services=services, max_files=2)["prom-01"]
+    assert (result.status, len(result.files)) == ("ok", 2), result.error
+
+
 @pytest.mark.parametrize(
     ("command", "status", "words"),
     [

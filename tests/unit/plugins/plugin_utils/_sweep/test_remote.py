@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shlex
 import subprocess
@@ -110,3 +111,40 @@ def test_compression_is_a_choice() -> None:
     services = [Service("prometheus", "/etc/prometheus", ("*.yml",))]
     assert "mode=gz;" in remote_command(services, Limits())
     assert "mode=plain;" in remote_command(services, Limits(), compress=False)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "kept"),
+    [
+        (["*.yml", "prom*.yml", "*/*.yml", "rules/*.yml"], ["*.yml", "*/*.yml"]),
+        (["prom*.yml", "*.yml"], ["*.yml"]),
+        (["*", "**"], ["*"]),
+        (["*.yml", "prometheus.yml", "*.yaml", "*/*.yml"], ["*.yml", "prometheus.yml", "*.yaml", "*/*.yml"]),
+        (["*.yml", ".*.yml"], ["*.yml", ".*.yml"]),
+        (["[ab]*.yml", "a*.yml"], ["[ab]*.yml", "a*.yml"]),
+        (["*.yml", "[ab]*.yml", "?*.yml"], ["*.yml"]),
+        (["a*b", "a*cb", "ab*"], ["a*b", "ab*"]),
+    ],
+)
+def test_patterns_that_say_nothing_new(patterns: list[str], kept: list[str]) -> None:
+    assert service_patterns(Service("prometheus", "/etc/prometheus", tuple(patterns))) == kept
+
+
+@given(st.lists(st.text("ab*.?/", min_size=1, max_size=6), min_size=1, max_size=4), st.text("ab./", max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_no_file_is_lost_with_a_pattern(patterns: list[str], name: str) -> None:
+    """What any of the patterns names is named by those that are kept."""
+    wanted = [pattern for pattern in patterns if not pattern.startswith("/") and ".." not in pattern.split("/")]
+    wanted = [pattern for pattern in wanted if set(pattern.split("/")) - {"", "."}]
+
+    def named(pattern: str) -> bool:
+        parts, names = pattern.split("/"), name.split("/")
+        return len(parts) == len(names) and all(
+            fnmatch.fnmatchcase(one, part) and (part[:1] == "." or one[:1] != ".")
+            for one, part in zip(names, parts, strict=True)
+        )
+
+    clean = ["/".join(part for part in pattern.split("/") if part not in {"", "."}) for pattern in wanted]
+    if clean:
+        kept = service_patterns(Service("prometheus", "/etc/prometheus", tuple(wanted)))
+        assert any(map(named, clean)) == any(map(named, kept))
