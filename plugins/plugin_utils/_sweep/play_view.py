@@ -170,17 +170,21 @@ def _differ(one: Any, other: Any) -> bool:
         return True
 
 
+def _as_written(task: Any, name: str) -> Any:
+    """A keyword as the task, a block, a role or the play has it, before Ansible made of it what it is on one host."""
+    value = (task.get_ds() or {}).get(name, Sentinel)
+    above = getattr(task, "_parent", None)
+    if value is Sentinel and above is not None:
+        # By now, a block shows defaults in the place of what it would inherit.
+        value = above._get_parent_attribute(name)
+    return getattr(task.get_play(), name, None) if value is Sentinel else value
+
+
 def _connection(task: Any, templar: Any) -> Any:
     """The keyword as the play has it. Since ansible-core 2.21, the task has what its own host or delegate is reached
     by in its place, which must not be taken for what the others are reached by.
     """
-    value = (task.get_ds() or {}).get("connection", Sentinel)
-    above = getattr(task, "_parent", None)
-    if value is Sentinel and above is not None:
-        # By now, a block shows defaults in the place of what it would inherit.
-        value = above._get_parent_attribute("connection")
-    if value is Sentinel:
-        value = task.get_play().connection
+    value = _as_written(task, "connection")
     return templar.template(value) if isinstance(value, str) and "{{" in value else value
 
 
@@ -280,16 +284,15 @@ def _read(play: Any, manager: Any) -> Any:
 
 def _templates(task: Any, keywords: Mapping[str, Any], own: HostView) -> dict[str, Any]:
     """Keywords written as templates, which mean something else for each host."""
-    written = {**{name: getattr(task.get_play(), name, None) for name in _TEMPLATED}, **(task.get_ds() or {})}
     result = {}
     for name in _TEMPLATED:
-        text = written.get(name)
+        text = _as_written(task, name)
         if isinstance(text, str) and "{{" in text:
             try:
                 value = own._templar.template(text)
             except AnsibleError:
                 continue
-            # A block in between may have said otherwise.
+            # A loop, or an include with keywords of its own, may have said otherwise.
             if value == keywords.get(name):
                 result[name] = text
     return result

@@ -241,6 +241,32 @@ def test_a_lookup_takes_no_other_host_for_its_own(controller: Controller, fleet:
     assert "as it should be" in output
 
 
+@pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task"])
+def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, where: str) -> None:
+    """It means something else for each host, wherever it stands."""
+    for server, login in {"prom-01": fleet.user, "prom-02": "nobody-at-all"}.items():
+        del controller.host(server)["ansible_user"]
+        controller.host(server)["login"] = login
+    keyword = {"remote_user": "{{ login }}"}
+    task: dict[str, Any] = {INFO: {"fail_on": "never"}, "run_once": True}
+    role(controller.directory, "asking", task)
+    ways: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+        "play": ([task], keyword),
+        "outer block": ([{"block": [{"block": [task]}], **keyword}], {}),
+        "block": ([{"block": [{"block": [task], **keyword}]}], {}),
+        "role": ([], {"roles": [{"role": "asking", **keyword}]}),
+        "import_role": ([{"ansible.builtin.import_role": {"name": "asking"}, **keyword}], {}),
+        "task": ([{**task, **keyword}], {}),
+    }
+    tasks, keywords = ways[where]
+    controller.record.unlink(missing_ok=True)
+    status, output = controller.play(*tasks, **keywords)
+    assert status == 0, output
+    result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[-1])
+    assert statuses(result) == {"prom-01": "ok", "prom-02": "auth_failed"}, result
+    assert result["hosts"]["prom-02"]["endpoint"].startswith("nobody-at-all@")
+
+
 def test_facts_of_each_host(controller: Controller, fleet: SshdFleet) -> None:
     """A fact is the host's own: what one was told does not lead to another."""
     for server in OK:
