@@ -114,11 +114,11 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
     for name in ("timeout", "retries", "vars", "args"):
         keywords.pop(name, None)
     view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, task_vars))
+    own = view.variables(current)
+    view.templates = _templates(task, keywords, own)
     if not task.delegate_to:
-        own = view.variables(current)
         view.password = _asked(play_context.password, own, _PASSWORDS)
         view.become_password = _asked(play_context.become_pass, own, _BECOME_PASSWORDS)
-        view.templates = _templates(task, keywords, own)
     else:
         # With a delegate, Ansible put the delegate's own variables in the play context.
         view.password = str(play_context.password or "")

@@ -241,7 +241,7 @@ def test_a_lookup_takes_no_other_host_for_its_own(controller: Controller, fleet:
     assert "as it should be" in output
 
 
-@pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task"])
+@pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task", "delegated"])
 def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, where: str) -> None:
     """It means something else for each host, wherever it stands."""
     for server, login in {"prom-01": fleet.user, "prom-02": "nobody-at-all"}.items():
@@ -257,6 +257,7 @@ def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, 
         "role": ([], {"roles": [{"role": "asking", **keyword}]}),
         "import_role": ([{"ansible.builtin.import_role": {"name": "asking"}, **keyword}], {}),
         "task": ([{**task, **keyword}], {}),
+        "delegated": ([{**task, "delegate_to": "localhost"}], keyword),
     }
     tasks, keywords = ways[where]
     controller.record.unlink(missing_ok=True)
