@@ -26,6 +26,7 @@ SYSTEM_CONFIG: Final = "/etc/ssh/ssh_config"
 _MAX_INCLUDES: Final = 16
 # 127.1, 0x7f.1 and ::0:1 are addresses too, written otherwise.
 _NUMERIC: Final = re.compile(r"(?:0x)?[0-9a-fA-F.x]*|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%.+)?")
+_USUAL: Final = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 # Keywords whose values add up; for all others the first value wins.
 MULTIPLE: Final = frozenset({"identityfile", "certificatefile", "sendenv", "setenv", "ignoreunknown"})
 # Flags of ssh that stand for a keyword, and flags that change nothing for a sweep.
@@ -89,7 +90,7 @@ def expand_home(path: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def canonical(host: str) -> str:
     """The host as known_hosts and %h have it: in lower case, an address as it is usually written."""
-    if _NUMERIC.fullmatch(host):
+    if _NUMERIC.fullmatch(host) and not _USUAL.fullmatch(host):
         with contextlib.suppress(OSError):
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
             return socket.getnameinfo(found[0][4], socket.NI_NUMERICHOST)[0]

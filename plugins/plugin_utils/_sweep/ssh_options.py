@@ -238,6 +238,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
+@functools.lru_cache(maxsize=64)
 def _seconds(text: str) -> float | None:
     """A time as OpenSSH writes it, as 90 or 1m30s; None for one that is not bounded, or none."""
     if not re.fullmatch(r"(?:\d+[smhdwSMHDW]?)+", text):

@@ -126,7 +126,10 @@ def test_sudo_that_asks_the_agent(
     server.write("/etc/ssh/asks-the-agent", ASKS_THE_AGENT, 0o755)
     with ssh_agent(tmp_path, [server.key]) as environment:
         monkeypatch.setenv("SSH_AUTH_SOCK", environment["SSH_AUTH_SOCK"])
-        settings: dict[str, Any] = {"ansible_become_exe": "/etc/ssh/asks-the-agent", "ansible_ssh_extra_args": arguments}
+        settings: dict[str, Any] = {
+            "ansible_become_exe": "/etc/ssh/asks-the-agent",
+            "ansible_ssh_extra_args": arguments,
+        }
         result = become(fleet, tmp_path, OPS, **settings)
         if works:
             assert is_whole(result)
