@@ -136,6 +136,8 @@ class Resolver:
             return None
         executable = variables.get("ansible_shell_executable") or C.DEFAULT_EXECUTABLE
         shell = get_shell_plugin(variables.get("ansible_shell_type"), plain(executable))
+        # What it cannot do with this shell, it says here.
+        plugin.build_become_command("true", shell)
         password = plain(plugin.get_option("become_pass"))
         return Become(method, plugin, shell, str(user or "root"), str(password) if password else None)
 

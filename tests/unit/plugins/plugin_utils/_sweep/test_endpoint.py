@@ -180,6 +180,10 @@ def test_names_of_ssh(tmp_path: Path, name: str) -> None:
         ({"ansible_port": "many"}, "port"),
         ({"ansible_connection": "no.such.plugin"}, "the connection plugin no.such.plugin is not installed"),
         ({"ansible_become": True, "ansible_become_method": "no_such"}, "the become plugin no_such is not installed"),
+        (
+            {"ansible_become": True, "ansible_shell_type": "powershell"},
+            "settings cannot be used .*does not support become.*: correct its inventory variables",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, variables: dict[str, Any], words: str) -> None:
