@@ -90,6 +90,14 @@ servers:
       fields: [company]
       last_seen: "2026-01-31T08:15:00+00:00"
       age: 118.2
+lost:
+  description:
+    - Names of the servers that the document names and whose readings are not to be seen. Either the token may not read
+      them, or they were deleted by hand.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 missing:
   description: Names of the fields that servers have and the document has not.
   type: list

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
@@ -166,6 +166,9 @@ class Store(Protocol):
 
     def read_document(self) -> Entry | None:
         """The document alone, in one request; None where there is none."""
+
+    def see(self, keys: Iterable[str]) -> None:
+        """Make sure that keys which read() did not give do not exist. Raises StoreDeniedError where one is hidden."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Where the store can have writers wait: nobody else writes within. Raises StoreUnavailableError in the end."""

@@ -104,10 +104,14 @@ class Endpoint:
 
 
 class ConsulClient:
-    """A session with one agent. Raises StoreError at once where the settings cannot be right, or consul is missing."""
+    """A session with one agent. Raises StoreError at once where the settings cannot be right, or consul is missing.
 
-    def __init__(self, settings: ConsulSettings) -> None:
+    prefix: of the keys that it works on, for what is said of a policy.
+    """
+
+    def __init__(self, settings: ConsulSettings, prefix: str = "") -> None:
         self.settings = settings
+        self.prefix = prefix
         self.endpoint = endpoint_of(settings)
         self.requests = 0
         self._token = token_of(settings)
@@ -326,7 +330,12 @@ class ConsulClient:
 
     def denied(self, verb: str, reason: str) -> str:
         who = "the token" if self._token else "a request without a token (none was given)"
-        return f"Consul at {self.where} does not let {who} {verb} this: {reason}."
+        # Where a list of keys is a right of its own, to read is not enough.
+        listing = ' ("list" where the servers have acl.enable_key_list_policy)' if verb == "read" else ""
+        return (
+            f"Consul at {self.where} does not let {who} {verb} this: {reason}. It needs a policy with "
+            f'key_prefix "{self.prefix}" {{ policy = "{verb}" }}{listing}.'
+        )
 
     def _clean(self, text: str) -> str:
         """A foreign text on one line, short, without the token."""

@@ -17,7 +17,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,9 @@ class DirectoryStore:
         except OSError as fault:
             raise _said(fault, "read") from fault
         return None if value is None else _entry(value)
+
+    def see(self, keys: Iterable[str]) -> None:
+        """What may not be read is a fault when it is read: nothing is hidden here."""
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,10 +85,20 @@ class State:
     saves: list[Put] = field(default_factory=list)
     drops: list[Delete] = field(default_factory=list)
 
+    @property
+    def lost(self) -> list[str]:
+        """The servers that the document names, and of which there is no reading: deleted by hand, or hidden from us."""
+        if self.document.older:
+            return []
+        return [name for name in self.document.server_names if server_key(name) not in self.snapshot.entries]
+
 
 @dataclass(slots=True)
 class Plan:
-    """commit: what to write, nothing if all is as it should be. before, after: what changes, for a diff."""
+    """commit: what to write, nothing if all is as it should be. before, after: what changes, for a diff.
+
+    unseen: keys that the plan takes for absent, and that a store which hides some may have all the same.
+    """
 
     commit: Commit
     report: Report
@@ -96,6 +106,7 @@ class Plan:
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     restored: str | None = None
+    unseen: Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
@@ -235,7 +246,8 @@ def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: 
     new.last_updated, new.source = old.last_updated, manner.source
     data = written(new, detail, place)
     new.detail = data["detail"]
-    plan = Plan(Commit(), report, new)
+    unseen = [DOCUMENT_KEY] if state.snapshot.document is None else [server_key(name) for name in state.lost]
+    plan = Plan(Commit(), report, new, unseen=unseen)
     if document_from(data, place).content() == old.content():
         return plan
     moment = next_after(old.last_updated, rules.now)

@@ -55,6 +55,7 @@ def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: 
                 snapshot = store.read(latest=True)
                 reached = True
                 plan = planner(snapshot)
+                store.see(plan.unseen)
                 if not plan.changed:
                     # Nothing left to do; an earlier attempt of this run may be what did it.
                     return Outcome(tried or plan, tried is not None, attempts)

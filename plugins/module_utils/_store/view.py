@@ -74,13 +74,13 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
     state = understood(snapshot, store.place)
     document = state.document
     if snapshot.document is None:
-        # A token that may not read is told of nothing at all, unless it asks for a key by name.
-        store.read_document()
+        store.see([DOCUMENT_KEY])
     readings = dict(sorted({**state.readings, **imported(document, state.readings)}.items()))
     holders = holders_of(readings)
     for name, item in document.fields.items():
         held = holders.get(name)
-        if held is not None:
+        # Who has it follows from the readings only where all of them are there.
+        if held is not None and not state.lost:
             item["servers"] = held.servers
             item["servers_count"] = len(held.servers)
     _fill_in_last_seen(document, {name: reading.last_seen for name, reading in readings.items()})
@@ -98,6 +98,7 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
             }
             for name, reading in readings.items()
         },
+        "lost": state.lost,
         "missing": missing,
         "statuses": {
             **{status: statuses.count(status) for status in (SYNCED, OUTDATED, ORPHAN)},

@@ -44,6 +44,16 @@ def test_status_shows_fields_servers_and_history(site: Site) -> None:
     assert "Earlier versions" in run.task("Status")
 
 
+def test_status_names_servers_whose_readings_are_gone(site: Site) -> None:
+    """The next publish without them would be refused; who has a field is still what the document says."""
+    site.published()
+    site.consul.request("DELETE", f"/v1/kv/{site.prefix}/servers/{NAMES[0]}")
+    shown = play(site, "status").task("Status")
+    assert f"Readings that cannot be seen: {NAMES[0]}" in shown
+    rows = {line.split()[0].strip('"'): line.split() for line in shown.splitlines() if line.split()}
+    assert rows["company"][1:3] == ["synced", "3"]
+
+
 def test_status_fails_for_drift_where_asked(site: Site) -> None:
     site.published()
     assert play(site, "status", status_fail_on="drift").status == 0

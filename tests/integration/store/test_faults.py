@@ -32,7 +32,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreUnavailableError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
-from tests.integration.store.looking import FLEET, LARGE, names, store_at
+from tests.integration.store.looking import FLEET, LARGE, names, store_at, view
 from tests.support.consul import ConsulAgent, consul_agent
 from tests.support.consul_proxy import Fault, Proxy, Request, proxy_to
 from tests.support.fleets import NOW, extraction, publish_to
@@ -150,6 +150,50 @@ def test_token_that_may_not_read_everything(
     with pytest.raises(StoreDeniedError):
         publish_to(store, extraction({"prom-01": ["tenant"]}), orphans="remove")
     assert guarded.dump("fleet") == published
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'key "fleet/fields" { policy = "write" } key "fleet/servers/prom-01" { policy = "write" }',
+        'key_prefix "fleet/servers/" { policy = "write" }',
+        "",
+    ],
+    ids=["some servers only", "no document", "nothing"],
+)
+def test_what_is_hidden_from_a_token_is_missed_before_anything_is_asked_of_the_fleet(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str
+) -> None:
+    """All servers answer, so all that is hidden would be written anew; check mode must not promise that."""
+    store = store_at(guarded.address, token=guarded.new_token(rules))
+    needed = r'does not let the token read this.*key_prefix "fleet/" \{ policy = "read" \} \("list" where'
+    for check_mode in (True, False):
+        with pytest.raises(StoreDeniedError, match=needed):
+            publish_to(store, FLEET, check_mode=check_mode)
+    assert guarded.dump("fleet") == published
+
+
+def test_a_token_that_sees_some_servers_is_not_told_that_the_others_have_no_fields(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]
+) -> None:
+    assert "fleet/servers/prom-02" in published
+    token = guarded.new_token('key "fleet/fields" { policy = "read" } key "fleet/servers/prom-01" { policy = "read" }')
+    seen = view(store_at(guarded.address, token=token))
+    assert seen["lost"] == ["prom-02"]
+    company = next(item for item in seen["fields"] if item["name"] == "company")
+    assert (company["servers"], company["servers_count"]) == (["prom-01", "prom-02"], 2)
+
+
+def test_a_list_of_keys_may_be_a_right_of_its_own(tmp_path: Path) -> None:
+    rights: dict[str, Any] = {"enabled": True, "default_policy": "deny", "enable_key_list_policy": True}
+    with consul_agent(tmp_path, acl=True) as agent:
+        agent.extra["acl"] = agent.configuration()["acl"] | rights
+        agent.restart()
+        publish_to(store_at(agent.address, token=agent.token), FLEET)
+        tokens = {right: agent.new_token(READ.replace("read", right)) for right in ("read", "list")}
+        with pytest.raises(StoreDeniedError, match=r'"list" where the servers have acl\.enable_key_list_policy'):
+            names(store_at(agent.address, token=tokens["read"]))
+        assert names(store_at(agent.address, token=tokens["list"])) == ["company", "env"]
 
 
 def test_token_that_may_read_nothing_is_not_told_that_there_is_nothing(
@@ -354,7 +398,8 @@ def test_fault_that_stays_ends_with_a_message(
     "fault", [Fault(status=429), Fault(status=500, body=b"No cluster leader"), Fault(status=503), Fault(lose=True)]
 )
 def test_fault_that_passes_is_waited_for(agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault) -> None:
-    proxy.script = only("PUT", fault, 2, 4)
+    # The third and the sixth: an attempt on an empty store looks, asks for the document by name, and writes.
+    proxy.script = only("PUT", fault, 3, 6)
     store = store_at(proxy.address, prefix)
     outcome = publish_to(store, FLEET)
     assert outcome.changed
@@ -375,11 +420,17 @@ def test_unchanged_publish_is_one_read(proxy: Proxy, prefix: str) -> None:
 
 
 def test_small_publish_is_one_transaction(proxy: Proxy, prefix: str) -> None:
-    publish_to(store_at(proxy.address, prefix), FLEET)
-    assert [(request.method, request.path) for request in proxy.requests][1:] == [("PUT", "/v1/txn")]
-    operations = [operation["KV"] for operation in json.loads(proxy.requests[1].body)]
-    assert {operation["Verb"] for operation in operations} == {"cas"}
-    assert len(operations) == 3
+    for number in (1, 2):
+        proxy.requests.clear()
+        publish_to(store_at(proxy.address, prefix), extraction({f"prom-{number}1": ["a"], f"prom-{number}2": ["b"]}))
+        methods = [(request.method, request.path.partition("?")[0]) for request in proxy.requests]
+        # Where there is no document, it is asked for by name: it may be hidden from the token.
+        asked = [("GET", f"/v1/kv/{prefix}/fields")] if number == 1 else []
+        assert methods == [("GET", f"/v1/kv/{prefix}/"), *asked, ("PUT", "/v1/txn")]
+        operations = [operation["KV"] for operation in json.loads(proxy.requests[-1].body)]
+        assert {operation["Verb"] for operation in operations} == {"cas"}
+        # The two servers, the document, and the one before.
+        assert len(operations) == 2 + number
 
 
 def test_transactions_keep_to_the_limits(proxy: Proxy, prefix: str) -> None:
@@ -522,8 +573,9 @@ def test_reading_consistency_is_asked_for(proxy: Proxy, prefix: str) -> None:
         snapshot = store.read()
         assert proxy.requests[-1].path.endswith(f"&{consistency}=1")
         assert snapshot.staleness_ms >= 0
+        proxy.requests.clear()
         publish_to(store, FLEET, check_mode=True)
-        assert proxy.requests[-1].path.endswith("&consistent=1")
+        assert proxy.requests[0].path.endswith("&consistent=1")
 
 
 def test_document_alone_is_one_small_read(proxy: Proxy, prefix: str) -> None:
