@@ -204,10 +204,11 @@ def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:
     ids=["no-place", "misspelt"],
 )
 def test_backup_says_what_it_needs(site: Site, variables: dict[str, str], words: str) -> None:
-    before = site.logins()
-    run = play(site, "backup", publish_hosts="monitoring", **variables)
+    before, file = site.logins(), site.folder / "summary.json"
+    run = play(site, "backup", publish_hosts="monitoring", publish_summary_file=str(file), **variables)
     assert run.status != 0
     assert words in " ".join(run.output.split())
+    assert words in json.loads(file.read_text(encoding="utf-8"))["error"]
     assert site.logins() == before
 
 
@@ -245,10 +246,12 @@ def test_backup_into_a_repository_of_somebody_elses_is_refused(site: Site) -> No
     dest = site.folder / "work"
     dest.mkdir(mode=0o700)
     subprocess.run(["git", "init", "-q", dest], check=True)
-    before = site.logins()
-    run = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring")
+    before, file = site.logins(), site.folder / "summary.json"
+    run = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring", publish_summary_file=str(file))
     assert run.status != 0
     assert "is a repository that this collection did not make" in " ".join(run.output.split())
+    assert "Not backed up: " in run.task("Summary")
+    assert "did not make" in json.loads(file.read_text(encoding="utf-8"))["error"]
     assert site.logins() == before
     assert [path.name for path in dest.iterdir()] == [".git"]
 

@@ -82,9 +82,11 @@ def test_a_run_that_cannot_publish_still_writes_the_page(site: Site) -> None:
 
 def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, tmp_path: Path) -> None:
     """The commonest failure: the store is down. What an earlier role of the same play did is not what it did."""
-    page, metrics = site.folder / "report.html", site.folder / "fleet.prom"
+    page, metrics, file = (site.folder / name for name in ("report.html", "fleet.prom", "summary.json"))
     told: dict[str, Any] = {"publish_report": str(page), "publish_metrics_textfile": str(metrics)}
+    told["publish_summary_file"] = str(file)
     assert site.publish(**told).status == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["error"] is None
     text, shows = metrics.read_text(encoding="utf-8"), page.read_bytes()
     assert value(text, "last_run_success") == 1
     succeeded = value(text, "last_success_timestamp_seconds")
@@ -96,6 +98,9 @@ def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, t
     assert value(text, "last_run_success") == 0
     assert value(text, "last_success_timestamp_seconds") == succeeded
     assert page.read_bytes() == shows
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    assert "the connection was refused" in summary["error"]
+    assert (summary["servers"], summary["published"]) == ({}, None)
 
     twice = tmp_path / "twice.yml"
     role = "{role: skills_eye.prometheus_fleet.publish, publish_store: %s}"
