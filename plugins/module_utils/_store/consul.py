@@ -43,11 +43,14 @@ class ConsulStore:
     """A store under prefix. Raises StoreError where the settings cannot be right."""
 
     def __init__(self, settings: ConsulSettings, prefix: str) -> None:
-        self.prefix = prefix.strip("/")
+        # A blank at the end, such as a form or a folded text leaves, would be another place: an empty store.
+        self.prefix = prefix.strip().strip("/")
         if not self.prefix:
             raise StoreError("The prefix is empty: give the store a place of its own, such as skills/cm/metadata.")
         if {"", ".", ".."} & set(self.prefix.split("/")):
             raise StoreError(f"The prefix {self.prefix} has a part that is empty or made of dots: name a plain path.")
+        if not self.prefix.isprintable():
+            raise StoreError(f"The prefix {self.prefix!r} has a line break or the like in it: name a plain path.")
         self._client = ConsulClient(settings, f"{self.prefix}/")
 
     @property

@@ -102,7 +102,7 @@ def test_proxy_that_cannot_be_used_is_named_as_the_cause(monkeypatch: pytest.Mon
     assert "hidden" not in str(failed.value)
 
 
-@pytest.mark.parametrize("prefix", ["", "/", "//"])
+@pytest.mark.parametrize("prefix", ["", "/", "//", " ", "\n"])
 def test_prefix_must_be_a_place_of_its_own(prefix: str) -> None:
     with pytest.raises(StoreError, match="prefix is empty"):
         ConsulStore(ConsulSettings(), prefix)
@@ -115,5 +115,12 @@ def test_prefix_is_a_plain_path(prefix: str) -> None:
         ConsulStore(ConsulSettings(), prefix)
 
 
-def test_slashes_around_a_prefix_do_not_matter() -> None:
-    assert ConsulStore(ConsulSettings(), "/a/b/").place("fields") == "a/b/fields"
+@pytest.mark.parametrize("prefix", ["/a/b/", "a/b ", "a/b\n", " /a/b/ "])
+def test_what_is_around_a_prefix_does_not_matter(prefix: str) -> None:
+    """A blank that a form left at the end would be an empty store beside the one that is meant."""
+    assert ConsulStore(ConsulSettings(), prefix).place("fields") == "a/b/fields"
+
+
+def test_prefix_of_several_lines_is_refused() -> None:
+    with pytest.raises(StoreError, match="has a line break or the like in it"):
+        ConsulStore(ConsulSettings(), "a/b\nc")
