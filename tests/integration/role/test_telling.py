@@ -115,6 +115,24 @@ def test_a_run_that_ends_before_the_sweep_still_writes_the_metrics(site: Site, t
     assert "failed=1" in run.output
 
 
+def test_files_of_the_run_in_ones_home_or_nowhere(site: Site) -> None:
+    """A variable that was left without a value ended the run, after the publish, in words about a NoneType."""
+    names = {"publish_report": "r.html", "publish_metrics_textfile": "m.prom", "publish_summary_file": "s.json"}
+    run = site.publish(publish_mirror=None, **dict.fromkeys(names))
+    # Until ansible-core 2.18, the check refuses it by name.
+    assert run.status == 0 or "argument 'publish_report' is of type" in run.output, run.output
+    home: dict[str, Any] = {name: f"~/{file}" for name, file in names.items()}
+    for succeeded in (True, False):
+        if not succeeded:
+            home["publish_consul_address"] = f"127.0.0.1:{free_port()}"
+        run = site.publish(environment={"HOME": str(site.folder)}, publish_retry_seconds=0, **home)
+        assert (run.status == 0) == succeeded, run.output
+        metrics = (site.folder / "m.prom").read_text(encoding="utf-8")
+        assert value(metrics, "last_run_success") == int(succeeded)
+        assert value(metrics, "last_success_timestamp_seconds") > 0
+    assert {file for file in names.values() if (site.folder / file).is_file()} == {*names.values()}
+
+
 def test_a_run_that_fails_at_the_publish_still_sums_up_its_sweep(site: Site) -> None:
     store, file = site.folder / "store", site.folder / "summary.json"
     store.mkdir()
