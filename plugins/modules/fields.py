@@ -43,19 +43,22 @@ options:
       - V(rolled_back) goes back to an earlier version of the document of fields. Its fields, their presentation and
         their technical part become what they were; who has a field stays what the servers last said. The next
         publish brings the technical part up to date again, and with O(new_fields=add) fields that are new.
+      - V(checked) looks whether O(state=published) could be done, and changes nothing. The store must be there, be read
+        whole, hold nothing foreign and let itself be written, and the options must be sound. Whether it may be written
+        is not tried in check mode.
     type: str
-    choices: [published, rolled_back]
+    choices: [published, rolled_back, checked]
     default: published
   fields:
     description:
       - The fields, as P(skills_eye.prometheus_fleet.extract_fields#filter) returns them.
-        Needed with O(state=published).
+        Needed with O(state=published) and O(state=checked).
     type: list
     elements: dict
   servers:
     description:
       - The servers, as P(skills_eye.prometheus_fleet.extract_fields#filter) returns them.
-        Needed with O(state=published).
+        Needed with O(state=published) and O(state=checked).
       - Only servers whose C(status) is C(ok), C(unchanged) or C(partial) are written. One that is C(partial) adds to
         what is known of it and takes nothing away. A status that no sweep gives is refused.
     type: dict
@@ -404,7 +407,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     return {
-        "state": {"type": "str", "choices": ["published", "rolled_back"], "default": "published"},
+        "state": {"type": "str", "choices": ["published", "rolled_back", "checked"], "default": "published"},
         "fields": {"type": "list", "elements": "dict"},
         "servers": {"type": "dict"},
         "to": {"type": "str"},
@@ -534,7 +537,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=argument_spec(),
         supports_check_mode=True,
-        required_if=[("state", "published", ("fields", "servers")), ("store", "directory", ("path",))],
+        required_if=[
+            ("state", "published", ("fields", "servers")),
+            ("state", "checked", ("fields", "servers")),
+            ("store", "directory", ("path",)),
+        ],
         # Nothing secret is among the options but the token; this keeps a fleet's worth of data out of the system log.
         no_log=True,
     )
@@ -543,7 +550,10 @@ def main() -> None:
     try:
         store = store_from(params, mode=file_mode(params["mode"]))
         planner = planner_from(params, store, datetime.now(UTC))
-        outcome = publish(store, planner, check_mode=module.check_mode, retry_seconds=params["retry_seconds"])
+        probe = params["state"] == "checked" and not module.check_mode
+        outcome = publish(
+            store, planner, check_mode=module.check_mode, retry_seconds=params["retry_seconds"], probe=probe
+        )
     except StoreRequirementError as missing:
         module.fail_json(msg=str(missing), exception=missing.traceback, invocation=invocation)
     except StoreError as fault:
@@ -564,7 +574,9 @@ def main() -> None:
             "forget_servers."
         )
     result = result_of(outcome, store)
-    if module._diff:
+    if params["state"] == "checked":
+        result["changed"] = False
+    elif module._diff:
         result["diff"] = diff_of(outcome.plan, store.place("fields"))
     module.exit_json(invocation=invocation, **sayable(result))
 

@@ -170,6 +170,9 @@ class Store(Protocol):
     def see(self, keys: Iterable[str]) -> None:
         """Make sure that keys which read() did not give do not exist. Raises StoreDeniedError where one is hidden."""
 
+    def probe(self, keys: Iterable[str]) -> None:
+        """Try, without writing, whether keys may be written. Raises StoreDeniedError where they may not."""
+
     def turn(self) -> AbstractContextManager[None]:
         """Where the store can have writers wait: nobody else writes within. Raises StoreUnavailableError in the end."""
 

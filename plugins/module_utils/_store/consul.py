@@ -36,6 +36,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 # What every version of Consul takes in one transaction: operations, and bytes of the request.
 TRANSACTION_OPERATIONS = 64
 TRANSACTION_BYTES = 512 * 1024
+# An index that no key has.
+NO_INDEX = 2**63 - 1
 STAYED = "The document is as it was"
 
 
@@ -85,6 +87,11 @@ class ConsulStore:
         # A recursive read leaves out what the token may not read; asked by name, Consul says so.
         for key in keys:
             self._client.get(f"/v1/kv/{self.place(key)}", [], (200, 404))
+
+    def probe(self, keys: Iterable[str]) -> None:
+        # Rights come before conditions, and no key has this index: what may be written is refused as overtaken.
+        with contextlib.suppress(StoreConflictError):
+            self._transact([Put(key, b"", NO_INDEX) for key in keys])
 
     def turn(self) -> AbstractContextManager[None]:
         # A lock of Consul's needs a session, which a publisher's token may not make, nor does a front end ask for one.

@@ -85,6 +85,15 @@ class DirectoryStore:
     def see(self, keys: Iterable[str]) -> None:
         """What may not be read is a fault when it is read: nothing is hidden here."""
 
+    def probe(self, keys: Iterable[str]) -> None:
+        try:
+            for folder in {self._file(key).parent for key in keys}:
+                there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+                if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+                    raise PermissionError(errno.EACCES, "", str(there))
+        except OSError as fault:
+            raise _said(fault, "write") from fault
+
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         with contextlib.ExitStack() as held:

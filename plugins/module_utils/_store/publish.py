@@ -12,15 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    DOCUMENT_KEY,
     Snapshot,
     Store,
     StoreConflictError,
     StoreUnavailableError,
+    history_key,
+    server_key,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import Plan
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
+# One of each kind of what is written.
+PROBED = (DOCUMENT_KEY, server_key("probe"), history_key("probe"))
 
 Planner = Callable[[Snapshot], Plan]
 
@@ -34,8 +39,8 @@ class Outcome:
     attempts: int
 
 
-def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: float) -> Outcome:
-    """Bring the store to what the planner wants of it.
+def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: float, probe: bool = False) -> Outcome:
+    """Bring the store to what the planner wants of it. probe: try only whether it could be.
 
     A conflict, an election or a restart of the store is waited for, up to retry_seconds from the start. Every attempt
     starts from a new read and writes by check-and-set, so a write that was lost on its way is repeated and one that
@@ -56,6 +61,9 @@ def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: 
                 reached = True
                 plan = planner(snapshot)
                 store.see(plan.unseen)
+                if probe:
+                    store.probe(PROBED)
+                    return Outcome(plan, False, attempts)
                 if not plan.changed:
                     # Nothing left to do; an earlier attempt of this run may be what did it.
                     return Outcome(tried or plan, tried is not None, attempts)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.role.site import COLLECTION, NAMES, Site
+from tests.support.consul import consul_agent
 
 RIO, RECIFE = "prometheus-rio", "prometheus-recife"
 CONFIG = "/etc/prometheus/prometheus.yml"
@@ -202,6 +203,24 @@ def test_preflight_ends_the_run_before_a_server_is_asked(site: Site, variables: 
     assert run.status != 0
     assert words in run.output
     assert site.logins() == before
+
+
+def test_a_token_that_may_not_do_it_all_ends_the_run_before_a_server_is_asked(site: Site, tmp_path: Path) -> None:
+    keys = (f"{site.prefix}/fields", f"{site.prefix}/servers/{NAMES[0]}")
+    some = " ".join(f'key "{key}" {{ policy = "write" }}' for key in keys)
+    reading = f'key_prefix "{site.prefix}/" {{ policy = "read" }}'
+    with consul_agent(tmp_path / "guarded", acl=True) as agent:
+        site.variables["publish_consul_address"] = agent.address
+        assert site.publish(publish_consul_token=agent.token).status == 0
+        before, logins = agent.dump(), site.logins()
+        for rules, right in ((some, "read"), (reading, "write")):
+            run = site.publish(publish_consul_token=agent.new_token(rules))
+            assert run.status != 0
+            assert f"does not let the token {right} this" in " ".join(run.output.split())
+            assert site.logins() == logins
+        # To look takes no more than to read.
+        assert site.publish("--check", publish_consul_token=agent.new_token(reading)).status == 0
+        assert agent.dump() == before
 
 
 @pytest.mark.parametrize(("package", "library"), [("re2", "google-re2"), ("prometheus_client", "prometheus-client")])

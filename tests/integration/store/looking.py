@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +41,11 @@ def view(store: Store) -> dict[str, Any]:
 def field(store: Store, name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(item for item in view(store)["fields"] if item["name"] == name)
     return found
+
+
+def text_of(fault: BaseException) -> str:
+    """All that a user could be shown of a fault, with what caused it."""
+    return "".join(traceback.format_exception(fault)) + repr(fault)
 
 
 def set_by_hand(store: Store, name: str, **attributes: Any) -> None:

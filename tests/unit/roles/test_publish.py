@@ -115,7 +115,8 @@ def test_every_store_option_is_handed_on_to_the_modules_and_to_the_lookup() -> N
 
 
 def test_every_variable_is_used_where_its_step_is() -> None:
-    tasks = "".join(path.read_text(encoding="utf-8") for path in sorted((ROLE / "tasks").glob("*.yml")))
+    places = [*sorted((ROLE / "tasks").glob("*.yml")), ROLE / "vars" / "main.yml"]
+    tasks = "".join(path.read_text(encoding="utf-8") for path in places)
     assert [name for name in variables() if not re.search(rf"\b{name}\b", tasks)] == []
     known = {name for entry in entries().values() for name in entry["options"]}
     facts = {"publish_extracted", "publish_summary"}

@@ -33,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     server_key,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import PROBED
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from tests.support.fleets import NOW, extraction, publish_to
 
@@ -198,9 +199,14 @@ def test_place_that_may_not_be_written() -> None:
         store = DirectoryStore(str(folder))
         publish_to(store, extraction({"prom-01": ["company"]}))
         before = store.read().entries
+        store.probe(PROBED)
+        DirectoryStore(str(folder / "not" / "there")).probe(PROBED)
         (folder / "servers").chmod(0o500)
-        with pytest.raises(StoreDeniedError, match=r"permission denied\. Run as a user who may"):
-            publish_to(store, extraction({"prom-02": ["company"]}))
+        for attempt in (lambda: publish_to(store, extraction({"prom-02": ["company"]})), lambda: store.probe(PROBED)):
+            with pytest.raises(StoreDeniedError, match=r"permission denied\. Run as a user who may"):
+                attempt()
+        with pytest.raises(StoreDeniedError, match="permission denied"):
+            DirectoryStore(str(folder / "servers" / "not" / "there")).probe(PROBED)
         assert store.read().entries == before
         folder.chmod(0o000)
         with pytest.raises(StoreDeniedError, match="Cannot read"):
