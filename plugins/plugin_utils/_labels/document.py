@@ -163,7 +163,7 @@ def parse(text: str, *, is_json: bool = False) -> Document:
         return _refused(0, f"is larger than {MAX_CHARACTERS} characters")
     for _again in range(_MAX_ESCAPES):
         try:
-            return _parse(text, "" if is_json or "\\/" not in text else text)
+            return _parse(text, is_json)
         except _RefusedError as error:
             return _refused(error.line, error.message)
         except (yaml.YAMLError, UnicodeError) as error:
@@ -174,10 +174,10 @@ def parse(text: str, *, is_json: bool = False) -> Document:
     return _refused(0, "has too many quotes that are escaped without need")
 
 
-def _parse(text: str, slashes: str) -> Document:
+def _parse(text: str, is_json: bool) -> Document:
     parser = _Parser(text)
     try:
-        return _Builder(parser, slashes).document()
+        return _Builder(parser, text, is_json).document()
     finally:
         parser.dispose()
 
@@ -233,10 +233,13 @@ def _line(event: Any) -> int:
 
 
 class _Builder:
-    def __init__(self, parser: Any, slashes: str) -> None:
-        """slashes: the text, where it may hold escaped slashes; else empty."""
+    def __init__(self, parser: Any, text: str, is_json: bool) -> None:
         self._next = parser.get_event
-        self._slashes = slashes
+        self._text = text
+        # Whether the text may hold what libyaml takes and the reader of Prometheus does not.
+        self._slashes = not is_json and "\\/" in text
+        self._questions = "?" in text
+        self._flow = 0  # how many of the open nodes are in brackets
         self._anchors: dict[str, Node] = {}
         self._open: list[Sequence | Mapping] = []
         self.nodes = 0
@@ -271,6 +274,10 @@ class _Builder:
                 node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark, event.end_mark)
                 if self._slashes and event.style == '"':
                     self._check_slashes(event)
+                if self._questions and self._flow and not event.style and "?" in event.value:
+                    raise _RefusedError(
+                        _line(event), "is not valid YAML: unquoted text in brackets holds a ?: quote it"
+                    )
                 if event.anchor is not None:
                     self._anchors[event.anchor] = node
                 self.nodes += 1
@@ -283,6 +290,7 @@ class _Builder:
             else:  # the end of a mapping or a sequence
                 node = open_nodes.pop()
                 keys.pop()
+                self._flow -= self._flow > 0
                 if isinstance(node, Mapping):
                     self._note_duplicates(node)
             if not open_nodes:
@@ -301,7 +309,7 @@ class _Builder:
 
     def _check_slashes(self, event: Any) -> None:
         """Refuse an escaped slash: JSON and YAML 1.2 have it, and libyaml, but not the reader of Prometheus."""
-        source = self._slashes[event.start_mark.index : event.end_mark.index]
+        source = self._text[event.start_mark.index : event.end_mark.index]
         if "\\/" in source and re.search(r"(?<!\\)(?:\\\\)*\\/", source):
             raise _RefusedError(_line(event), "is not valid YAML: \\/ is no escape that Prometheus reads; write /")
 
@@ -311,6 +319,7 @@ class _Builder:
         if event.anchor is not None:
             self._anchors[event.anchor] = opened
         self._open.append(opened)
+        self._flow += event.flow_style  # in brackets there are only brackets
         self.nodes += 1
         self._check_depth(0, line)
         if self.nodes > MAX_NODES:

@@ -53,7 +53,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 COUNT: Final = Number(least=0)
 DECIMAL: Final = Number(whole=False)
-_PATHS: Final = ListOf(Text(check_rule_path), "path", null_item=True)
+_PATHS: Final = ListOf(Text(check_rule_path, named_string=True), "path", null_item=True)
 
 _PROTOCOLS: Final = (
     "PrometheusProto",

@@ -235,6 +235,20 @@ def test_an_escaped_slash_is_json_alone() -> None:
     assert parse("a: 'b\\/c'").faults == []
 
 
+@pytest.mark.parametrize(
+    "text", ["{a: b?}", "[a, b?c]", "{a?b: c}", "- x\n- {a: [b? c]}", "[http://h/?a=b]", "{a: ! b?}"]
+)
+def test_a_question_mark_ends_plain_text_between_brackets(text: str) -> None:
+    assert [(fault.line, fault.severity) for fault in parse(text).faults] == [(text.count("\n") + 1, "error")]
+
+
+@pytest.mark.parametrize(
+    "text", ["a: b?", "{a: 'b?'}", '["b? c"]', "{? a : b}", "[a]\n# why?", "- {a: b}\n- c?", "{a: !b? c}"]
+)
+def test_a_question_mark_is_a_letter_elsewhere(text: str) -> None:
+    assert parse(text).faults == []
+
+
 def test_other_versions_of_yaml_are_refused() -> None:
     assert parse("%YAML 1.1\n---\na: b").faults == []
     assert "version" in parse("%YAML 1.2\n---\na: b").faults[0].message
