@@ -36,6 +36,8 @@ else:
 MAX_TEXT: Final = 65_536
 MAX_FINITE: Final = 64
 _MAX_PAIRS: Final = 5_000
+# RE2 has less room for an expression than Go, if it is given none: what is too large is tried again with about as much.
+_ROOM: Final = 64 * 1024 * 1024
 _ESCAPE: Final = re.compile(r"\\Q.*?(?:\\E|$)|\\.", re.DOTALL)
 _MAX_POSITIONS: Final = 800
 
@@ -83,9 +85,10 @@ class GroupFacts:
         return cls(f"(?i:{inner})" if group.fold else inner, finite, shortest(group.item))
 
 
-def _anchored(expression: str, dot_newline: bool) -> Any:
+def _anchored(expression: str, dot_newline: bool, room: int = 0) -> Any:
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = room or options.max_mem
     anchored = f"^(?s:{expression})$" if dot_newline else f"^(?:{expression})$"
     try:
         return re2.compile(anchored, options)
@@ -93,6 +96,8 @@ def _anchored(expression: str, dot_newline: bool) -> Any:
         reason = error.args[0] if error.args else "cannot be read"
         if isinstance(reason, bytes):
             reason = reason.decode("utf-8", errors="replace")
+        if "too large" in reason and not room:
+            return _anchored(expression, dot_newline, _ROOM)
         raise InvalidPatternError(str(reason)) from None
 
 
