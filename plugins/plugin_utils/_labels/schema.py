@@ -37,6 +37,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import (
     BOOL,
     HTTP_CLIENT,
+    SIGV4,
     STRICT_TLS,
     STRING,
     STRINGS,
@@ -154,21 +155,6 @@ SCRAPE_JOB: Final = Struct(
 SCRAPE_JOBS: Final = ListOf(SCRAPE_JOB, "scrape job")
 
 
-def _check_sigv4(section: Section, report: Report) -> None:
-    if bool(section.get("access_key")) != bool(section.get("secret_key")):
-        report.add(section.line, "has a sigv4 section with only one of access_key and secret_key")
-
-
-_SIGV4: Final = Struct(
-    "sigv4 section",
-    {
-        **keys_of(STRING, "region access_key secret_key profile role_arn external_id service_name"),
-        "use_fips_sts_endpoint": BOOL,
-    },
-    _check_sigv4,
-)
-
-
 def _check_alertmanager(section: Section, report: Report) -> None:
     check_http_client(section, report)
     check_static_addresses(section, report)
@@ -181,7 +167,7 @@ ALERTMANAGER: Final = Struct(
         **HTTP_CLIENT,
         "tls_config": STRICT_TLS,
         **DISCOVERIES,
-        "sigv4": _SIGV4,
+        "sigv4": SIGV4,
         **keys_of(STRING, "scheme path_prefix"),
         "timeout": DURATION,
         "api_version": Text(one_of("Alertmanager API version", ("v1", "v2")), named_string=True),
@@ -278,7 +264,7 @@ REMOTE_WRITE: Final = Struct(
         "metadata_config": Struct(
             "metadata_config section", {"send": BOOL, "send_interval": DURATION, "max_samples_per_send": INTEGER}
         ),
-        "sigv4": _SIGV4,
+        "sigv4": SIGV4,
         "azuread": _AZUREAD,
         "google_iam": Struct("google_iam section", {"credentials_file": STRING}),
     },

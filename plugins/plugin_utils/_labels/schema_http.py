@@ -191,6 +191,21 @@ HTTP_CLIENT: Final[dict[str, Kind]] = {
 }
 
 
+def _check_sigv4(section: Section, report: Report) -> None:
+    if bool(section.get("access_key")) != bool(section.get("secret_key")):
+        report.add(section.line, "has a sigv4 section with only one of access_key and secret_key")
+
+
+SIGV4: Final = Struct(
+    "sigv4 section",
+    {
+        **keys_of(STRING, "region access_key secret_key profile role_arn external_id service_name"),
+        "use_fips_sts_endpoint": BOOL,
+    },
+    _check_sigv4,
+)
+
+
 def check_http_client(section: Section, report: Report) -> None:
     """At most one way to authenticate; a proxy that is whole."""
     if at_most_one(section, report, "bearer_token", "bearer_token_file"):

@@ -30,6 +30,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_http import (
     BOOL,
     HTTP_CLIENT,
+    SIGV4,
     STRING,
     STRING_MAP,
     STRINGS,
@@ -142,11 +143,6 @@ def _check_email(section: Section, report: Report) -> None:
         names.add(name.lower())
 
 
-_SIGV4: Final = Struct(
-    "sigv4",
-    keys_of(STRING, "region access_key secret_key profile role_arn external_id service_name")
-    | {"use_fips_sts_endpoint": BOOL},
-)
 _FIELD_KEYS: Final[dict[str, Kind]] = {**keys_of(STRING, "title value"), "short": BOOL}
 _ROCKET_FIELD: Final = Struct("field", _FIELD_KEYS)
 _SHORT_FIELD: Final = Struct("field", _FIELD_KEYS, _check(one="title; value"))
@@ -295,7 +291,7 @@ RECEIVERS: Final[dict[str, Struct]] = {
         {
             **_COMMON,
             **keys_of(STRING, "api_url topic_arn phone_number target_arn subject message"),
-            "sigv4": _SIGV4,
+            "sigv4": SIGV4,
             "attributes": STRING_MAP,
             "use_aws_http_client": BOOL,
         },
