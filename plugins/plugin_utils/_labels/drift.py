@@ -21,6 +21,7 @@ _TARGET_STAGES: Final = frozenset(
 )
 _RELABEL_STAGES: Final = frozenset({"metric_relabel_configs", "alert_relabel_configs", "write_relabel_configs", "otlp"})
 _RULE_KEYS: Final = ("action", "source_labels", "separator", "regex", "replacement", "target_label", "modulus")
+_WAY_KEYS: Final = ("stage", "origin", *_RULE_KEYS, "through")
 # Actions that look at neither regex nor replacement.
 _WITHOUT_REGEX: Final = frozenset({"hashmod", "lowercase", "uppercase"})
 _SEVERITIES: Final = ("error", "warning", "info")
@@ -247,6 +248,11 @@ class _Fleet:
 
 def _way(source: Mapping[str, Any]) -> Way:
     """The way of a source, spelled so that ways with the same results are equal."""
+    through = tuple(_rule(rule) for rule in source.get("through") or ())
+    return (source["stage"], source.get("origin"), *_rule(source), through)
+
+
+def _rule(source: Mapping[str, Any]) -> tuple[Any, ...]:
     rule: dict[str, Any] = {key: source.get(key) for key in _RULE_KEYS}
     if isinstance(rule["source_labels"], list):
         rule["source_labels"] = tuple(rule["source_labels"])
@@ -259,7 +265,7 @@ def _way(source: Mapping[str, Any]) -> Way:
             rule[key] = _template(rule[key])
     if rule["replacement"] == DEFAULT_REPLACEMENT:
         rule["replacement"] = None
-    return (source["stage"], source.get("origin"), *rule.values())
+    return tuple(rule.values())
 
 
 def _template(text: str) -> str:
@@ -277,7 +283,14 @@ def _template(text: str) -> str:
 
 
 def _as_dict(way: Way) -> dict[str, Any]:
-    found = dict(zip(("stage", "origin", *_RULE_KEYS), way, strict=True))
+    found = dict(zip(_WAY_KEYS, way, strict=True))
+    found["source_labels"] = list(found["source_labels"] or ())
+    found["through"] = [_rule_as_dict(rule) for rule in found["through"]]
+    return found
+
+
+def _rule_as_dict(rule: tuple[Any, ...]) -> dict[str, Any]:
+    found = dict(zip(_RULE_KEYS, rule, strict=True))
     found["source_labels"] = list(found["source_labels"] or ())
     return found
 
@@ -287,6 +300,11 @@ def _described(way: Way) -> str:
     item = _as_dict(way)
     if item["action"] is None:
         return {"static": "in static_configs", "file_sd": "in target files"}.get(item["origin"], f"by {item['origin']}")
+    before = [f"{rule['target_label']} {_described_rule(rule)}" for rule in item["through"]]
+    return _described_rule(item) + (f" (after {_some(before)})" if before else "")
+
+
+def _described_rule(item: Mapping[str, Any]) -> str:
     words = [] if item["action"] == "replace" else [f"by {item['action']}"]
     if item["source_labels"]:
         words.append(f"from {', '.join(item['source_labels'])}")
@@ -306,17 +324,19 @@ def _first_place(field: Mapping[str, Any]) -> str:
 
 
 def _described_all(ways: Sequence[Way]) -> str:
-    found = [_described(way) for way in ways]
-    more = len(found) - _NAMED_WAYS
-    return " and ".join(found[:_NAMED_WAYS]) + (f" and {more} more" if more > 0 else "")
+    return _some([_described(way) for way in ways])
+
+
+def _some(words: Sequence[str]) -> str:
+    more = len(words) - _NAMED_WAYS
+    return " and ".join(words[:_NAMED_WAYS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _differences(groups: Sequence[frozenset[Way]]) -> list[str]:
     """The parts of the rules in which the ways differ, leaving out ways that all servers have."""
     common = frozenset.intersection(*groups)
     ways = [way for group in groups for way in group - common]
-    keys = ("stage", "origin", *_RULE_KEYS)
-    return [key for number, key in enumerate(keys) if len({way[number] for way in ways}) > 1]
+    return [key for number, key in enumerate(_WAY_KEYS) if len({way[number] for way in ways}) > 1]
 
 
 def _listed(names: Sequence[str]) -> str:

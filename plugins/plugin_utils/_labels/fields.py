@@ -109,7 +109,6 @@ def _field(name: str, found: Iterable[_Source]) -> dict[str, Any]:
 def _order(source: _Source) -> tuple[Any, ...]:
     """Origins in their order, then what most servers have, then the place."""
     made = source.made
-    rule = made.rule or Rule()
     return (
         ORIGINS.index(made.origin),
         -len(source.servers),
@@ -117,6 +116,13 @@ def _order(source: _Source) -> tuple[Any, ...]:
         made.file,
         made.line,
         made.stage,
+        *(_parts(rule) for rule in (made.rule or Rule(), *made.through)),
+    )
+
+
+def _parts(rule: Rule) -> tuple[Any, ...]:
+    """All of a rule but its line, to sort by."""
+    return (
         rule.action,
         rule.source_labels,
         rule.separator,
@@ -128,7 +134,7 @@ def _order(source: _Source) -> tuple[Any, ...]:
 
 
 def _as_dict(source: _Source) -> dict[str, Any]:
-    made, rule = source.made, source.made.rule
+    made = source.made
     return {
         "servers": sorted(set(source.servers)),
         "jobs": sorted(made.jobs),
@@ -136,6 +142,17 @@ def _as_dict(source: _Source) -> dict[str, Any]:
         "line": made.line,
         "stage": made.stage,
         "origin": made.origin,
+        **_rule_as_dict(made.rule),
+        "through": [_rule_as_dict(rule) for rule in made.through],
+        "from": list(made.roots),
+        "presence": _presence(made.always),
+        "overwrites": sorted(made.overwrites),
+        "variables": sorted(made.variables),
+    }
+
+
+def _rule_as_dict(rule: Rule | None) -> dict[str, Any]:
+    return {
         "action": rule.action if rule else None,
         "source_labels": list(rule.source_labels) if rule else [],
         "separator": _not_default(rule, "separator"),
@@ -143,10 +160,6 @@ def _as_dict(source: _Source) -> dict[str, Any]:
         "replacement": _not_default(rule, "replacement"),
         "target_label": (rule.target_label or None) if rule and rule.action in WRITERS else None,
         "modulus": rule.modulus if rule and rule.action == "hashmod" else None,
-        "from": list(made.roots),
-        "presence": _presence(made.always),
-        "overwrites": sorted(made.overwrites),
-        "variables": sorted(made.variables),
     }
 
 

@@ -33,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Rule,
     Rules,
     Run,
+    feeders,
     rules_of,
     run,
 )
@@ -367,6 +368,7 @@ class Job:
         made = self._made.get(key)
         if made is None:
             made = self._made[key] = Made(name, origin, stage, file, line, rule, pattern, jobs={self.name: None})
+            made.through = feeders(self.rules, track.chain[-1]) if track.chain else ()
         if rule is not None or by_default:
             made.roots.update(dict.fromkeys(root.label for root in track.roots if root.label))
         made.add_value(value)

@@ -36,7 +36,8 @@ class Made:
     """One making of one label in one or more jobs.
 
     name is the label, or for labels whose names are not known the shape of their names; pattern then says the same and
-    is None for all others. stage is the key of the config where it happens. roots are the labels that the value comes
+    is None for all others. stage is the key of the config where it happens. rule writes the label, through are rules
+    before it that write what it reads. roots are the labels that the value comes
     from, as they were before any rule. always: each target of the jobs has the label. values are those known, in which
     case complete says that there are no others. variables are the names in ${NAME} of a value that the server expands.
     overwrites are lines of rules whose result for this label does not last. file and line are the first place.
@@ -56,11 +57,12 @@ class Made:
     values: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
     overwrites: set[int] = field(default_factory=set)
+    through: tuple[Rule, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str, Rule | None, bool]:
+    def key(self) -> tuple[str, str, str, Rule | None, tuple[Rule, ...], bool]:
         """Equal for makings that are the same: they differ in place, jobs and values at most."""
-        return (self.name, self.origin, self.stage, self.rule, self.always)
+        return (self.name, self.origin, self.stage, self.rule, self.through, self.always)
 
     def add_value(self, value: str | None) -> None:
         """Note a value that the label may have; None for one that is not known. A masked one is not known either."""
@@ -102,6 +104,7 @@ class Made:
             set(self.values),
             set(self.variables),
             set(self.overwrites),
+            self.through,
         )
 
 

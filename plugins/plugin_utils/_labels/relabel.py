@@ -91,6 +91,17 @@ class Rule:
         return compiled(self.regex, dialect.dot_newline)
 
 
+def feeders(rules: Sequence[Rule], index: int) -> tuple[Rule, ...]:
+    """The rules before one that write what it reads, or what those read, by the names of labels alone."""
+    wanted = set(rules[index].source_labels)
+    found: list[Rule] = []
+    for rule in reversed(rules[:index]):
+        if rule.action in WRITERS and rule.target_label in wanted:
+            found.append(rule)
+            wanted.update(rule.source_labels)
+    return tuple(reversed(found))
+
+
 class Rules(tuple[Rule, ...]):
     """Rules in order, as a key: their hash is worked out once."""
 

@@ -24,6 +24,7 @@ RULE_KEYS = (
     "modulus",
     "replacement",
     "target_label",
+    "through",
 )
 VALUES_SHOWN = 50
 PROBLEMS_SHOWN = 100

@@ -48,6 +48,13 @@ function coverage(field) {
   return [bar, el("p", { class: "muted" }, cellSummary(field))];
 }
 
+// A rule that writes what another one reads.
+function feederText(rule) {
+  const sources = rule.source_labels.length ? ` [${rule.source_labels.join(", ")}]` : "";
+  const more = ["separator", "regex", "modulus", "replacement"].filter((key) => rule[key] !== null).map((key) => `, ${key} ${rule[key]}`);
+  return `${rule.target_label} by ${rule.action}${sources}${more.join("")}`;
+}
+
 // One rule in the words of its configuration, with the places where it stands.
 function ruleView(model, rule, everywhere) {
   const says = el("p", { class: "says" }, el("b", {}, [rule.stage, rule.action].filter(Boolean).join(" · ")));
@@ -58,6 +65,7 @@ function ruleView(model, rule, everywhere) {
     ["modulus", rule.modulus],
     ["target_label", rule.target_label],
     ["replacement", rule.replacement],
+    ...(rule.through ?? []).map((before) => ["after", feederText(before)]),
   ];
   for (const [key, value] of parts) {
     if (value !== null && value !== undefined) says.append(el("br"), el("span", { class: "muted" }, `${key}: `), JSON.stringify(value) === `"${value}"` && value !== "" ? value : JSON.stringify(value));

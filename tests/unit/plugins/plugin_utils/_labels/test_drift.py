@@ -98,6 +98,42 @@ def test_rules_with_the_same_results_are_no_drift(rule: str, same: str) -> None:
     assert drift({"a": server(rule, one), "b": server(same, two)}) == []
 
 
+CHAIN = "{source_labels: [%s], target_label: __tmp_c%s}, {source_labels: [__tmp_c], target_label: company%s}"
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (CHAIN % ("__meta_consul_node", "", ""), "from __tmp_c (after __tmp_c from __meta_consul_node) on c"),
+        (
+            CHAIN % ("__meta_consul_dc", ", regex: '(a|b)'", ""),
+            "(after __tmp_c from __meta_consul_dc with regex '(a|b)') on c",
+        ),
+        (
+            CHAIN % ("__meta_consul_dc", ", action: uppercase", ""),
+            "(after __tmp_c by uppercase from __meta_consul_dc) on c",
+        ),
+        (
+            CHAIN % ("__meta_consul_dc", "", ", regex: (x)"),
+            "from __tmp_c with regex '(x)' (after __tmp_c from __meta_consul_dc) on c",
+        ),
+        ("{source_labels: [__tmp_c], target_label: company}, " + CHAIN % ("__meta_consul_dc", "", ""), None),
+        ("{source_labels: [__meta_consul_node], target_label: node}, " + CHAIN % ("__meta_consul_dc", "", ""), None),
+        (CHAIN % ("__meta_consul_dc", ", separator: ','", ""), None),
+    ],
+)
+def test_a_label_that_one_server_makes_differently_on_the_way(other: str, words: str | None) -> None:
+    usual = CHAIN % ("__meta_consul_dc", "", "")
+    one, two, three = sites("rio", "sao", "bsb")
+    found = drift(
+        {"a": server(usual, one), "b": server(usual, two), "c": server(other, three)}, ignore=frozenset({"node"})
+    )
+    assert [(item["kind"], item["label"], item["servers"]) for item in found] == (
+        [("made_differently", "company", ["c"])] if words else []
+    )
+    assert not words or words in found[0]["message"]
+
+
 def test_rules_that_look_much_the_same_are_drift() -> None:
     one, two = sites("rio", "sao")
     for rule, other in (

@@ -78,12 +78,40 @@ def test_the_form_of_a_field() -> None:
         "replacement",
         "target_label",
         "modulus",
+        "through",
         "from",
         "presence",
         "overwrites",
         "variables",
     ]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_a_rule_with_other_rules_before_it_is_a_source_of_its_own() -> None:
+    rules = "[{source_labels: [%s], target_label: __tmp_x}, {source_labels: [__tmp_x], target_label: x}]"
+    servers = {
+        name: ServerConfigs(
+            "ok",
+            None,
+            [
+                ConfigFile(
+                    "/etc/prometheus/prometheus.yml",
+                    "prometheus",
+                    "scrape_configs: [{job_name: j, consul_sd_configs: [{}], relabel_configs: %s}]" % (rules % label),
+                )
+            ],
+        )
+        for name, label in (("a", "__meta_consul_dc"), ("b", "__meta_consul_node"), ("c", "__meta_consul_dc"))
+    }
+    sources = by_name(extract(servers))["x"]["sources"]
+    assert [(source["servers"], source["from"]) for source in sources] == [
+        (["a", "c"], ["__meta_consul_dc"]),
+        (["b"], ["__meta_consul_node"]),
+    ]
+    assert [rule["source_labels"] for source in sources for rule in source["through"]] == [
+        ["__meta_consul_dc"],
+        ["__meta_consul_node"],
+    ]
 
 
 def test_equal_rules_are_one_source_with_many_servers_and_the_commonest_comes_first() -> None:
