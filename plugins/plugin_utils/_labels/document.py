@@ -265,6 +265,7 @@ class _Builder:
         scalar_event, alias_event = yaml.ScalarEvent, yaml.AliasEvent
         starts = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
         open_nodes = self._open
+        slashes, questions = self._slashes, self._questions
         keys: list[Node | None] = []  # for each open node, the key that waits for its value
         while True:
             event = pull()
@@ -272,9 +273,9 @@ class _Builder:
             node: Node
             if kind is scalar_event:
                 node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark, event.end_mark)
-                if self._slashes and event.style == '"':
+                if slashes and event.style == '"':
                     self._check_slashes(event)
-                if self._questions and self._flow and not event.style and "?" in event.value:
+                if questions and "?" in event.value and self._flow and not event.style:
                     raise _RefusedError(
                         _line(event), "is not valid YAML: unquoted text in brackets holds a ?: quote it"
                     )
