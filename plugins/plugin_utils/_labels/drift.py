@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import template_pieces
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import (
+    compiled,
+    template_pieces,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import DEFAULT_REPLACEMENT
 
 REPLICA_LABELS: Final = ("replica", "prometheus_replica", "__replica__", "ha_replica")
@@ -51,7 +54,8 @@ class _Fleet:
     def __init__(
         self, fields: Sequence[Mapping[str, Any]], servers: Mapping[str, Mapping[str, Any]], settings: Settings
     ) -> None:
-        self._fields = [field for field in fields if field["name"] not in settings.ignore]
+        families = [field for field in fields if field.get("pattern")]
+        self._fields = [_with_mapped(field, families) for field in fields if field["name"] not in settings.ignore]
         self._servers = servers
         self._settings = settings
         self._compared = [name for name in sorted(servers) if servers[name].get("config", "loaded") == "loaded"]
@@ -244,6 +248,25 @@ class _Fleet:
         self._found.append(
             {"kind": kind, "severity": severity, "label": label, "servers": list(servers), "message": message, **more}
         )
+
+
+def _with_mapped(field: Mapping[str, Any], families: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The field of a label on targets, with the mapping of labels by which servers without a rule of their own make it.
+
+    A mapping that servers with such a rule have, too, says nothing: they have the rule for what it does not give.
+    """
+    own = [source for source in field["sources"] if source["stage"] in _TARGET_STAGES]
+    if field.get("pattern") or not own:
+        return field
+    having = {server for source in own for server in source["servers"]}
+    mapped = [
+        source
+        for family in families
+        if compiled(family["pattern"]).matches(field["name"])
+        for source in family["sources"]
+        if source["stage"] in _TARGET_STAGES and having.isdisjoint(source["servers"])
+    ]
+    return {**field, "sources": [*field["sources"], *mapped]} if mapped else field
 
 
 def _way(source: Mapping[str, Any]) -> Way:

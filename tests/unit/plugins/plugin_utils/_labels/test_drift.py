@@ -134,6 +134,37 @@ def test_a_label_that_one_server_makes_differently_on_the_way(other: str, words:
     assert not words or words in found[0]["message"]
 
 
+MAP = "{action: labelmap, regex: '__meta_consul_service_metadata_(.+)'}"
+
+
+def test_a_label_that_one_server_maps_is_not_missing_there() -> None:
+    one, two, three = sites("rio", "sao", "bsb")
+    found = drift({"a": server(RULE, one), "b": server(RULE, two), "c": server(MAP, three)})
+    assert [(item["kind"], item["label"], item["servers"]) for item in found] == [
+        ("made_differently", "company", ["c"]),
+        ("missing", "^(.+)$", ["a", "b"]),
+    ]
+    assert "by labelmap with regex '__meta_consul_service_metadata_(.+)' on c" in found[0]["message"]
+
+
+def test_a_label_is_missing_where_all_servers_map_labels_and_the_others_have_a_rule_too() -> None:
+    one, two, three = sites("rio", "sao", "bsb")
+    both = f"{MAP}, {{source_labels: [__meta_consul_node], target_label: host}}"
+    assert brief({"a": server(both, one), "b": server(both, two), "c": server(MAP, three)}) == [
+        ("missing", "warning", "host", ["c"])
+    ]
+
+
+def test_a_label_that_no_mapping_can_make_is_missing() -> None:
+    one, two = sites("rio", "sao")
+    other = MAP.replace("}", ", replacement: 'meta_$1'}")
+    found = brief({"a": server(RULE, one), "b": server(other, two)})
+    assert [(kind, label) for kind, _severity, label, _servers in found] == [
+        ("missing", "^meta_(.+)$"),
+        ("missing", "company"),
+    ]
+
+
 def test_rules_that_look_much_the_same_are_drift() -> None:
     one, two = sites("rio", "sao")
     for rule, other in (
