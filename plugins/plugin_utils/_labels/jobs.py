@@ -33,7 +33,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Rule,
     Rules,
     Run,
-    feeders,
     rules_of,
     run,
 )
@@ -182,7 +181,7 @@ class Job:
         self.section = section
         self.file = file
         self.dialect = dialect
-        self.rules = Rules(rules_of(section, "relabel_configs"))
+        self.rules = rules_of(section, "relabel_configs")
         self.base = base_labels(section, settings)
         self.name: str = section.get("job_name") or ""
         self.limit = MAX_TARGETS
@@ -368,7 +367,7 @@ class Job:
         made = self._made.get(key)
         if made is None:
             made = self._made[key] = Made(name, origin, stage, file, line, rule, pattern, jobs={self.name: None})
-            made.through = feeders(self.rules, track.chain[-1]) if track.chain else ()
+            made.through = self.rules.feeders(track.chain[-1]) if track.chain else ()
         if rule is not None or by_default:
             made.roots.update(dict.fromkeys(root.label for root in track.roots if root.label))
         made.add_value(value)

@@ -91,26 +91,33 @@ class Rule:
         return compiled(self.regex, dialect.dot_newline)
 
 
-def feeders(rules: Sequence[Rule], index: int) -> tuple[Rule, ...]:
-    """The rules before one that write what it reads, or what those read, by the names of labels alone."""
-    wanted = set(rules[index].source_labels)
-    found: list[Rule] = []
-    for rule in reversed(rules[:index]):
-        if rule.action in WRITERS and rule.target_label in wanted:
-            found.append(rule)
-            wanted.update(rule.source_labels)
-    return tuple(reversed(found))
-
-
 class Rules(tuple[Rule, ...]):
-    """Rules in order, as a key: their hash is worked out once."""
+    """Rules in order. As a key, and asked who writes what, they are looked through once."""
 
     _hash: int | None = None
+    _writers: dict[str, list[int]] | None = None
 
     def __hash__(self) -> int:
         if self._hash is None:
             self._hash = super().__hash__()
         return self._hash
+
+    def feeders(self, index: int) -> tuple[Rule, ...]:
+        """The rules before one that write what it reads, or what those read, by the names of labels alone."""
+        if self._writers is None:
+            self._writers = {}
+            for at, rule in enumerate(self):
+                if rule.action in WRITERS:
+                    self._writers.setdefault(rule.target_label, []).append(at)
+        found: set[int] = set()
+        waiting = [index]
+        while waiting:
+            reader = waiting.pop()
+            for name in self[reader].source_labels:
+                before = [at for at in self._writers.get(name, ()) if at < reader and at not in found]
+                found.update(before)
+                waiting.extend(before)
+        return tuple(self[at] for at in sorted(found))
 
 
 def valid_name(name: str, dialect: Dialect) -> bool:
@@ -207,13 +214,13 @@ RULE: Final = Struct(
 RULES: Final = ListOf(RULE, "relabel rule")
 
 
-def rules_of(section: Mapping[str, Any] | None, key: str) -> tuple[Rule, ...]:
+def rules_of(section: Mapping[str, Any] | None, key: str) -> Rules:
     """The rules that were read into a section under a key. Rules that Prometheus would refuse are left out."""
     items = section.get(key) if section else None
     if not isinstance(items, Items):
-        return ()
+        return Rules()
     made = (_rule_of(item) for item in items if isinstance(item, Section))
-    return tuple(rule for rule in made if rule is not None)
+    return Rules(rule for rule in made if rule is not None)
 
 
 def _rule_of(section: Section) -> Rule | None:

@@ -15,7 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import JobLabels
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.made import Made, is_public
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import Hole, shape
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Dialect, Rule, feeders
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Dialect, Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.values import (
     ABSENT,
     UNKNOWN,
@@ -41,7 +41,7 @@ class Stage:
     name: str
     origin: str
     file: str
-    rules: tuple[Rule, ...]
+    rules: Rules
     jobs: tuple[str, ...] = ()
 
 
@@ -67,7 +67,7 @@ def relabelled(stage: Stage, cells: dict[str, Cell], kind: str, dialect: Dialect
 def _written(stage: Stage, name: str, item: Alternative, *, is_pattern: bool = False) -> Made:
     rule = stage.rules[item.chain[-1]]
     made = Made(name, stage.origin, stage.name, stage.file, rule.line, rule, name if is_pattern else None, always=False)
-    made.through = feeders(stage.rules, item.chain[-1])
+    made.through = stage.rules.feeders(item.chain[-1])
     made.roots = dict.fromkeys(root.label for root in item.roots)
     made.jobs = dict.fromkeys(stage.jobs)
     made.add_value(item.value.text)
