@@ -75,12 +75,20 @@ def rule(servers: list[str], label: str, **changes: Any) -> dict[str, Any]:
         "replacement": None,
         "target_label": label,
         "modulus": None,
+        "through": [],
         "origin": "relabel",
         "from": [META + label],
         "presence": "conditional",
         "overwrites": [],
         "variables": [],
     } | changes
+
+
+def feeder(label: str, **changes: Any) -> dict[str, Any]:
+    """A rule of through."""
+    keys = ("action", "source_labels", "separator", "regex", "replacement", "target_label", "modulus")
+    made = rule([], label)
+    return {key: made[key] for key in keys} | changes
 
 
 def written(servers: list[str], origin: str, stage: str, line: int) -> dict[str, Any]:
@@ -167,13 +175,15 @@ def small_fleet() -> dict[str, Any]:
         rule(up[1:], "company"),
         rule(up[:1], "company", regex="([^-]+)-.*", line=57, file="/etc/prometheus/scrape.d/legacy.yml"),
     ]
+    address = feeder("", source_labels=["__address__"], regex="(.+)", target_label="__param_target")
+    instance = rule(up, "instance", source_labels=["__param_target"], jobs=["blackbox"], line=120, through=[address])
     fields = [
         field("company", company, values=["ACME", "Globex", "Initech"]),
         field("tier", [rule(up[:-2], "tier")]),
         field("env", [rule(up, "env", jobs=["linux"], overwrites=[38])], values=["prod", "hml", "dev"]),
         field("site", [rule(up, "site", line=61)]),
         field("vendor", [rule(up, "vendor", line=66)]),
-        field("instance", [rule(up, "instance", source_labels=["__param_target"], jobs=["blackbox"], line=120)]),
+        field("instance", [instance]),
         field("datacenter", [written(up, "external_label", "external_labels", 8)], values=["gru"]),
         field("severity", [written(up, "rule", "rules", 14)], values=["critical", "warning"]),
         field("pod_.*", [rule(up[:3], "", origin="labelmap", action="labelmap", regex="__meta_kubernetes_(pod_.*)")]),

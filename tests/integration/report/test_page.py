@@ -254,6 +254,9 @@ def test_a_field_opens_with_its_sources_and_can_be_linked_to(chromium: Browser, 
     with opened(chromium, path, fragment="#field-tier") as view:
         expect(view.page.locator("#inspector")).to_contain_text("tier is made on 6 servers and absent from 2.")
         expect(view.page.locator(f"{FIELDS} tr.opened")).to_contain_text("tier")
+    with opened(chromium, path, fragment="#field-instance") as view:
+        told = "after: __param_target by replace [__address__], regex (.+)"
+        expect(view.page.locator("#inspector")).to_contain_text(told)
     for broken in ("#field-", "#field-nothing", "#field-%E0%A4%A", "#server-nobody"):
         with opened(chromium, path, fragment=broken) as view:
             expect(view.page.locator("#inspector")).to_be_hidden()

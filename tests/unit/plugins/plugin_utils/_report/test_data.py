@@ -66,6 +66,16 @@ def test_the_same_rule_in_another_place_is_the_same_way() -> None:
     ]
 
 
+def test_another_rule_before_it_is_another_way() -> None:
+    hosts = {name: samples.server_result(0.1, 0.1, 0.3) for name in ("a", "b")}
+    sources = [
+        samples.rule([name], "env", through=[samples.feeder(label, target_label="__tmp_env")])
+        for name, label in (("a", "env"), ("b", "stage"))
+    ]
+    data = build(samples.run(hosts, [samples.field("env", sources)]))
+    assert len(data["fields"][0]["ways"]) == 2
+
+
 def test_one_more_rule_is_another_way() -> None:
     hosts = {name: samples.server_result(0.1, 0.1, 0.3) for name in ("a", "b")}
     sources = [samples.rule(["a", "b"], "env"), samples.rule(["b"], "env", regex="x")]
