@@ -26,7 +26,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     present,
 )
 
-_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z0-9_]+|[*#$@!?-]))")
+_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*|[0-9*#$@!?-]))")
 
 
 def variables(value: str) -> set[str]:

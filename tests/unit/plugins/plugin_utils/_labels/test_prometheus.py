@@ -313,6 +313,23 @@ def test_external_labels_are_shown_as_written() -> None:
     assert (made["replica"]["values"], made["replica"]["values_complete"]) == ([], False)
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("$A-1", ["A"]),
+        ("$A1$_b", ["A1", "_b"]),
+        ("${A b}${A:-c}", ["A b", "A:-c"]),
+        ("$12", ["1"]),  # as in a shell: a digit is a name of its own
+        ("$1a", ["1"]),
+        ("$*x$-", ["*", "-"]),
+        ("$$A ${} $ü a$", []),
+    ],
+)
+def test_variables_are_those_that_prometheus_expands(value: str, names: list[str]) -> None:
+    made = fields(main(f"global: {{external_labels: {{x: '{value}'}}}}"))
+    assert made["x"]["sources"][0]["variables"] == sorted(names)
+
+
 def test_rule_labels() -> None:
     rules = """
 groups:
