@@ -99,6 +99,7 @@ _ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|$)")
 # The lines of a template engine, and its tests, which read like prose about a secret.
 _TEMPLATE = re.compile(r"\{[{%#]")
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
+_QUOTED = re.compile(r"\"((?:[^\"\\]++|\\.)*+)")
 _ENTRY = re.compile(r"-(?:[ \t]|--|$)")
 # The end of a template's block, and what a merge left.
 _MARK = re.compile(
@@ -525,15 +526,18 @@ def said_beside(line: str, start: int) -> list[Span]:
 
 
 def _of_escaped_lines(line: str) -> list[Span]:
-    """The secrets of a config that is quoted as one string, its line breaks written as escapes."""
-    pieces = line.split("\\n")
-    reader = LineReader.of("\n".join(pieces), quoted=True)
+    """The secrets of configs that are quoted as one string, their line breaks written as escapes."""
+    # In quotes, a config begins behind them: what stands before is no part of its first line.
+    quoted = [match.span(1) for match in _QUOTED.finditer(line) if "\\n" in match.group(1)]
     found: list[Span] = []
-    begin = 0
-    for piece in pieces:
-        found.extend((begin + start, begin + end) for start, end in reader.secrets(piece))
-        begin += len(piece) + 2
-    return found
+    for begin, end in [(0, len(line)), *quoted]:
+        pieces = line[begin:end].split("\\n")
+        reader = LineReader.of("\n".join(pieces), quoted=True)
+        at = begin
+        for piece in pieces:
+            found.extend((at + first, at + last) for first, last in reader.secrets(piece))
+            at += len(piece) + 2
+    return merged(found)
 
 
 def _indent(line: str) -> int:

@@ -62,8 +62,9 @@ class Place:
     def _judge(self, key: str) -> Place:
         if key == "<<":
             return self
-        if key != key.strip():
-            return self.child(key.strip())
+        # Where a file was put into a string, its byte order mark is a part of its first key.
+        if key != (bare := key.strip().removeprefix("\ufeff")):
+            return self.child(bare)
         if self.named is not None:
             return self.named
         if self is LABELS or self is EXTERNAL_LABELS:

@@ -253,6 +253,18 @@ def test_a_variable_of_the_environment(text: str) -> None:
     assert_masked(config_map(text), public="public")
 
 
+@pytest.mark.parametrize("end", ["", "{{\n"], ids=["sound", "broken"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("before", ['data:\n  a.yml: "', '{"data": {"b": "x\\n", "a.yml": "'])
+def test_the_first_key_of_a_config_with_escapes(before: str, mark: str, end: str) -> None:
+    text = f'{before}{mark}auths:\\n  v2: {{community: @}}\\n  public: {{version: 2}}\\n"'
+    assert_masked(text + ("}}\n" if before.startswith("{") else "\n") + end)
+
+
+def test_the_mark_of_a_file_in_a_block() -> None:
+    assert_masked("data:\n  a.yml: |\n    \ufeffauths:\n      v2: {community: @, version: public}\n", public="public")
+
+
 def test_rules_in_a_config_with_escapes() -> None:
     inside = RULES.replace("\n", "\\n") + "  - target_label: __param_auth\\n    replacement: @\\n"
     assert_masked(f"x: '{inside}'\n{{{{\n", public="snmp-exporter:9116\\n- relabel")
