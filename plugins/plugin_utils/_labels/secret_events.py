@@ -18,6 +18,7 @@ import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
+    NAMED_SECRET,
     RELABEL,
     SECRET,
     Kind,
@@ -58,7 +59,12 @@ class Item(NamedTuple):
 _RULE = frozenset({"target_label", "replacement"})
 # Of a resource of Kubernetes, and of a variable of its containers.
 _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
+# What points at a key of a Secret of Kubernetes, and how these are called.
+_REFERENCE = frozenset({"name", "key", "optional", "namespace"})
+_REFERENCE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
+_REFERENCE_KEY = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+){0,9}")
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
+_TOGETHER = {RELABEL: _RULE, ANY: _RESOURCE, NAMED_SECRET: _REFERENCE}
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$[A-Z_]\w*|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
 _OPTION_IN_TEXT = re.compile(r"-[A-Za-z](?<=[\s\"'\[,-]-[A-Za-z])")
@@ -87,7 +93,7 @@ def _events(text: str) -> Iterator[Any]:
 class _Frame:
     """A mapping or sequence that is open while events are followed."""
 
-    __slots__ = ("hides", "in_key", "is_map", "next", "place", "rule")
+    __slots__ = ("hides", "in_key", "is_map", "next", "place", "rule", "together")
 
     def __init__(self, place: Place, is_map: bool, in_key: bool) -> None:
         self.place = place
@@ -95,9 +101,11 @@ class _Frame:
         # A collection that is a key, or in one: a template that nobody quoted, mostly.
         self.in_key = in_key
         # Whether a string that is secret may stand here: a name that no table has may be what somebody took for it.
-        self.hides = masks(place.kind)
+        self.hides = masks(place.kind) and (place.named is not None or bool(place.keys))
         # The place of the value that comes next; None where a key comes next.
         self.next: Place | None = None if is_map else place
+        # The keys here that may say together what is secret.
+        self.together = _TOGETHER.get(place, frozenset())
         # Of a relabel rule, or a resource of Kubernetes: the items of those keys that say together what is secret.
         self.rule: dict[str, int] = {}
 
@@ -215,7 +223,10 @@ class Events:
             if letter == "e":
                 frame = frames.pop()
                 top = frames[-1] if frames else None
-                if len(frame.rule) >= 2:
+                if frame.place is NAMED_SECRET:
+                    if frame.rule and top is not None and top.is_map:
+                        self._judge_reference(frame.rule)
+                elif len(frame.rule) >= 2:
                     self._judge_together(frame.rule, is_top=top is None)
             elif letter == "d":
                 continue
@@ -227,7 +238,7 @@ class Events:
                         add_key(index)
                         value = item[1]
                         top.next = top.place.child(value)
-                        if value in _RULE if top.place is RELABEL else value in _RESOURCE and top.place is ANY:
+                        if value in top.together:
                             top.rule[value] = index + 1
                         if top.hides and value not in top.place.keys and (top.in_key or self._is_nothing(index + 1)):
                             kinds[index] = max(kinds.get(index, plain), top.place.kind)
@@ -290,6 +301,17 @@ class Events:
             is_matcher = self.key_of(rule["name"] - 1) in _MATCHERS
             if items[index].type == "s" and not is_matcher and not _FROM_ELSEWHERE.fullmatch(items[index].value):
                 self.kinds[index] = max(self.kinds.get(index, Kind.PLAIN), Kind.NAMED)
+
+    def _judge_reference(self, said: dict[str, int]) -> None:
+        """``password: {name: x, key: y}`` says where the password is, not what."""
+        items = self.items
+        if not {"name", "key"} <= said.keys() or any(items[at].type != "s" for at in said.values()):
+            return
+        name, key = items[said["name"]].value, items[said["key"]].value
+        if _REFERENCE_NAME.fullmatch(name) and _REFERENCE_KEY.fullmatch(key):
+            for index in said.values():
+                if self.kinds.get(index) is Kind.NAMED:
+                    del self.kinds[index]
 
     def _judge_options(self) -> None:
         """The value behind ``--password`` in the list of a command's arguments."""

@@ -84,23 +84,37 @@ class Place:
 
 # ---- judging a key by its name ----
 
+# What `_key` ends that sorts, groups or is for all to see.
+NOT_A_SECRET_KEY = "".join(
+    rf"(?<!{word})" for word in ("sort", "group", "grouping", "partition", "shard", "primary", "foreign", "public")
+)
 _SECRET_NAME = re.compile(
-    r"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|[_-]key|(?:^|[_-])(?:pass|pwd)"
-    r"|password[0-9]{1,2}|dbpass|[_-]pw|(?:secret|access|private|auth)key|api[_-]?keys|(?:^|(?:api|auth|access)[_-])tokens"
+    rf"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|{NOT_A_SECRET_KEY}[_-]key"
+    r"|(?:^|[_-])(?:pass|pwd|creds|jwt)|passcode|pass_phrase|(?:password|passwd|passphrase)[_-]?hash"
+    r"|(?:password|secret|token)_?value|secret_?id|token[_-]?b(?:ase)?64|redis(?:cli)?_auth"
+    r"|(?:encryption|signing|master|license|account)key|privkey|(?:snmp|ro|rw)_?community|community_string"
+    r"|(?:slack|teams|discord|incoming|mattermost)(?:[_-]?web|_)hook|(?:^|[_-])hook_?url"
+    r"|password[0-9]{1,2}|dbpass|[_-]pw|(?:secret|access|private|auth)\.?key|api[_-]?keys|(?:^|(?:api|auth|access)[_-])tokens"
     r"|key-data|token[_-]value|header_?value[0-9]{0,2}|snmp[_-]community|webhook[_-]?url"
     r"|requirepass|masterauth)$",
     re.IGNORECASE,
 )
 # In small letters it is a section of Prometheus.
 _HEADER = re.compile(r"(?:^|-)(?:Authorization|AUTHORIZATION)$")
-_CAMEL_KEY = re.compile(r"[a-z0-9]Key$")
-_PARAMETER = re.compile(r"(?:^|[_-])(?:auth|authorization|key|apikey|sig|signature|bearer)$", re.IGNORECASE)
+_CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
+# Upper case alone is no word of another kind; all that Kubernetes calls a secret by its name.
+_VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)JWT|(?:^|-)Cookie)$")
+_REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
+_PARAMETER = re.compile(
+    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|(?:^|{NOT_A_SECRET_KEY}[_-])key$", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=4096)
 def names_a_secret(key: str) -> bool:
     """Whether a key that no table knows ends like one that holds a secret."""
-    return bool(_SECRET_NAME.search(key) or _CAMEL_KEY.search(key) or _HEADER.search(key))
+    found = _SECRET_NAME.search(key) or _CAMEL_KEY.search(key) or _HEADER.search(key) or _VARIABLE.search(key)
+    return bool(found) and not _REFERENCE.search(key)
 
 
 @lru_cache(maxsize=4096)
@@ -133,6 +147,7 @@ ADDRESS = Place(kind=Kind.ADDRESS)
 # Secret by its name alone.
 NAMED_SECRET = _all_beneath(Kind.NAMED)
 NAMED_VARIABLE = _all_beneath(Kind.EXPANDED)
+VOLUME_ITEMS = Place({"key": PUBLIC, "path": PUBLIC, "mode": PUBLIC}, kind=Kind.NAMED, named=NAMED_SECRET)
 LABELS = Place()
 EXTERNAL_LABELS = Place()
 PARAMS = Place()
@@ -312,6 +327,10 @@ SECTIONS: dict[str, Place] = {
     "event_recorder": EVENT_RECORDER,
     "webhook_outputs": EVENT_RECORDER.keys["webhook_outputs"],
     "basic_auth_users": SECRET,
+    # A volume of Kubernetes, whose keys are no secrets.
+    "secret": Place({"secretName": PUBLIC, "items": VOLUME_ITEMS}, kind=Kind.NAMED, named=NAMED_SECRET),
+    # The URL of one, in configs of what stands between Alertmanager and a chat.
+    "webhook": Place(kind=Kind.NAMED),
     "modules": Place(named=_MODULE),
     "auths": Place(named=SNMP_AUTH),
     # The same, as snmp exporter had it before 0.23: in each module, and modules stood by themselves.

@@ -15,6 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
+    NOT_A_SECRET_KEY,
     parameter_names_a_secret,
 )
 
@@ -42,7 +43,12 @@ _AUTHORITY_IN_LINE = re.compile(rf"(?:{_TEMPLATE}|[^\s/?#\"']|{_QUOTE}){{0,2000}
 _USER = re.compile(rf"{MASK.pattern}|(?:{_TEMPLATE})+")
 # The rest of a password that holds a slash, a question mark or a hash, none of which belongs in a URL unescaped.
 _STRAY = re.compile(r"[/?#][^\s\"'@]{0,256}@")
-_USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!\d{2,5}$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
+_USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!(?:[89]\d|[1-9]\d{2,4})$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
+# Where a password begins like a port, only what looks like a host behind it tells that it is one.
+_USER_OR_HOST = re.compile(r"[\w%+~-]+:\d+")
+_STRAY_BEFORE_HOST = re.compile(
+    r"/[^\s\"'@/?#&=]{1,256}@(?=(?:[\w-]+\.){1,9}[A-Za-z]{2,}(?![\w.@])|(?:\d+\.){3}\d|[\w.-]+:\d{2,5}(?!\w))"
+)
 _PARAMETER = re.compile(r"[?&;#]([\w.~%\[\]-]{1,64})=")
 _CONTENT = re.compile(rf"(?:[^\s&#\"'<>`]|{_QUOTE}){{1,4000}}")
 # What may stand in quotes; a sign that ends the URL in prose or HTML is taken as part of it before anything else.
@@ -55,7 +61,7 @@ _QUERY = re.compile(_PARAMETER.pattern + _CONTENT.pattern)
 _VARIABLE = re.compile(r"\$\d+|\$\{\w+\}|\{\{.*\}\}")
 # Where a URL belongs, a place without a scheme may stand, with a login before it.
 _LOGIN_SIGN = re.compile(r":[^\s/@:]{1,200}@")
-_LOGIN = re.compile(r"[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
+_LOGIN = re.compile(r"[ ]*[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
 _DATABASE = re.compile(r"@(?:[a-z][a-z0-9]{0,15})?\(")
 _DATABASE_USER = re.compile(r"[\w.~%-]$")
 _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
@@ -75,6 +81,12 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         rf"\.office(?<=(?:webhook|outlook)\.office)(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
     ),
     ("hooks.", rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})"),
+    # Mattermost and others alike, Rocket.Chat, Feishu.
+    (
+        "/hook",
+        r"/hooks?/((?=[A-Za-z/]{0,80}\d)(?:[0-9A-Za-z]{17,64}(?:/[0-9A-Za-z]{20,100})?|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-"
+        r"[0-9a-f]{12}))(?![\w-])",
+    ),
     ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
     ("/with/key/", r"/with/key/([\w-]{8,80})"),
     ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
@@ -101,7 +113,16 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         for word in ("uthorization", "UTHORIZATION")
     ),
     ("$apr1$", r"(\$apr1\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22})"),
+    ("oracle:thin:", r"oracle:thin:[^\s/:@]{1,100}/([^\s@]{1,200})@"),
     ("{SHA}", r"\{SHA\}([A-Za-z0-9+/]{27}=)"),
+    ("{SSHA", r"\{SSHA\d{0,3}\}([A-Za-z0-9+/]{30,200}={0,2})"),
+    (
+        "$",
+        r"(\$(?:1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}(?![./A-Za-z0-9])"
+        r"|[56]\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43,86}"
+        r"|y\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,90}\$[./A-Za-z0-9]{43}"
+        r"|argon2(?:id?|d)\$[\w=,$]{1,80}\$[A-Za-z0-9+/]{8,100}\$[A-Za-z0-9+/]{16,200}))",
+    ),
     ("glc_", r"(glc_(?<!\wglc_)[A-Za-z0-9+/]{20,1000}={0,2})"),
     ("AIza", r"(AIza(?<!\wAIza)[\w-]{35})(?![\w-])"),
     ("SG.", r"(SG\.(?<!\wSG\.)[\w-]{16,40}\.[\w-]{16,80})"),
@@ -125,21 +146,22 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 
 _WORD = re.compile(r"\S+")
 _NAME = (
-    r"(?<![\w.?&-])([\w.-]{0,80}?(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|[_-](?:key|pass)|pwd"
+    r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|secrets?|tokens?|credentials?|creds|pwd"
+    rf"|{NOT_A_SECRET_KEY}[_-]key|[_-]pass|rediscli_auth|(?-i:[A-Z0-9]_PAT|JWT)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
-    r"\\?[\"']?"
+    r"\\{0,7}[\"']?"
 )
 _PAIR = re.compile(
     _NAME + r"(?:[ \t]{0,8}(?::=|:|==?)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
 )
-_ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?([\"']?)(?=[^\s])", re.IGNORECASE)
+_ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?(\"{3}|'{3}|[\"']?)(?=[^\s])", re.IGNORECASE)
 # All of these end what _ASSIGNMENT takes for a name, and more.
 _NAME_ENDS = (
-    "password", "passwords", "passwd", "passphrase", "secret", "secrets", "token", "tokens", "credential",
-    "credentials", "key", "pass", "pwd", "_pw",
+    "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
+    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "_pat", "jwt",
 )  # fmt: skip
-_EQUALS = re.compile(r"=(?<=[DEKLNPSTWYdeklnpstwy\"'\\\s]=)")
+_EQUALS = re.compile(r"=(?<=[DEHKLNPSTWYdehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.
 _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+")
 # Behind one of these, all of a line is the value, if there are blanks around the sign.
@@ -157,7 +179,8 @@ NO_VALUE = re.compile(
 _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
-    "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "glc_", "aiza", "sg.", "dop_v1_",
+    "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_",
+    "aiza", "sg.", "dop_v1_", "oracle:thin:", "/hook",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
@@ -311,11 +334,14 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
         last = found.rfind("@")
         # A name without a dot or a port may be the rest of a password as well.
         is_host = last < 0 or "." in found[last:] or ":" in found[last:] or found.endswith("@localhost")
+        stray: re.Match[str] | None = None
         if (last < 0 and _USER_AND_NO_PORT.match(found)) or not is_host:
             stray = _STRAY.match(value, end)
-            if stray:
-                last = stray.end() - 1 - start
-                found = value[start : stray.end()]
+        elif last < 0 and _USER_OR_HOST.fullmatch(found):
+            stray = _STRAY_BEFORE_HOST.match(value, end)
+        if stray:
+            last = stray.end() - 1 - start
+            found = value[start : stray.end()]
         user_info = found[: max(last, 0)]
         if user_info and not MASK.fullmatch(user_info) and not (pattern and _PATTERN_SIGNS.search(user_info)):
             user = _USER.match(user_info)

@@ -293,7 +293,8 @@ class Tree:
         parts = [bare for _begin, bare in content]
         inner = of_lines(item.value, parts) if has_keys else [in_comment_lines(part) for part in parts]
         for (begin, bare), found in zip(content, inner, strict=True):
-            spans = [*repetitions(pattern, bare), *shaped(bare, pattern=kind is Kind.PATTERN)]
+            spans = repetitions(pattern, bare)
+            spans.extend(shaped(bare, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
             if assigns:
                 spans.extend(told(bare))
             spans.extend(found)

@@ -64,7 +64,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
     "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
-    "webhook", "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
+    "webhook", "hook_url", "hookurl", "_hook", "jwt", "cookie", "creds", "_pat:", "_pat=", "slack", "pagerduty",
+    "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
 )  # fmt: skip
 _SIGNS = Signs((*_HINTS, *COMMAND_SIGNS))
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.

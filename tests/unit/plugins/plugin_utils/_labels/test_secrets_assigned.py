@@ -171,6 +171,12 @@ def test_thousands_of_assignments() -> None:
         "u:a/@@unix(/run/x.sock)/db",
         "https://u:p@@/w@h",
         "https://u:1/@@h",
+        "https://u:12/@@h",
+        "https://u:12?@@h",
+        "https://u:9090/@@h.example",
+        "https://u:9090/@@h:443/",
+        "https://u:443/@@192.0.2.1/push",
+        "jdbc:oracle:thin:u/@@h:1521:s",
         'https://h/?token=a"@&x=1',
         "https://h/?token=a<@&x=1",
         "https://h/?token=a`@",
@@ -194,6 +200,12 @@ def test_a_secret_in_a_rarer_shape(text: str) -> None:
         "x: https://{{ user }}:{{ pw }}@host/\n",
         "x: https://{{ host }}:9090/a@b\n",
         "x: https://h:9090/a@b\n",
+        "x: https://h.example:9090/a@b.example\n",
+        "x: http://h:5000/app@sha256:1234567890\n",
+        "x: http://h:4873/pkg@1.2.3 http://h:4873/@scope/pkg@1.2.3\n",
+        "x: http://h:3000/?user=bob@h.example http://h:3000/a/bob@h.example\n",
+        "x: https://h.example/hooks/my-alertmanager-1 https://h.example/hooks/alertmanagerreceiverofus\n",
+        "x: $1$2 ${1}$6$ $5$x\n",
         "x: 'Authorization: Basic auth is used, Authorization: Bearer {{ token }}'\n",
         "x: 'Authorization: Token required, Authorization: Token token, authorization: token {{ token1 }}'\n",
         "x: 'rate(a[5m] @start()) and mail me@(here)'\n",
@@ -214,6 +226,9 @@ def test_the_end_of_a_url_in_html() -> None:
     [
         "client-key-data", "token_value", "httpHeaderValue1", "secretkey", "accesskey", "privatekey", "authkey",
         "password2", "dbpass", "db_pw", "snmp_community", "api_keys", "tokens", "webhook_url", "'smtp_auth_password '",
+        "passcode", "pass_phrase", "password_hash", "secret_value", "secretValue", "secret_id", "token_b64", "jwt",
+        "GITHUB_PAT", "REDISCLI_AUTH", "ENCRYPTIONKEY", "smtpPass", "dbPwd", "creds", "privkey", "ro_community",
+        "snmpCommunity", "community_string", "slackWebhook", "hook_url", "Cookie",
     ],
 )  # fmt: skip
 def test_more_names(key: str) -> None:
@@ -222,7 +237,14 @@ def test_more_names(key: str) -> None:
     assert SECRET not in masked(f"global:\n  {key}: {SECRET}\n")
 
 
-@pytest.mark.parametrize("key", ["num_tokens", "max_tokens", "tokens_file", "group_keys", "keys", "passed", "bypass_x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "num_tokens", "max_tokens", "tokens_file", "group_keys", "keys", "passed", "bypass_x", "sort_key", "group-key",
+        "partition_key", "public_key", "primary_key", "topologyKey", "existingSecret", "existingSecretPasswordKey",
+        "metrics_path", "hook", "webhooks",
+    ],
+)  # fmt: skip
 def test_names_of_no_secrets(key: str) -> None:
     assert masked(f"{key}: {SECRET}\n") == f"{key}: {SECRET}\n"
 
@@ -243,11 +265,29 @@ def test_assignments_without_yaml(text: str) -> None:
         "AI" + "za" + "Sy-_9" * 7,
         "SG" + ".abcdefghijklmnopqrstuv" + "." + "A1-_" * 10,
         "dop" + "_v1_" + "0a" * 32,
+        "$6$" + "rounds=5000$salt$" + "aB3./" * 17 + "x",
+        "$5$" + "salt$" + "aB3./" * 8 + "xyz",
+        "$1$" + "salt1234$" + "aB3./" * 4 + "xy",
+        "$y$" + "j9T$salt$" + "aB3./" * 8 + "xyz",
+        "$argon2id$" + "v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + "aB3/" * 8,
     ],
 )
 def test_more_tokens(token: str) -> None:
     assert masked(f"note: 'admin:{token}, x'\n") == "note: 'admin:M, x'\n"
     assert masked(f"a: b\n# see {token} there\n") == "a: b\n# see M there\n"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hooks/" + "a1b2" * 6 + "yz",
+        "hooks/" + "aB3" * 6 + "/" + "cD4" * 14,
+        "bot/v2/hook/0a1b2c3d" + "-0a1b" * 3 + "-" + "0a" * 6,
+    ],
+)
+def test_a_webhook_of_other_chats(path: str) -> None:
+    text = f"note: see https://chat.example/{path} there\n"
+    assert masked(text) == text.replace(path.partition("hooks/" if "hooks/" in path else "hook/")[2], "M")
 
 
 def test_hashes_of_passwords() -> None:
@@ -258,6 +298,20 @@ def test_a_key_of_pgp() -> None:
     begin, end = (f"-----{word} PGP " + "PRIVATE KEY BLOCK-----" for word in ("BEGIN", "END"))
     for text in (f"a: |\n  {begin}\n  {SECRET}\n  {end}\n", f'a: "{begin}\\n{SECRET}\\n{end}\\n"\n'):
         assert SECRET not in masked(text)
+
+
+def test_a_url_in_a_block_is_read_like_one_on_a_line() -> None:
+    url = f"https://u:{SECRET}@h.example/push?db=x&u=bob&p={SECRET}1"
+    text = f"remote_write:\n- url: >-\n    {url}\nx:\n- consul_sd_configs:\n  - server: |-\n      u:{SECRET}2@h:8500\n"
+    assert masked(text) == re.sub(rf"{SECRET}\d?", "M", text)
+
+
+@pytest.mark.parametrize("value", ["abc1234", "{a: abc1234}", "[abc1234]", "{a: , b: x}", "true"])
+def test_what_is_called_webhook(value: str) -> None:
+    text = f"connector:\n  webhook: {value}\n"
+    assert masked(text).replace('"M"', "M") == (
+        text if ":" in value or value == "true" else text.replace("abc1234", "M")
+    )
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,38 @@ def test_what_is_masked_leaves_the_structure() -> None:
     for whole in (text.rpartition("\n")[0] + "\n", "a: 'x --token @'\nb: [1]\n"):
         shown = Redactor(SALT).redact(whole.replace("@", SECRET)).text
         assert len(yaml.safe_load(shown)) == len(yaml.safe_load(whole))
+
+
+# ---- what Kubernetes says of a secret ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "basicAuth:\n  password: {name: basic-auth-1, key: password}\n  username: {name: basic-auth-1, key: user}\n",
+        "bearerTokenSecret:\n  name: prom-token-1\n  key: token.value\n  optional: true\nx: prom-token-1\n",
+        "existingSecret: grafana-v2\ninstance: grafana-v2\n",
+        "imagePullSecrets:\n- name: registry-cred1\nx: registry-cred1\n",
+        "volumes:\n- secret:\n    secretName: main-v1a\n    items:\n    - {key: a.yaml, path: b.yaml}\nx: main-v1a\n",
+        "topologyKey: kubernetes.io/hostname\nx: kubernetes.io/hostname\n",
+    ],
+)
+def test_where_a_secret_is_kept_is_none(text: str) -> None:
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: {name: bob, key: '@'}\n",
+        "tokens:\n- {name: bob, key: letters}\n- '@'\n",
+        "password: {name: bob, value: '@'}\n",
+        "secret: {items: ['@'], a: '@'}\n",
+        "secret: '@'\n",
+        "basic_auth: {password: {name: '@', key: letters}}\n",
+    ],
+)
+def test_what_reads_like_that_and_is_a_secret(text: str) -> None:
+    shown = masked(text.replace("@", SECRET))
+    assert SECRET not in shown
+    assert "letters" not in shown
