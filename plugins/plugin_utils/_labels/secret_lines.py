@@ -20,6 +20,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     scan_flow,
     unquoted,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import (
+    in_other_forms,
+    two_words,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     NAMED_SECRET,
@@ -89,7 +93,7 @@ _RESOURCE.keys["items"] = _RESOURCE
 # PromQL: what looks like an assignment there selects by a label.
 _QUERY = Place()
 _TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
-_COMMENT = re.compile(r"[ \t]*(#+!?)")
+_COMMENT = re.compile(r"[ \t]*#+!?(?:[ \t]*#+)*")
 # A comment behind a value, and what is said in it.
 _BESIDE = re.compile(r"(?<=[ \t])#(?!\}[ \t]*$)#*+!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
@@ -142,8 +146,9 @@ class LineReader:
         self._quote = ""
         self._in_private_key = False
         self._flow: list[Place] = []
-        # The item before, which may be an option; whether a commented-out variable has the name of a secret.
-        self._option = ""
+        # The item before, which may be an option, of the text and of what is commented out; whether a commented-out
+        # variable has the name of a secret.
+        self._options = ["", ""]
         self._is_named = False
         # The anchors that aliases bring to where a secret stands.
         self.aliased: set[str] = set()
@@ -187,9 +192,7 @@ class LineReader:
             self._quote = ""
         # Braces that stay open are followed, but a line that reads like a setting of its own is believed as well.
         found = scan_flow(line, 0, self._flow) if self._flow else []
-        if self._told_values:
-            said = (match for match in _SAID.finditer(line) if match.groups() in self._told_values)
-            found.extend((match.start(2), match.start(2) + len(match.group(2).rstrip())) for match in said)
+        found.extend(_said(line, self._told_values))
         if "\\n" in line and not self._quoted:
             found.extend(_of_escaped_lines(line))
         found = merged([*found, *self._entry(line, 0, commented=False)])
@@ -221,7 +224,8 @@ class LineReader:
         flow, quote, self._flow, self._quote = self._flow, self._quote, [], ""
         found = self._entry(line, comment.end(), commented=True)
         self._flow, self._quote = flow, quote
-        return merged([*found, *in_prose(line)])
+        told_values = _told_values(line) if "{" in line else frozenset()
+        return merged([*found, *in_prose(line), *_said(line, told_values)])
 
     def _private_key(self, line: str) -> list[Span] | None:
         """A whole line of a PEM block with a private key, or None."""
@@ -308,7 +312,10 @@ class LineReader:
         at = dashes.end() if dashes else start
         key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
         item = line[at:].strip().strip("\"',") if key is None and at > start else ""
-        option, self._option = self._option, item
+        option = self._options[commented]
+        if item or key:
+            # Templates and comments may stand between an option and its value.
+            self._options[commented] = item
         if is_option_value(option, item):
             return _rest(line, at)
         # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
@@ -455,6 +462,14 @@ def _told_values(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
+def _said(line: str, told_values: frozenset[tuple[str, str]]) -> list[Span]:
+    """Where these keys and values stand on a line."""
+    if not told_values:
+        return []
+    said = (match for match in _SAID.finditer(line) if match.groups() in told_values)
+    return [(match.start(2), match.start(2) + len(match.group(2).rstrip())) for match in said]
+
+
 def _says_secret(name: str, value: str) -> bool:
     """Whether this setting says that another one beside it is secret."""
     if name == "kind":
@@ -491,7 +506,9 @@ def _of_template(line: str, at: int) -> list[Span]:
 
 def _in_prose(line: str) -> list[Span]:
     """The secrets that a line names, but for what a template will put in their places."""
-    found: list[Span] = [*commanded(line), *(spoken(line) if _REMARK.match(line) else ())]
+    found: list[Span] = [*commanded(line), *in_other_forms(line), *two_words(line)]
+    if _REMARK.match(line):
+        found.extend(spoken(line))
     for start, end in pairs(line):
         template = _ONLY_TEMPLATE.match(line, start)
         begin = template.end() if template else start

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_comments import (
@@ -38,7 +38,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
     EXPRESSIONS,
-    in_comment_lines,
+    in_lines,
     told,
 )
 
@@ -255,7 +255,7 @@ class Tree:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
             spans.extend(self._assigned(index, value, kind))
         if "\n" in value or value[0] in _BRACES:
-            spans.extend(_of_lines(value) if _KEY_LINE.search(value) else in_comment_lines(value))
+            spans.extend(_of_lines(value) if _KEY_LINE.search(value) else in_lines(value))
         if not spans:
             return []
         spans = merged(spans)
@@ -285,17 +285,21 @@ class Tree:
         self, index: int, kind: Kind, pattern: re.Pattern[str] | None, *, look_inside: bool
     ) -> list[Edit]:
         item = self._items[index]
-        assigns = look_inside and bool(self._assigned(index, item.value, kind))
         edits: list[Edit] = []
         _head, *rest = lines(self.text, properties(self.text, item)[1], item.end)
         content = [(begin, line.rstrip(BREAKS)) for begin, line in rest]
         has_keys = _KEY_LINE.search(item.value) is not None
         parts = [bare for _begin, bare in content]
-        inner = of_lines(item.value, parts) if has_keys else [in_comment_lines(part) for part in parts]
+        inner = of_lines(item.value, parts) if has_keys else [in_lines(part) for part in parts]
+        assigned = self._assigned(index, item.value, kind) if look_inside else []
+        for number, span in _on_lines(item.value, assigned, parts):
+            inner[number].append(span)
         for (begin, bare), found in zip(content, inner, strict=True):
-            spans = repetitions(pattern, bare)
-            spans.extend(shaped(bare, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
-            if assigns:
+            spans = [
+                *repetitions(pattern, bare),
+                *shaped(bare, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN),
+            ]
+            if assigned:
                 spans.extend(told(bare))
             spans.extend(found)
             edits.extend(Edit(begin + start, begin + end, bare[start:end]) for start, end in merged(spans))
@@ -347,6 +351,24 @@ def _runs(raw: str, value: str, style: str | None) -> list[_Run] | None:
     runs.append(_Run(start, start + end - at, at, end, is_odd=False))
     same = all(run.is_odd or value.startswith(raw[run.first : run.last], run.start) for run in runs)
     return runs if same and runs[-1].end == len(value) else None
+
+
+def _on_lines(value: str, spans: list[Span], parts: list[str]) -> Iterator[tuple[int, Span]]:
+    """Where parts of the content of a block stand in its lines, by their number; none where it is folded."""
+    rest = iter(spans)
+    span = next(rest, None)
+    for number, ((begin, line), part) in enumerate(zip(lines(value, 0, len(value)), parts, strict=False)):
+        said = line.rstrip(BREAKS)
+        if span is None or not part.endswith(said):
+            return
+        end, shift = begin + len(line), len(part) - len(said) - begin
+        while span and span[0] < end:
+            first, last = max(span[0], begin), min(span[1], begin + len(said))
+            if first < last:
+                yield number, (first + shift, last + shift)
+            if span[1] > end:
+                break
+            span = next(rest, None)
 
 
 def _of_lines(value: str) -> list[Span]:

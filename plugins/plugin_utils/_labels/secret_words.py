@@ -12,7 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import (
+    in_other_forms,
+    two_words,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
+    NOT_A_SECRET_KEY,
     parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
@@ -31,7 +36,7 @@ _BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
 _REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
-    r"|secret|token|credentials?|api-?key|[_-](?:key|pass)|requirepass|masterauth)"
+    rf"|secret|token|credentials?|api-?key|{NOT_A_SECRET_KEY}[_-]key|[_-]pass|requirepass|masterauth)"
 )
 # `--password x`, `-token "x"`.
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}(?![-{{]){_REST}", re.IGNORECASE)
@@ -42,6 +47,9 @@ _LOGIN = re.compile(r"[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400}
 _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
 )
+_SET_HEADER = re.compile(
+    r"_set_header[ \t]{1,8}[\"']?([A-Za-z][\w-]{0,80})[\"']?[ \t]{1,8}[\"']?(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
+)
 _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?(\S{1,4000})")
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
 # Words of commands, each with what its secret looks like.
@@ -51,6 +59,8 @@ _COMMANDS = (
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
     ("redis-cli", re.compile(rf"redis-cli[^\n|;&]{{0,200}}?[ \t]-a[ \t]{{1,4}}{_REST}")),
     ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t][^\n|;&]{{0,200}}?(?<=[ \t])-p(?!ort\b|lugin){_REST}")),
+    ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
+    ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
     ("docker login", re.compile(rf"docker login[^\n|;&]{{0,200}}?[ \t]-p[ \t]{{1,4}}{_REST}")),
 )
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
@@ -75,12 +85,18 @@ _VARIABLE = re.compile(r"\$\(|\$[A-Z_]\w*|\$\{|\{\{.*|%\w+%")
 
 # "the old password hunter2", "API key (x)", "token for grafana: x", "pw -> x".
 _SPOKEN = re.compile(
-    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?)|secret|token|credential|community"
+    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?)|secret|token|cred(?:ential)?|community"
     r"|(?:api|access|service|routing|integration|encryption|secret)[- _]?key)s?"
     r"(?:[ \t]{1,4}\([^()\n]{0,40}\))?"
-    r"(?:(?:[ \t]{1,4}[a-z]{1,12}){0,3}[ \t]{0,4}(?::|[-=]>)|[ \t]{1,4}(?:set to|changed to|now|was|is now))?[ \t]{1,4}"
+    r"(?:(?:[ \t]{1,4}[a-z]{1,12}){0,3}(?:[ \t]{0,4}(?::|[-=]>)|[ \t]{1,4}is)"
+    r"|[ \t]{1,4}(?:set to|changed to|now|was|is now))?[ \t]{1,4}"
     r"(?!.?<secret)[(\[\"'`<]{0,2}([^\s\"'`<>]{6,4000})",
     re.IGNORECASE,
+)
+# The same in a string, which is no comment: what it says of other things than the password must stay.
+_PASSWORD = re.compile(
+    r"assword(?<=[a-z)] [Pp]assword)(?: (?:of|for) [\w.-]{1,40})?(?P<surely> is| was|:| =| set to)?"
+    r" (?!.?<secret)[(\"'`<]?([^\s\"'`<>]{6,400})"
 )
 _ANOTHER = re.compile(r"[\"'`)\]]{0,2}(?:,|[ \t]{1,4}(?:or|and|to|[-=]>|/))[ \t]{1,4}[\"'`]?([^\s\"'`<>]{6,4000})")
 # A file, a URL, a host, a date, a ticket, a number with its unit, a variable; a name of what Kubernetes has.
@@ -88,19 +104,39 @@ _NO_WORD = re.compile(
     r"\.{0,2}/|[a-z]+://|@\w+@|\$[{(A-Z]|\{[{%]|[\w.]+=|[a-z][\w-]{0,80}/[\w./-]+$|(?:[a-z0-9-]{1,80}\.)+[a-z0-9-]{1,80}(?::\d+)?$"
     r"|[\w-]+:\d{2,5}$|\d{4}-\d\d(?:-\d\d)?$|[A-Z]{2,}[-_]?\d+$|\d+[a-z]+$"
 )
-_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$")
-_COMMENT_LINE = re.compile(r"^[ \t]*[#;].*", re.MULTILINE)
+# Words of the trade that have digits in them.
+_TERM = re.compile(
+    r"(?:aes|argon|base|cgroup|ecdsa|ed|es|hmac|hs|http|ipv|md|oauth|pbkdf|pkcs|python|rfc|rs|rsa|sha|sha1|ssh|tls|utf|v"
+    r"|x)[-_/ ]?\d[\d.]{0,8}(?:[-/][\w./-]{0,40})?$",
+    re.IGNORECASE,
+)
+_ENDS = ".,:;!?)]}"
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$|[A-Za-z][a-z]+\d$")
+# After an option that a sentence is about.
+_PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
+_COMMENT_SIGNS = ("#", ";")
+_LINE = re.compile(r".+")
 
 
 def told(text: str) -> list[Span]:
     """What a string of sound YAML assigns to the name of a secret, or hands to a command."""
-    return merged([*(assigned(text) if "=" in text else ()), *(commanded(text) if "-" in text or ":" in text else ())])
+    return merged(
+        [
+            *(assigned(text) if "=" in text else ()),
+            *(commanded(text) if "-" in text or ":" in text or "_set_header" in text else ()),
+            *_said(text),
+            *in_other_forms(text),
+        ]
+    )
 
 
 def may_tell(text: str) -> bool:
-    """Whether `commanded` may find something in a string of this text; quick, for whole files."""
-    return any(True for _found in _of_commands(text)) or any(
-        parameter_names_a_secret(match.group()[1:-3]) for match in _QUOTED_HEADER.finditer(text)
+    """Whether `told` may find more than assignments in a string of this text; quick, for whole files."""
+    return (
+        any(True for _found in _of_commands(text))
+        or any(True for _found in _said(text))
+        or any(parameter_names_a_secret(match.group()[1:-3]) for match in _QUOTED_HEADER.finditer(text))
+        or any(True for _found in in_other_forms(text))
     )
 
 
@@ -118,15 +154,24 @@ def _of_commands(text: str) -> Iterator[Span]:
         said = match.group(1).rstrip(";")
         if said and _is_value(said) and said.rstrip(".,:").lower() not in _PROSE:
             yield match.start(1), match.start(1) + len(said)
-    if "-H" in text or "--header" in text:
-        for match in _HEADER.finditer(text):
-            if parameter_names_a_secret(match.group(1)) and _is_value(match.group(2)):
-                yield match.span(2)
+    for word, header in (("-H", _HEADER), ("--header", _HEADER), ("_set_header", _SET_HEADER)):
+        if word in text:
+            for match in header.finditer(text):
+                said = match.group(2).rstrip(";")
+                if parameter_names_a_secret(match.group(1)) and _is_value(said):
+                    yield match.start(2), match.start(2) + len(said)
     for word, pattern in _COMMANDS:
         if word in text:
             for match in pattern.finditer(text):
                 if _is_value(match.group(1)):
                     yield match.span(1)
+
+
+def _said(text: str) -> Iterator[Span]:
+    for match in _PASSWORD.finditer(text):
+        said = match.group(2).rstrip(_ENDS)
+        if _is_secret_word(said, surely=bool(match["surely"])):
+            yield match.start(2), match.start(2) + len(said)
 
 
 def _is_value(said: str) -> bool:
@@ -151,7 +196,7 @@ def spoken(line: str) -> list[Span]:
         while said:
             word = said.group(said.lastindex or 0)
             begin = said.start(said.lastindex or 0)
-            word = word.rstrip(".,:;!?)]}")
+            word = word.rstrip(_ENDS)
             if not _is_secret_word(word, surely=bool(match["surely"])):
                 break
             found.append((begin, begin + len(word)))
@@ -161,19 +206,22 @@ def spoken(line: str) -> list[Span]:
 
 def _is_secret_word(word: str, *, surely: bool) -> bool:
     tells = any(char.isdigit() for char in word) or any(char in "!$%&*+^~#@" for char in word)
-    is_name = _NO_WORD.match(word) or (not surely and _NAME.match(word))
+    is_name = _NO_WORD.match(word) or _TERM.match(word) or (not surely and _NAME.match(word))
     return tells and not is_name and is_telling(word, Elsewhere.COMMENT)
 
 
 def in_prose(line: str) -> list[Span]:
-    """The secrets that a line of prose tells of, as a pair of name and value or in a sentence."""
-    return [*pairs(line), *spoken(line)]
+    """The secrets that a line of prose tells of, as a pair of name and value, in a sentence or in a command."""
+    told_to = [(start, end) for start, end in commanded(line) if not _PLAIN_WORD.fullmatch(line, start, end)]
+    return [*pairs(line), *spoken(line), *told_to, *in_other_forms(line)]
 
 
-def in_comment_lines(text: str) -> list[Span]:
-    """The secrets of those lines of a string that are comments of a script or another kind of config."""
+def in_lines(text: str) -> list[Span]:
+    """The secrets of those lines of a string that are comments of a script or settings of another kind of config."""
     found: list[Span] = []
-    for match in _COMMENT_LINE.finditer(text):
+    for match in _LINE.finditer(text):
         line, base = match.group(), match.start()
-        found.extend([(base + start, base + end) for start, end in in_prose(line)])
+        spans = in_prose(line) if line.lstrip(" \t")[:1] in _COMMENT_SIGNS else two_words(line)
+        if spans:
+            found.extend([(base + start, base + end) for start, end in spans])
     return found

@@ -51,6 +51,10 @@ def only_masked(text: str) -> None:
         "command:\n- --web.listen\n- ':1'\n- \"--api-key\"\n- '@'\n",
         "a:\n- args: [-token, '@']\n- args: [x]\n",
         "args:\n- --password  # of bob\n\n- @\n",
+        "args:\n- --password\n# the one of bob\n- @\n",
+        "description: The password is @.\n",
+        "description: log in as bob with the password @, then go on\n",
+        "description: 'The password for grafana: \"@\"'\n",
     ],
 )
 def test_what_a_command_is_told(text: str) -> None:
@@ -71,6 +75,8 @@ def test_what_a_command_is_told(text: str) -> None:
         "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
+        "args: [--sort-key, node_load15, --public-key=abc1234]\nx: https://h/?sort_key=name1\n",
+        "description: The password for user1234 expired; the password rotation1 and password since 2024-12-31.\n",
     ],
 )
 def test_what_a_command_is_told_that_is_no_secret(text: str) -> None:
@@ -78,8 +84,8 @@ def test_what_a_command_is_told_that_is_no_secret(text: str) -> None:
 
 
 def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_random() -> None:
-    text = "args: [--sort-key, node_load15]\nexpr: node_load15 > 3\n"
-    assert masked(text) == 'args: [--sort-key, "M"]\nexpr: node_load15 > 3\n'
+    text = "args: [--hmac-key, node_load15]\nexpr: node_load15 > 3\n"
+    assert masked(text) == 'args: [--hmac-key, "M"]\nexpr: node_load15 > 3\n'
 
 
 @pytest.mark.parametrize("frame", ["{{% if x %}}\n{}{{% endif %}}\n", "a: b: c\n{}"])
@@ -92,6 +98,8 @@ def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_rand
         'x: {dsn: "user=u password=@ host=h"}\n',
         '{"env": ["API_TOKEN=@"]}\n',
         "args:\n- --password\n- @\n- --x\n- y\n",
+        "args:\n- --password\n# the one of bob\n\n- @\n",
+        "args:\n- --password\n{% if x %}\n- @\n{% endif %}\n",
         "args: [--password, @, --x, y]\n",
         "command: x --token @ --y\n",
     ],
@@ -107,6 +115,13 @@ def test_the_same_in_texts_that_do_not_parse(frame: str, text: str) -> None:
         'a: \'{"args": ["--password", "@"]}\'\n',
         "x: 1\n# - --password\n# - @\n",
         "x: 1\n# args: [--password, @]\n",
+        "x: 1\n# - --password\n# # the one of bob\n# - @\n",
+        "a: |\n  args:\n  - --password\n  # the one of bob\n  - @\n",
+        "x: 1\n# curl -u bob:@ https://h.example/\n",
+        "x: 1 # run it with --password @ --x\n",
+        "x: 1\n# {name: API_TOKEN, value: @}\n",
+        "x: 1\n# - {target_label: __param_auth, replacement: @}\n",
+        "receivers:\n- name: r\n  webhook_configs:\n# #  - url: @\n  - url_file: /x\n",
         "x: 1\n# - name: API_TOKEN\n#   value: @\n# - name: x\n#   value: y\n",
         "data:\n  run.sh: |\n    #!/bin/sh\n    # admin password @\n    # admin password: @\n    run\n",
         "data:\n  my.cnf: |\n    [x]\n    ; password @\n    y\n",
@@ -157,7 +172,7 @@ def test_an_option_in_lists_that_were_met_before() -> None:
         "secret `SECRET`", "bob's credentials SECRET.", "pw: SECRET", "PW: SECRET", "api key: SECRET",
         "secret key: SECRET", "service key SECRET", "password for grafana: SECRET", "token (read only): SECRET",
         "old token was: SECRET", "password -> SECRET", "password set to SECRET", "password now SECRET",
-        "community SECRET", "password <SECRET>",
+        "community SECRET", "password <SECRET>", "Password for admin is SECRET", "creds: SECRET",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -186,6 +201,9 @@ def test_the_second_of_two() -> None:
         "the token ServiceAccount", "secret OPS-12345", "password since 2024-12-31", "token 30days",
         "secret kv/data/Prod1", "password ./secrets/pw1x", "token node-exporter-1", "token host1:9090",
         "token URL-safe", "secret @TOKEN1@", "password label1=value1",
+        "(token bucket2)", "secret engine2", "password sha256/base64", "token OAuth2.0",
+        "password SHA-512, secret RFC6749",
+        "existingSecret: grafana-v2", "the option --password foo",
     ],
 )  # fmt: skip
 def test_prose_about_secrets(said: str) -> None:

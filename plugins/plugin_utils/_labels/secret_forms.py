@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc, settings of two words.
+
+Every pattern is bounded, so that a hostile text costs linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import names_a_secret
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
+    MASK,
+    NO_VALUE,
+    Span,
+)
+
+# `<password>x</password>`, `<string name="password">x</string>`.
+_ELEMENT = re.compile(
+    r"<(?:[\w-]{1,80}:)?([\w.-]{1,80})(\s[^<>]{0,400})?>\s{0,80}"
+    r"(?:<!\[CDATA\[([^<>\]]{1,4000})|([^<>\s](?:[^<>]{0,4000}[^<>\s])?))"
+)
+# `<property name="password" value="x"/>`.
+_TAG = re.compile(r"<[\w.:-]{1,80}\s([^<>]{1,1000})>")
+_CALLED = re.compile(r"(?<![\w.-])(?:name|key|id)\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,200})[\"']")
+_VALUE = re.compile(r"(?<![\w.-])value\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,4000})[\"']")
+# `<name>x.password</name> <value>x</value>`.
+_NAME_AND_VALUE = re.compile(
+    r"<name>\s{0,80}([^<>\s]{1,200})\s{0,80}</name>\s{0,80}<value>\s{0,80}([^<>\s][^<>]{0,4000})"
+)
+# `"password": "x"`, its quotes escaped where it is quoted once more. Fixed text comes first: `re` finds that fast.
+_QUOTED_NAMES = tuple((sign, re.compile(sign + r"\s{0,8}(\\{0,7}[\"'])")) for sign in ('":', "':"))
+_QUOTE = re.compile(r"[\"']")
+_NETRC = re.compile(
+    r"machine\s{1,8}\S{1,200}\s{1,80}login\s{1,8}\S{1,200}\s{1,80}(?:account\s{1,8}\S{1,200}\s{1,80})?"
+    r"password\s{1,8}(\S{1,4000})"
+)
+
+
+def in_other_forms(text: str) -> Iterator[Span]:
+    """What XML, JSON within a string or netrc name as a secret."""
+    if "<" in text and ("</" in text or "/>" in text):
+        for span in _marked_up(text):
+            if _is_value(text, span):
+                yield span
+    for sign, pattern in _QUOTED_NAMES:
+        if sign in text:
+            for match in pattern.finditer(text):
+                name = _QUOTE.split(text[max(match.start() - 82, 0) : match.start()].rstrip("\\"))[-1]
+                if names_a_secret(name):
+                    span = match.end(), _closed(text, match.end(), match.group(1))
+                    if _is_value(text, span):
+                        yield span
+    if "machine" in text:
+        for match in _NETRC.finditer(text):
+            if _is_value(text, match.span(1)):
+                yield match.span(1)
+
+
+def two_words(line: str) -> list[Span]:
+    """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
+    words = line.split(None, 2)
+    if len(words) != 2 or not names_a_secret(words[0]):
+        return []
+    said = words[1].rstrip(";").strip("\"'")
+    if len(said) < 6 or not any(map(str.isdigit, said)):
+        return []
+    start = line.rfind(said)
+    span = start, start + len(said)
+    return [span] if _is_value(line, span) else []
+
+
+def _marked_up(text: str) -> Iterator[Span]:
+    for match in _ELEMENT.finditer(text):
+        called = _CALLED.search(match.group(2) or "")
+        if names_a_secret(match.group(1)) or (called and names_a_secret(called.group(1))):
+            yield match.span(3 if match.group(3) else 4)
+    for match in _TAG.finditer(text):
+        called, value = _CALLED.search(match.group(1)), _VALUE.search(match.group(1))
+        if called and value and names_a_secret(called.group(1)):
+            yield match.start(1) + value.start(1), match.start(1) + value.end(1)
+    for match in _NAME_AND_VALUE.finditer(text):
+        if names_a_secret(match.group(1)):
+            start, end = match.span(2)
+            yield start, start + len(text[start:end].rstrip())
+
+
+def _closed(text: str, start: int, quote: str) -> int:
+    """Where a string ends that begins here, or its line; a quote in it is escaped once more than those around it."""
+    line = text.find("\n", start)
+    last = min(start + 4000, len(text) if line < 0 else line)
+    end = text.find(quote, start, last)
+    while end > start and text[end - 1] == "\\":
+        end = text.find(quote, end + 1, last)
+    return last if end < 0 else end
+
+
+def _is_value(text: str, span: Span) -> bool:
+    start, end = span
+    return start < end and not MASK.match(text, start) and not NO_VALUE.match(text[start:end])

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, Prometheus Fleet contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in texts of other forms within a config: XML, JSON in a string, netrc, settings of two words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
+from tests.support.redacting import SALT
+from tests.unit.plugins.plugin_utils._labels.test_secrets_assigned import masked
+
+SECRET = "Kx7vQ9mTz"
+FRAMES: dict[str, Callable[[str], str]] = {
+    "block": lambda text: "data:\n  f: |\n" + "".join(f"    {line}\n" for line in text.split("\n")) + "x: 1\n",
+    "block with keys": lambda text: "f: |\n  a: 1\n" + "".join(f"  {line}\n" for line in text.split("\n")) + "x: 1\n",
+    "broken": lambda text: "{{ x }}\n" + text + "\n",
+}
+
+
+def only_masked(text: str) -> None:
+    """Each @ of the text is a secret of its own, and all that is masked."""
+    numbers = iter(range(10, 99))
+    planted = re.sub("@", lambda _match: f"{SECRET}{next(numbers)}", text)
+    assert masked(planted) == text.replace("@", "M")
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<a>\n  <user>bob</user>\n  <password>@</password>\n</a>",
+        "<a><ns:db-password> @ </ns:db-password><b>c</b></a>",
+        '<property name="db.password">@</property>',
+        '<property name="password" value="@"/>',
+        "<add value='@' key='ApiToken' />",
+        "<token><![CDATA[@]]></token>",
+        "machine h.example login bob password @",
+        "requirepass @",
+        "  secret_key '@';",
+        'proxy_set_header Authorization "Basic @";\nproxy_set_header Host "$host";',
+        "proxy_set_header X-Api-Key @;",
+        "user bob insecure-password @\nstats auth bob:@",
+    ],
+)
+def test_other_forms(text: str, frame: Callable[[str], str]) -> None:
+    only_masked(frame(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<name>fs.s3a.secret.key</name>\n<value>@</value>\n<name>x</name>\n<value>y</value>",
+        "machine h.example\n  login bob\n  password @\nmachine i.example\n  login bob\n  password @",
+    ],
+)
+def test_what_goes_on_in_the_next_line(text: str) -> None:
+    only_masked(FRAMES["block"](text))
+
+
+def test_a_password_of_letters_on_a_line_of_its_own() -> None:
+    text = "x: |\n  machine h.example\n    login bob\n    password PW\n"
+    assert masked(text.replace("PW", "letters")) == text.replace("PW", "M")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: <a><password>@</password></a>\n",
+        'x: "<a>\\n<password>@</password>\\n</a>"\n',
+        'x: \'run with {"password": "@"} please\'\n',
+        'command: ["--config={\\"basic_auth\\":{\\"password\\":\\"@\\"}}", "--x"]\n',
+        "command: ['--config={\"token\": \"@\"}', '--x']\n",
+        "x: \"'password': '@', 'user': 'bob'\"\n",
+        '{% x %}\ncommand: ["--config={\\"basic_auth\\":{\\"password\\":\\"@\\"}}", "--x"]\n',
+        "x: machine h.example login bob password @\n",
+        'x: "machine h.example\\nlogin bob\\npassword @\\n"\n',
+        "a: 1\n# <password>@</password>\n",
+        'x: |\n  password = """@"""\n',
+    ],
+)
+def test_other_forms_in_strings_and_comments(text: str) -> None:
+    only_masked(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['a: "{\\\\\\"password\\\\\\": \\\\\\"@\\\\\\"}"', '--config={"basic_auth":{"password":"@"}} --x']
+)
+def test_json_in_a_text_that_does_not_parse(text: str) -> None:
+    assert SECRET not in masked(FRAMES["broken"](text.replace("@", SECRET)))
+
+
+def test_a_quote_within_a_quoted_secret() -> None:
+    text = 'command: ["--config={\\"password\\":\\"a\\\\\\"%s\\"}"]\n'
+    assert masked(text % SECRET) == 'command: ["--config={\\"password\\":\\"M\\"}"]\n'
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a href="https://h/?x=1">token</a> <td>password</td> <th name="x">token1</th>',
+        "<password>{{ pw }}</password> <token>$TOKEN</token> <password/>",
+        '<property name="password" value="${PW}"/> <property name="user" value="bob1234"/>',
+        "machine h.example login bob password {{ pw }}",
+        "password required\ntoken bucket\nsecret kube-system\nuser bob1234\nkeys abc1234",
+        "proxy_set_header Host host1.example;",
+    ],
+)
+def test_other_forms_that_say_no_secret(text: str, frame: Callable[[str], str]) -> None:
+    whole = frame(text)
+    assert masked(whole) == whole
+
+
+@pytest.mark.parametrize(
+    "piece", ['<password name="', "<a><password>", "<![CDATA[", '\\"password\\":\\"', "machine x login y "]
+)
+def test_hostile_texts_come_to_an_end(piece: str) -> None:
+    text = f"x: |\n  {piece * 20_000}\n"
+    assert Redactor(SALT).redact(text).text.count("\n") == 2
