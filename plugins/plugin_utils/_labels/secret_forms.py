@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc, settings of two words.
+"""Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc.
 
 Every pattern is bounded, so that a hostile text costs linear time.
 """
@@ -25,7 +25,7 @@ _ELEMENT = re.compile(
 )
 # `<property name="password" value="x"/>`.
 _TAG = re.compile(r"<[\w.:-]{1,80}\s([^<>]{1,1000})>")
-_CALLED = re.compile(r"(?<![\w.-])(?:name|key|id)\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,200})[\"']")
+_CALLED = re.compile(r"(?<![\w.-])(?:name|key)\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,200})[\"']")
 _VALUE = re.compile(r"(?<![\w.-])value\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,4000})[\"']")
 # `<name>x.password</name> <value>x</value>`.
 _NAME_AND_VALUE = re.compile(
@@ -58,19 +58,6 @@ def in_other_forms(text: str) -> Iterator[Span]:
         for match in _NETRC.finditer(text):
             if _is_value(text, match.span(1)):
                 yield match.span(1)
-
-
-def two_words(line: str) -> list[Span]:
-    """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
-    words = line.split(None, 2)
-    if len(words) != 2 or not names_a_secret(words[0]):
-        return []
-    said = words[1].rstrip(";").strip("\"'")
-    if len(said) < 6 or not any(map(str.isdigit, said)):
-        return []
-    start = line.rfind(said)
-    span = start, start + len(said)
-    return [span] if _is_value(line, span) else []
 
 
 def _marked_up(text: str) -> Iterator[Span]:

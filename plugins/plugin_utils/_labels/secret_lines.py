@@ -20,10 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     scan_flow,
     unquoted,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import (
-    in_other_forms,
-    two_words,
-)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import in_other_forms
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     NAMED_SECRET,
@@ -53,6 +50,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     is_option_value,
     spoken,
     told,
+    two_words,
 )
 
 _DASHES = re.compile(r"(?:[-?][ \t]{1,200}){0,20}")

@@ -12,12 +12,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import (
-    in_other_forms,
-    two_words,
-)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import in_other_forms
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     NOT_A_SECRET_KEY,
+    names_a_secret,
     parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
@@ -214,6 +212,18 @@ def in_prose(line: str) -> list[Span]:
     """The secrets that a line of prose tells of, as a pair of name and value, in a sentence or in a command."""
     told_to = [(start, end) for start, end in commanded(line) if not _PLAIN_WORD.fullmatch(line, start, end)]
     return [*pairs(line), *spoken(line), *told_to, *in_other_forms(line)]
+
+
+def two_words(line: str) -> list[Span]:
+    """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
+    words = line.split(None, 2)
+    if len(words) != 2 or not names_a_secret(words[0]):
+        return []
+    said = words[1].rstrip(";").strip("\"'")
+    if not _is_secret_word(said, surely="pass" in words[0].lower()) or not _is_value(said):
+        return []
+    start = line.rfind(said)
+    return [(start, start + len(said))]
 
 
 def in_lines(text: str) -> list[Span]:

@@ -103,11 +103,12 @@ def test_a_quote_within_a_quoted_secret() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '<a href="https://h/?x=1">token</a> <td>password</td> <th name="x">token1</th>',
+        '<a href="https://h/?x=1">token</a> <td>password</td> <th name="x">token1</th> <p id="token">abc1234</p>',
         "<password>{{ pw }}</password> <token>$TOKEN</token> <password/>",
         '<property name="password" value="${PW}"/> <property name="user" value="bob1234"/>',
         "machine h.example login bob password {{ pw }}",
         "password required\ntoken bucket\nsecret kube-system\nuser bob1234\nkeys abc1234",
+        "token 15minutes\nsecret foo-bar1",
         "proxy_set_header Host host1.example;",
     ],
 )
