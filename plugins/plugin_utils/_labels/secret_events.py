@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     NAMED_SECRET,
+    OTHER_HEADERS,
     RELABEL,
     SECRET,
     Kind,
@@ -64,7 +65,7 @@ _REFERENCE = frozenset({"name", "key", "optional", "namespace"})
 _REFERENCE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
 _REFERENCE_KEY = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+){0,9}")
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
-_TOGETHER = {RELABEL: _RULE, ANY: _RESOURCE, NAMED_SECRET: _REFERENCE}
+_TOGETHER = {RELABEL: _RULE, ANY: _RESOURCE, OTHER_HEADERS: _RESOURCE, NAMED_SECRET: _REFERENCE}
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$[A-Z_]\w*|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
 _OPTION_IN_TEXT = re.compile(r"-[A-Za-z](?<=[\s\"'\[,-]-[A-Za-z])")

@@ -72,6 +72,8 @@ class Place:
             return (NAMED_VARIABLE if self is EXTERNAL_LABELS else NAMED_SECRET) if secret else TEXT
         if self is PARAMS:
             return NAMED_SECRET if parameter_names_a_secret(key) else TEXT
+        if self is OTHER_HEADERS and _HEADER_OF_LOGIN.search(key):
+            return NAMED_SECRET
         section = None if self is TEXT else SECTIONS.get(key)
         if section is not None:
             return section
@@ -101,6 +103,7 @@ _SECRET_NAME = re.compile(
 )
 # In small letters it is a section of Prometheus.
 _HEADER = re.compile(r"(?:^|-)(?:Authorization|AUTHORIZATION)$")
+_HEADER_OF_LOGIN = re.compile(r"(?:^|-)(?:x-auth.*|auth|key|team)$", re.IGNORECASE)
 _CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
 # Upper case alone is no word of another kind; all that Kubernetes calls a secret by its name.
 _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)JWT|(?:^|-)Cookie)$")
@@ -151,6 +154,8 @@ VOLUME_ITEMS = Place({"key": PUBLIC, "path": PUBLIC, "mode": PUBLIC}, kind=Kind.
 LABELS = Place()
 EXTERNAL_LABELS = Place()
 PARAMS = Place()
+# Where no table knows them, so that most are none of a login: of other exporters and of what sends traces.
+OTHER_HEADERS = Place()
 RELABEL = Place({"regex": Place(kind=Kind.PATTERN)})
 
 
@@ -309,6 +314,8 @@ SECTIONS: dict[str, Place] = {
     **_HTTP,
     **_RECEIVER,
     **_RELABEL,
+    "webhookConfigs": _receiver(url=SECRET),
+    "headers": OTHER_HEADERS,
     "http_config": HTTP_CONFIG,
     "sigv4": SIGV4,
     "azuread": AZUREAD,
