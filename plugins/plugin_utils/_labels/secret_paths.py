@@ -86,12 +86,11 @@ class Place:
 
 # ---- judging a key by its name ----
 
-# What `_key` ends that sorts, groups or is for all to see.
-NOT_A_SECRET_KEY = "".join(
-    rf"(?<!{word})" for word in ("sort", "group", "grouping", "partition", "shard", "primary", "foreign", "public")
-)
+# `_key`, unless it ends what sorts, groups or is for all to see. Looks back only where a sign was found.
+_OTHER_KEYS = ("sort", "group", "grouping", "partition", "shard", "primary", "foreign", "public")
+UNDERSCORE_KEY = "[_-]" + "".join([f"(?<!{word}.)" for word in _OTHER_KEYS]) + "key"
 _SECRET_NAME = re.compile(
-    rf"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|{NOT_A_SECRET_KEY}[_-]key"
+    rf"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|{UNDERSCORE_KEY}"
     r"|(?:^|[_-])(?:pass|pwd|creds|jwt)|passcode|pass_phrase|(?:password|passwd|passphrase)[_-]?hash"
     r"|(?:password|secret|token)_?value|secret_?id|token[_-]?b(?:ase)?64|redis(?:cli)?_auth"
     r"|(?:encryption|signing|master|license|account)key|privkey|(?:snmp|ro|rw)_?community|community_string"
@@ -109,7 +108,7 @@ _CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
 _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)JWT|(?:^|-)Cookie)$")
 _REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
 _PARAMETER = re.compile(
-    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|(?:^|{NOT_A_SECRET_KEY}[_-])key$", re.IGNORECASE
+    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$", re.IGNORECASE
 )
 
 

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
-    NOT_A_SECRET_KEY,
+    UNDERSCORE_KEY,
     parameter_names_a_secret,
 )
 
@@ -147,7 +147,7 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 _WORD = re.compile(r"\S+")
 _NAME = (
     r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|secrets?|tokens?|credentials?|creds|pwd"
-    rf"|{NOT_A_SECRET_KEY}[_-]key|[_-]pass|rediscli_auth|(?-i:[A-Z0-9]_PAT|JWT)"
+    rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"

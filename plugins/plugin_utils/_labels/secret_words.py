@@ -14,7 +14,7 @@ from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import in_other_forms
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
-    NOT_A_SECRET_KEY,
+    UNDERSCORE_KEY,
     names_a_secret,
     parameter_names_a_secret,
 )
@@ -34,7 +34,7 @@ _BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
 _REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
-    rf"|secret|token|credentials?|api-?key|{NOT_A_SECRET_KEY}[_-]key|[_-]pass|requirepass|masterauth)"
+    rf"|secret|token|credentials?|api-?key|{UNDERSCORE_KEY}|[_-]pass|requirepass|masterauth)"
 )
 # `--password x`, `-token "x"`.
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}(?![-{{]){_REST}", re.IGNORECASE)
