@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc.
 
-Every pattern is bounded, so that a hostile text costs linear time.
+Every pattern is bounded or ends where the next one begins, so that a hostile text costs linear time.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 # `<password>x</password>`, `<string name="password">x</string>`.
 _ELEMENT = re.compile(
-    r"<(?:[\w-]{1,80}:)?([\w.-]{1,80})(\s[^<>]{0,400})?>\s{0,80}"
-    r"(?:<!\[CDATA\[([^<>\]]{1,4000})|([^<>\s](?:[^<>]{0,4000}[^<>\s])?))"
+    r"<(?:[\w-]{1,80}:)?([\w.-]{1,80})(\s[^<>]*)?>\s{0,80}"
+    r"(?:<!\[CDATA\[([^<>\]]+)|([^<>\s](?:[^<>]*[^<>\s])?))"
 )
 # `<property name="password" value="x"/>`.
-_TAG = re.compile(r"<[\w.:-]{1,80}\s([^<>]{1,1000})>")
+_TAG = re.compile(r"<[\w.:-]{1,80}\s([^<>]+)>")
 _CALLED = re.compile(r"(?<![\w.-])(?:name|key)\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,200})[\"']")
-_VALUE = re.compile(r"(?<![\w.-])value\s{0,4}=\s{0,4}[\"']([^\"'<>]{1,4000})[\"']")
+_VALUE = re.compile(r"(?<![\w.-])value\s{0,4}=\s{0,4}[\"']([^\"'<>]+)[\"']")
 # `<name>x.password</name> <value>x</value>`.
-_NAME_AND_VALUE = re.compile(
-    r"<name>\s{0,80}([^<>\s]{1,200})\s{0,80}</name>\s{0,80}<value>\s{0,80}([^<>\s][^<>]{0,4000})"
-)
+_NAME_AND_VALUE = re.compile(r"<name>\s{0,80}([^<>\s]{1,200})\s{0,80}</name>\s{0,80}<value>\s{0,80}([^<>\s][^<>]*)")
 # `"password": "x"`, its quotes escaped where it is quoted once more. Fixed text comes first: `re` finds that fast.
 _QUOTED_NAMES = tuple((sign, re.compile(sign + r"\s{0,8}(\\{0,7}[\"'])")) for sign in ('":', "':"))
 _QUOTE = re.compile(r"[\"']")
@@ -48,10 +46,15 @@ def in_other_forms(text: str) -> Iterator[Span]:
                 yield span
     for sign, pattern in _QUOTED_NAMES:
         if sign in text:
+            # What ends far away, or never, is looked for once.
+            done = 0
             for match in pattern.finditer(text):
+                if match.start() < done:
+                    continue
                 name = _QUOTE.split(text[max(match.start() - 82, 0) : match.start()].rstrip("\\"))[-1]
                 if names_a_secret(name):
-                    span = match.end(), _closed(text, match.end(), match.group(1))
+                    done = _closed(text, match.end(), match.group(1))
+                    span = match.end(), done
                     if _is_value(text, span):
                         yield span
     if "machine" in text:
@@ -77,12 +80,12 @@ def _marked_up(text: str) -> Iterator[Span]:
 
 def _closed(text: str, start: int, quote: str) -> int:
     """Where a string ends that begins here, or its line; a quote in it is escaped once more than those around it."""
-    line = text.find("\n", start)
-    last = min(start + 4000, len(text) if line < 0 else line)
-    end = text.find(quote, start, last)
+    end = text.find(quote, start)
     while end > start and text[end - 1] == "\\":
-        end = text.find(quote, end + 1, last)
-    return last if end < 0 else end
+        end = text.find(quote, end + 1)
+    end = len(text) if end < 0 else end
+    line = text.find("\n", start, end)
+    return end if line < 0 else line
 
 
 def _is_value(text: str, span: Span) -> bool:

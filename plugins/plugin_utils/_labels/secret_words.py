@@ -104,8 +104,8 @@ _NO_WORD = re.compile(
 )
 # Words of the trade that have digits in them.
 _TERM = re.compile(
-    r"(?:aes|argon|base|cgroup|ecdsa|ed|es|hmac|hs|http|ipv|md|oauth|pbkdf|pkcs|python|rfc|rs|rsa|sha|sha1|ssh|tls|utf|v"
-    r"|x)[-_/ ]?\d[\d.]{0,8}(?:[-/][\w./-]{0,40})?$",
+    r"(?:aes|argon|base|cgroup|ecdsa|ed|es|hmac|hs|http|ipv|md|oauth|pbkdf|pkcs|python|rfc|rs|rsa|sha|ssh|tls|utf)"
+    r"[-_/ ]?\d{1,4}(?:\.\d{1,3})?(?:[-/][\w./-]{0,40})?$",
     re.IGNORECASE,
 )
 _ENDS = ".,:;!?)]}"

@@ -118,6 +118,14 @@ def test_other_forms_that_say_no_secret(text: str, frame: Callable[[str], str]) 
 
 
 @pytest.mark.parametrize(
+    "frame", ["<key name='token'>@</key>", "<x name='token' value='@'/>", "<token>@</token>", '--x={"token":"@"}']
+)
+def test_a_secret_is_masked_to_its_end(frame: str) -> None:
+    text = FRAMES["block"](frame)
+    assert masked(text.replace("@", SECRET * 3000)) == text.replace("@", "M")
+
+
+@pytest.mark.parametrize(
     "piece", ['<password name="', "<a><password>", "<![CDATA[", '\\"password\\":\\"', "machine x login y "]
 )
 def test_hostile_texts_come_to_an_end(piece: str) -> None:
