@@ -54,6 +54,15 @@ class OtherTransportNeeded(Exception):  # noqa: N818
         self.control_path = control_path
 
 
+def places(target: Target | None) -> list[str]:
+    """The words for where a login goes, hop by hop, that the messages below begin with."""
+    found: list[str] = []
+    while target:
+        found += [target.address, f"the host key of {known_name(target)}"]
+        target = target.jump
+    return found
+
+
 def unreachable(target: Target, error: OSError) -> Failure:
     """A TCP connection that did not come about, or broke before the server said anything."""
     where = target.address

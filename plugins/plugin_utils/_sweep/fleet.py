@@ -25,6 +25,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
     Failure,
     OtherTransportNeeded,
+    places,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.masking import Masking
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import ended_with_parent
@@ -173,10 +174,6 @@ class _Fleet:
     async def _worker(self, queue: Iterator[str]) -> None:
         for server in queue:
             result = await self._server(server)
-            if result.error:
-                # The name is no secret, and must not make one of what follows: a server may be called prom_token.
-                name = f"{server}: "
-                result.error = shown(name + await self._masking.message(result.error.removeprefix(name)))
             self._results[server] = result
             if self._progress:
                 self._progress.add(server, result)
@@ -189,9 +186,10 @@ class _Fleet:
     async def _server(self, server: str) -> ServerResult:
         began = time.monotonic()
         result = ServerResult("unreachable")
+        target: Target | None = None
         try:
             endpoint = self._endpoints.resolve(server)
-            result.transport, result.endpoint = endpoint.transport, endpoint.place
+            result.transport, result.endpoint, target = endpoint.transport, endpoint.place, endpoint.target
             if endpoint.transport == ASYNCSSH and endpoint.target:
                 try:
                     await self._over_asyncssh(endpoint, endpoint.target, result)
@@ -203,11 +201,13 @@ class _Fleet:
                 await self._over_ansible(endpoint, result)
         except Failure as failure:
             result.status = failure.status
-            result.error = f"{server}: {failure.message}"
+            result.error = failure.message
         except Exception as error:
             # A fault of this code or of a library must not cost the other servers their results.
             result.status = "protocol_error"
-            result.error = f"{server}: unexpected {type(error).__name__}: please report it"
+            result.error = f"unexpected {type(error).__name__}: please report it"
+        if result.error:
+            result.error = shown(f"{server}: {await self._masking.message(result.error, places(target))}")
         result.seconds.total = time.monotonic() - began
         return result
 
@@ -246,7 +246,7 @@ class _Fleet:
             finally:
                 result.seconds.transfer += time.monotonic() - began
                 dialer.release(login.connection)
-        await self._take(endpoint.server, reader.finish(status, stderr), result)
+        await self._take(reader.finish(status, stderr), result)
 
     async def _over_ansible(self, endpoint: Endpoint, result: ServerResult) -> None:
         # Nothing else in a sweep needs Ansible, whose start takes longer than many a sweep.
@@ -263,7 +263,7 @@ class _Fleet:
         )
         result.seconds.transfer = time.monotonic() - began
         reader.feed(output.stdout)
-        await self._take(endpoint.server, reader.finish(output.status, output.stderr), result)
+        await self._take(reader.finish(output.status, output.stderr), result)
 
     async def _asyncssh_for(self, target: Target) -> None:
         """Wait until asyncssh is there. Meanwhile the first servers take their connections, and their sshd begins."""
@@ -296,13 +296,13 @@ class _Fleet:
     def _reader(self, server: str) -> BundleReader:
         return BundleReader(self._options.services, self._options.limits, self._known.get(server))
 
-    async def _take(self, server: str, bundle: Bundle, result: ServerResult) -> None:
+    async def _take(self, bundle: Bundle, result: ServerResult) -> None:
         result.status = bundle.status
-        result.error = f"{server}: {bundle.error}" if bundle.error else None
+        result.error = bundle.error
         result.digest = bundle.digest
         result.empty = bundle.empty
         result.files = await self._masking.files(bundle.files)
         if result.status == "ok" and any(item.error for item in result.files):
             result.status = "partial"
             first = next(item for item in result.files if item.error)
-            result.error = f"{server}: {first.path}: {first.error}"
+            result.error = f"{first.path}: {first.error}"

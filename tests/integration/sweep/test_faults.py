@@ -384,6 +384,27 @@ def test_secrets_do_not_leave(tmp_path: Path) -> None:
     assert next(item for item in result.files if item.path.endswith("prometheus.yml")).redacted == 2
 
 
+@pytest.mark.parametrize("name", ["api-key", "prom-secret", "prom-token", "wrong-pass"])
+def test_a_message_is_not_the_secret_that_the_servers_name_speaks_of(
+    fleet: SshdFleet, tmp_path: Path, name: str
+) -> None:
+    server = fleet["prom-01"]
+    known_hosts = tmp_path / "known_hosts"
+    arguments = f"-F none -o UserKnownHostsFile={known_hosts} -o ProxyCommand='busybox nc 127.0.0.1 {server.port}'"
+    host = {"ansible_user": "nobody-here", "ansible_ssh_private_key_file": str(server.key)}
+    inventory = {"monitoring": {"hosts": {name: host}, "vars": {"ansible_ssh_common_args": arguments}}}
+    unknown = str(sweep(inventory, tmp_path)[name].error)
+    assert f"{name}: the host key of {name} is not in {known_hosts} (it shows ssh-ed25519 SHA256:" in unknown
+    assert unknown.endswith(f"for example with: ssh-keyscan -p 22 {name} >> {known_hosts}")
+    known_hosts.write_text(f"{name} {server.host_key}\n", encoding="utf-8")
+    refused = str(sweep(inventory, tmp_path)[name].error)
+    assert refused.startswith(f"{name}: {name}:22 refused the login as nobody-here (tried: 1 key): check ansible_user,")
+    host["ansible_ssh_common_args"] = "-F none -o ProxyCommand='echo password=planted >&2'"
+    told = str(sweep(inventory, tmp_path)[name].error)
+    assert told.startswith(f"{name}: the proxy command to {name}:22 ended before the login was done: see that its")
+    assert "password=<secret:" in told
+
+
 def test_redaction_can_be_left_out(tmp_path: Path) -> None:
     with SshdFleet(tmp_path, 1) as fleet:
         fleet["prom-01"].write("/etc/prometheus/prometheus.yml", "bearer_token: planted-1\n")
