@@ -142,6 +142,9 @@ class PluginCache:
         self._warn = warn
 
     def get(self, key: str) -> Kept | None:
+        # Until ansible-core 2.18, a plugin that keeps files warns of one that it is asked for and does not have.
+        if self._directory and self._is_absent(key):
+            return None
         try:
             kept = _kept_in(self._plugin.get(key))
         except CacheError:
@@ -173,7 +176,7 @@ class PluginCache:
             self._plugin.delete(key)
 
     def _is_absent(self, key: str) -> bool:
-        """Whether a KeyError says what it should say, and not that something in the entry is missing."""
+        """Whether there is no such entry: a KeyError may also say that something in it is missing."""
         try:
             return not self._plugin.contains(key)
         except Exception:

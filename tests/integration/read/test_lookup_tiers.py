@@ -225,6 +225,14 @@ def test_fields_are_chosen_by_name_and_by_attribute(player: Player) -> None:
     assert "There is no field nonsense" in player.fails(f"query('{NAME}', 'nonsense')")
 
 
+def test_a_cache_that_is_empty_yet_is_no_matter_for_a_warning(player: Player) -> None:
+    player.server_makes("company")
+    player.publish()
+    done = player.play(NAMES)
+    assert done.returncode == 0
+    assert "WARNING" not in done.stdout + done.stderr
+
+
 def test_nobody_else_can_read_the_local_cache(player: Player) -> None:
     player.server_makes("company")
     player.publish()
