@@ -64,7 +64,7 @@ _raw:
 
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import names_in, unknown_option
@@ -82,14 +82,17 @@ class LookupModule(LookupBase):
         if wrong := unknown_option(kwargs, self.option_definitions):
             if "hosts" in kwargs:
                 wrong = f"there is no option hosts. The terms are the servers, as in lookup('{NAME}', 'prom-01')"
-            raise AnsibleError(f"{NAME}: {wrong}")
+            raise AnsibleLookupError(f"{NAME}: {wrong}")
         self.set_options(var_options=variables, direct=kwargs)
         names = ("services", "connect_timeout", "timeout", "max_parallel", "max_bytes", "max_files", "fail_on")
         given = {name: plain(self.get_option(name)) for name in names}
-        gather, play_view = sweep_modules()
+        try:
+            gather, play_view = sweep_modules()
+        except AnsibleError as error:
+            raise AnsibleLookupError(f"{NAME}: {error}") from None
         known = variables or {}
         if "hostvars" not in known:
-            raise AnsibleError(f"{NAME} needs an inventory")
+            raise AnsibleLookupError(f"{NAME} needs an inventory")
         try:
             named = names_in(terms)
             servers = plain(play_hosts(known, named))
@@ -100,7 +103,7 @@ class LookupModule(LookupBase):
                 )
             result = gather.inline(servers, play_view.of_lookup(known, self._templar), given, None)
         except ValueError as error:
-            raise AnsibleError(f"{NAME}: {error}") from None
+            raise AnsibleLookupError(f"{NAME}: {error}") from None
         if result.get("failed"):
-            raise AnsibleError(result["msg"])
+            raise AnsibleLookupError(result["msg"])
         return [{"hosts": result["hosts"], "summary": result["summary"]}]
