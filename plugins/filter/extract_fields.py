@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._paths import text_for_path
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import missing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.inputs import (
@@ -50,7 +50,8 @@ def extract_fields(
 def require_re2(name: str) -> None:
     """Say which Python library is missing, and for which Python."""
     if RE2_IMPORT_ERROR is not None:
-        raise AnsibleFilterError(f"{name}: {missing_required_lib('google-re2')}") from RE2_IMPORT_ERROR
+        message = missing("google-re2", "to read what the configs say")
+        raise AnsibleFilterError(f"{name}: {message}") from RE2_IMPORT_ERROR
 
 
 def load_configs(configs: Any, servers: list[str] | None) -> dict[str, ServerConfigs]:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.basic import missing_required_lib
 from ansible.utils.display import Display
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import missing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _metrics
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_hits import TIERS
@@ -40,7 +40,7 @@ def metrics_text(
 ) -> str:
     """The metrics text of one run. See metrics_text.yml for the arguments."""
     if _metrics.PROMETHEUS_CLIENT_ERROR is not None:
-        raise AnsibleFilterError(f"{missing_required_lib('prometheus-client')}\n{_metrics.PROMETHEUS_CLIENT_ERROR}")
+        raise AnsibleFilterError(f"metrics_text: {missing('prometheus-client', 'for the metrics')}")
     sweep, extracted, published = (
         _mapping("sweep", sweep),
         _mapping("extracted", extracted),

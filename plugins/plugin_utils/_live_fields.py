@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import missing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import Snapshot, Store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import Manner, plan_publish
@@ -52,7 +52,7 @@ def live_fields(swept: Mapping[str, Any], snapshot: Snapshot, store: Store, now:
     asked: the servers of the sweep. whole: whether the store told of the others. Raises LiveFieldsError, StoreError.
     """
     if RE2_IMPORT_ERROR is not None:
-        raise LiveFieldsError(missing_required_lib("google-re2"))
+        raise LiveFieldsError(missing("google-re2", "to read what the configs say"))
     found = extract(servers_of(swept), options_of())
     sweep = sweep_from(found["fields"], found["servers"], stamp(now.replace(microsecond=0)))
     plan = plan_publish(snapshot, sweep, Rules(now=now), Manner(place=store.place))

@@ -10,20 +10,19 @@ are when a run last succeeded, when each server last answered, and what an uncha
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-PROMETHEUS_CLIENT_ERROR: str | None = None
+PROMETHEUS_CLIENT_ERROR: ImportError | None = None
 try:
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.metrics_core import Metric
     from prometheus_client.parser import text_string_to_metric_families
-except ImportError:
-    PROMETHEUS_CLIENT_ERROR = traceback.format_exc()
+except ImportError as error:
+    PROMETHEUS_CLIENT_ERROR = error
 
 Family = TypeVar("Family", "GaugeMetricFamily", "CounterMetricFamily")
 PREFIX = "prometheus_fleet_"

@@ -11,11 +11,14 @@ import traceback
 from types import ModuleType
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.compat.version import LooseVersion
 
-# Earlier ones break jump hosts and RSA keys of agents.
-OLDEST = "2.23.1"
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import (
+    OLDEST_ASYNCSSH,
+    installing,
+    missing,
+)
+
 PURPOSE = "to reach the servers"
 
 
@@ -26,9 +29,12 @@ def sweep_modules() -> tuple[ModuleType, ModuleType]:
     """
     version = _asyncssh_version()
     if version is None:
-        raise AnsibleError(missing_required_lib(f"asyncssh >= {OLDEST}", reason=PURPOSE))
-    if version and LooseVersion(version) < LooseVersion(OLDEST):
-        raise AnsibleError(f"asyncssh {version} is too old: {OLDEST} or later is needed {PURPOSE}")
+        raise AnsibleError(missing("asyncssh", PURPOSE))
+    if version and LooseVersion(version) < LooseVersion(OLDEST_ASYNCSSH):
+        raise AnsibleError(
+            f"asyncssh {version} is too old: {OLDEST_ASYNCSSH} or later is needed {PURPOSE}. To install it:"
+            f" {installing('asyncssh')}"
+        )
     try:
         from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import gather, play_view
     except ImportError as error:
@@ -36,7 +42,7 @@ def sweep_modules() -> tuple[ModuleType, ModuleType]:
         if name in {"ansible_collections", ""}:
             raise
         said = traceback.format_exception_only(error)[-1].strip()
-        raise AnsibleError(f"{missing_required_lib(name, reason=PURPOSE)} ({said})") from None
+        raise AnsibleError(f"{missing(name, PURPOSE)} ({said})") from None
     return gather, play_view
 
 

@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ansible.module_utils.basic import missing_required_lib
-
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import missing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     StoreDeniedError,
     StoreError,
@@ -350,7 +349,7 @@ def _http_client() -> Any:
     try:
         from consul.std import HTTPClient
     except ImportError:
-        message = missing_required_lib("py-consul", reason="for the consul store")
+        message = missing("py-consul", "for the consul store")
         raise StoreRequirementError(message, traceback.format_exc()) from None
     return HTTPClient
 

@@ -231,7 +231,8 @@ def test_a_missing_library_is_named_and_nothing_else_breaks() -> None:
         check=True,
     )
     assert "prometheus-client" in done.stdout
-    assert "Failed to import the required Python library" in done.stdout
+    assert "metrics_text: Failed to import the required Python library" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize(
