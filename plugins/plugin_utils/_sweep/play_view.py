@@ -62,6 +62,9 @@ class PlayView:
     def knows(self, server: str) -> bool:
         return server in self.hostvars
 
+    def is_group(self, name: str) -> bool:
+        return name in (self.templar.available_variables.get("groups") or ())
+
     def variables(self, server: str) -> HostView:
         # A host's variables may use those of others: a bastion is best named once.
         found = self.in_task(server) if self.in_task else self.hostvars.raw_get(server)

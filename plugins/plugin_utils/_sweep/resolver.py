@@ -64,6 +64,8 @@ class Resolver:
 
     def _resolve(self, server: str) -> Endpoint:
         if not self._view.knows(server):
+            if self._view.is_group(server):
+                raise Failure("unreachable", f"it is a group: name its hosts, as groups['{server}']")
             raise Failure("unreachable", f"{server} is not in the inventory: correct hosts, or add it")
         variables = self._view.variables(server)
         name = str(variables.get("ansible_connection") or _of_all(server, variables.keyword("connection")))

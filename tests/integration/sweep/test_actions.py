@@ -157,6 +157,8 @@ def test_limit_and_hosts(controller: Controller) -> None:
     result = controller.result(arguments={"hosts": ["prom-03", "nobody"]})
     assert statuses(result) == {"prom-03": "ok", "nobody": "unreachable"}
     assert "nobody is not in the inventory" in result["hosts"]["nobody"]["error"]
+    result = controller.result(arguments={"hosts": "monitoring"})
+    assert result["msg"].endswith("monitoring: it is a group: name its hosts, as groups['monitoring']")
 
 
 def test_without_progress(controller: Controller) -> None:
@@ -417,6 +419,8 @@ def test_lookup_that_fails(controller: Controller) -> None:
     status, output = controller.play({"ansible.builtin.debug": {"msg": expression}, "run_once": True})
     assert status == 2
     assert "nobody is not in the inventory" in output
+    expression = "{{ lookup('skills_eye.prometheus_fleet.configs', 'monitoring') }}"
+    assert "name its hosts, as groups[" in controller.play({"ansible.builtin.debug": {"msg": expression}})[1]
     # Ansible calls it unhandled, and says it twice, unless it is an error of lookups.
     assert "nhandled exception" not in output
 
