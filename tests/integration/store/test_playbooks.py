@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -383,21 +382,3 @@ def test_lookup_takes_its_options_from_every_place(player: Player, tmp_path: Pat
         vars=nowhere,
     )
     assert int(by_argument["msg"]) == 2
-
-
-# The documentation.
-
-
-def test_examples_run(player: Player, tmp_path: Path) -> None:
-    """Every play of the examples that works on a store alone, in the order in which a reader would try them."""
-    base = "ansible_collections.skills_eye.prometheus_fleet.plugins."
-    first = yaml.safe_load(importlib.import_module(base + "modules.fields").EXAMPLES)[1]
-    readers = [
-        play
-        for name in ("modules.fields_info", "lookup.fields")
-        for play in yaml.safe_load(importlib.import_module(base + name).EXAMPLES)
-    ]
-    plays = [first | {"tasks": first["tasks"][:1]}, *readers, first | {"tasks": first["tasks"][1:]}]
-    text = yaml.safe_dump(plays, sort_keys=False).replace("/tmp/prometheus-fleet-example", str(tmp_path / "example"))
-    played = player.run(yaml.safe_load(text))
-    assert played.returncode == 0, played.stdout + played.stderr
