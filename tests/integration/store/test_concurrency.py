@@ -19,7 +19,7 @@ from tests.integration.store import writer
 from tests.support.fleets import NOW, publish_to
 
 PUBLISHERS = 8
-ROUNDS = 50
+ROUNDS = 25
 # When they appeared depends on who came first.
 OF_THE_RUN = {"first_seen", "last_seen", "orphaned_since"}
 
