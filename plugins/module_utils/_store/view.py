@@ -77,10 +77,11 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
         store.see([DOCUMENT_KEY])
     readings = dict(sorted({**state.readings, **imported(document, state.readings)}.items()))
     holders = holders_of(readings)
+    lost = state.lost
     for name, item in document.fields.items():
         held = holders.get(name)
         # Who has it follows from the readings only where all of them are there.
-        if held is not None and not state.lost:
+        if held is not None and not lost:
             item["servers"] = held.servers
             item["servers_count"] = len(held.servers)
     _fill_in_last_seen(document, {name: reading.last_seen for name, reading in readings.items()})
@@ -98,7 +99,7 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
             }
             for name, reading in readings.items()
         },
-        "lost": state.lost,
+        "lost": lost,
         "missing": missing,
         "statuses": {
             **{status: statuses.count(status) for status in (SYNCED, OUTDATED, ORPHAN)},
