@@ -400,6 +400,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Outcome,
     Planner,
     publish,
+    written_keys,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import sweep_from
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import duration, stamp
@@ -550,7 +551,8 @@ def main() -> None:
     try:
         store = store_from(params, mode=file_mode(params["mode"]))
         planner = planner_from(params, store, datetime.now(UTC))
-        probe = params["state"] == "checked" and not module.check_mode
+        trying = params["state"] == "checked" and not module.check_mode
+        probe = written_keys(params["servers"], params["history_keep"]) if trying else ()
         outcome = publish(
             store, planner, check_mode=module.check_mode, retry_seconds=params["retry_seconds"], probe=probe
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
@@ -24,8 +24,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.5
-# One of each kind of what is written.
-PROBED = (DOCUMENT_KEY, server_key("probe"), history_key("probe"))
 
 Planner = Callable[[Snapshot], Plan]
 
@@ -39,8 +37,16 @@ class Outcome:
     attempts: int
 
 
-def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: float, probe: bool = False) -> Outcome:
-    """Bring the store to what the planner wants of it. probe: try only whether it could be.
+def written_keys(servers: Iterable[str], history_keep: int) -> list[str]:
+    """One key of each kind that a publish of these servers writes. Rights may be on these servers alone."""
+    history = [history_key("probe")] if history_keep > 0 else []
+    return [DOCUMENT_KEY, *(server_key(name) for name in sorted(servers)[:1]), *history]
+
+
+def publish(
+    store: Store, planner: Planner, *, check_mode: bool, retry_seconds: float, probe: Sequence[str] = ()
+) -> Outcome:
+    """Bring the store to what the planner wants of it. probe: keys to try only whether they could be written.
 
     A conflict, an election or a restart of the store is waited for, up to retry_seconds from the start. Every attempt
     starts from a new read and writes by check-and-set, so a write that was lost on its way is repeated and one that
@@ -62,7 +68,7 @@ def publish(store: Store, planner: Planner, *, check_mode: bool, retry_seconds: 
                 plan = planner(snapshot)
                 store.see(plan.unseen)
                 if probe:
-                    store.probe(PROBED)
+                    store.probe(probe)
                     return Outcome(plan, False, attempts)
                 if not plan.changed:
                     # Nothing left to do; an earlier attempt of this run may be what did it.

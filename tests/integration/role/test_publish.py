@@ -228,6 +228,23 @@ def test_a_token_that_may_not_do_it_all_ends_the_run_before_a_server_is_asked(si
         assert agent.dump() == before
 
 
+def test_rights_on_what_is_written_are_enough(site: Site, tmp_path: Path) -> None:
+    """Of a site that publishes its own servers and keeps no history, on a store that it may read whole."""
+    own = (f"{site.prefix}/fields", f"{site.prefix}/servers/{RIO}")
+    rules = f'key_prefix "{site.prefix}/" {{ policy = "read" }}'
+    rules += "".join(f' key "{key}" {{ policy = "write" }}' for key in own)
+    with consul_agent(tmp_path / "guarded", acl=True) as agent:
+        site.variables["publish_consul_address"] = agent.address
+        assert site.publish(publish_consul_token=agent.token).status == 0
+        before = agent.dump()
+        relabelled(site, RIO, "target_label: owner", "target_label: keeper")
+        token = agent.new_token(rules)
+        run = site.publish("--limit", RIO, publish_consul_token=token, publish_history_keep=0)
+        assert run.status == 0, run.output
+        after = agent.dump()
+        assert {key for key in after if before.get(key) != after[key]} == {*own}
+
+
 @pytest.mark.parametrize(("package", "library"), [("re2", "google-re2"), ("prometheus_client", "prometheus-client")])
 def test_preflight_misses_a_library_before_a_server_is_asked(site: Site, package: str, library: str) -> None:
     blocked = site.folder / "blocked" / package

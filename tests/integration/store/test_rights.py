@@ -15,7 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreDeniedError,
     StoreError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import PROBED
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import written_keys
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from tests.integration.store.looking import FLEET, LARGE, names, store_at, text_of, view
 from tests.support.consul import ConsulAgent, consul_agent
@@ -30,6 +30,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
 
 READ = 'key_prefix "fleet/" { policy = "read" }'
 WRITE = 'key_prefix "fleet/" { policy = "write" }'
+OWN = 'key "fleet/fields" { policy = "write" } key "fleet/servers/prom-01" { policy = "write" }'
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_token_that_may_not_read_everything(
 @pytest.mark.parametrize(
     "rules",
     [
-        'key "fleet/fields" { policy = "write" } key "fleet/servers/prom-01" { policy = "write" }',
+        OWN,
         'key_prefix "fleet/servers/" { policy = "write" }',
         "",
     ],
@@ -123,23 +124,25 @@ def test_a_list_of_keys_may_be_a_right_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "may_write"),
+    ("rules", "history_keep", "may_write"),
     [
-        (READ, False),
-        (READ + ' key "fleet/fields" { policy = "write" } key_prefix "fleet/servers/" { policy = "write" }', False),
-        (WRITE, True),
+        (READ, 0, False),
+        (f"{READ} {OWN}", 1, False),
+        (f"{READ} {OWN}", 0, True),
+        (WRITE, 1, True),
     ],
-    ids=["read only", "not the history", "all"],
+    ids=["read only", "not the history", "no history kept", "all"],
 )
 def test_that_a_token_may_write_is_known_without_writing(
-    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str, may_write: bool
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str, history_keep: int, may_write: bool
 ) -> None:
     store = store_at(guarded.address, token=guarded.new_token(rules))
+    keys = written_keys(["prom-01"], history_keep)
     if may_write:
-        store.probe(PROBED)
+        store.probe(keys)
     else:
         with pytest.raises(StoreDeniedError, match=r'write this.*key_prefix "fleet/" \{ policy = "write" \}'):
-            store.probe(PROBED)
+            store.probe(keys)
     assert guarded.dump("fleet") == published
 
 

@@ -33,7 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     server_key,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import PROBED
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import written_keys
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from tests.support.fleets import NOW, extraction, publish_to
 
@@ -195,18 +195,19 @@ def ordinary_user() -> Iterator[Path]:
 
 
 def test_place_that_may_not_be_written() -> None:
+    keys = written_keys(["prom-01"], 1)
     with ordinary_user() as folder:
         store = DirectoryStore(str(folder))
         publish_to(store, extraction({"prom-01": ["company"]}))
         before = store.read().entries
-        store.probe(PROBED)
-        DirectoryStore(str(folder / "not" / "there")).probe(PROBED)
+        store.probe(keys)
+        DirectoryStore(str(folder / "not" / "there")).probe(keys)
         (folder / "servers").chmod(0o500)
-        for attempt in (lambda: publish_to(store, extraction({"prom-02": ["company"]})), lambda: store.probe(PROBED)):
+        for attempt in (lambda: publish_to(store, extraction({"prom-02": ["company"]})), lambda: store.probe(keys)):
             with pytest.raises(StoreDeniedError, match=r"permission denied\. Run as a user who may"):
                 attempt()
         with pytest.raises(StoreDeniedError, match="permission denied"):
-            DirectoryStore(str(folder / "servers" / "not" / "there")).probe(PROBED)
+            DirectoryStore(str(folder / "servers" / "not" / "there")).probe(keys)
         assert store.read().entries == before
         folder.chmod(0o000)
         with pytest.raises(StoreDeniedError, match="Cannot read"):
