@@ -159,6 +159,15 @@ def test_a_run_that_fails_at_the_publish_still_sums_up_its_sweep(site: Site) -> 
     assert told["published"] is None
 
 
+def test_a_run_that_fails_at_the_extraction_says_so_in_the_summary_file(site: Site) -> None:
+    mirror, file = site.folder / "mirror", site.folder / "summary.json"
+    told = {"publish_mirror": str(mirror), "publish_summary_file": str(file)}
+    # A folder is no mirror before a sweep.
+    mirror.mkdir()
+    assert site.publish("--tags", "extract,publish", **told).status != 0
+    assert f"There is no mirror at {mirror}" in json.loads(file.read_text(encoding="utf-8"))["error"]
+
+
 def test_a_conflict_is_warned_of_once_and_only_where_the_stored_value_is_kept(site: Site) -> None:
     site.published()
     edit_by_hand(site, "company", source_label="__meta_by_hand")
