@@ -88,9 +88,12 @@ class DirectoryStore:
     def probe(self, keys: Iterable[str]) -> None:
         try:
             for folder in {self._file(key).parent for key in keys}:
-                there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+                there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+                if not there.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
                 if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-                    raise PermissionError(errno.EACCES, "", str(there))
+                    reason = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+                    raise OSError(reason, os.strerror(reason), str(there))
         except OSError as fault:
             raise _said(fault, "write") from fault
 

@@ -215,6 +215,19 @@ def test_place_that_may_not_be_written() -> None:
         folder.chmod(0o700)
 
 
+def test_what_is_no_directory_is_known_without_writing(tmp_path: Path) -> None:
+    """A probe that took the next folder above promised what a publish could not do, or called it a lack of rights."""
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "servers").write_text("", encoding="utf-8")
+    for name in ("gone", "broken"):
+        store = DirectoryStore(str(tmp_path / name))
+        with pytest.raises(StoreError, match=f"Cannot write {tmp_path}/{name}.*: File exists"):
+            publish_to(store, extraction({"prom-01": ["company"]}))
+        with pytest.raises(StoreError, match=f"Cannot write {tmp_path}/{name}.*: Not a directory"):
+            store.probe(written_keys(["prom-01"], 1))
+
+
 def test_directory_that_is_read_only_can_be_read(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path))
     publish_to(store, extraction({"prom-01": ["company"]}))
