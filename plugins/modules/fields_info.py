@@ -94,6 +94,7 @@ lost:
   description:
     - Names of the servers that the document names and whose readings are not to be seen. Either the token may not read
       them, or they were deleted by hand.
+    - Where there are any and RV(detail) is V(brief), C(servers) of a field names only those that are to be seen.
   type: list
   elements: str
   returned: success

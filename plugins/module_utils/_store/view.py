@@ -80,10 +80,12 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
     lost = state.lost
     for name, item in document.fields.items():
         held = holders.get(name)
-        # Who has it follows from the readings only where all of them are there.
+        # Who has it follows from the readings only where all of them are there; a brief document does not say it.
         if held is not None and not lost:
             item["servers"] = held.servers
             item["servers_count"] = len(held.servers)
+        elif held is not None:
+            item.setdefault("servers", held.servers)
     _fill_in_last_seen(document, {name: reading.last_seen for name, reading in readings.items()})
     missing = sorted(holders.keys() - document.fields.keys())
     statuses = [item.get("status") for item in document.fields.values()]

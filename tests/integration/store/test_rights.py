@@ -15,9 +15,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreDeniedError,
     StoreError,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import BRIEF
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.publish import written_keys
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
-from tests.integration.store.looking import FLEET, LARGE, names, store_at, text_of, view
+from tests.integration.store.looking import FLEET, LARGE, field, names, store_at, text_of, view
 from tests.support.consul import ConsulAgent, consul_agent
 from tests.support.fleets import NOW, extraction, publish_to
 
@@ -109,6 +110,11 @@ def test_a_token_that_sees_some_servers_is_not_told_that_the_others_have_no_fiel
     assert seen["lost"] == ["prom-02"]
     company = next(item for item in seen["fields"] if item["name"] == "company")
     assert (company["servers"], company["servers_count"]) == (["prom-01", "prom-02"], 2)
+    # A brief document says no names: these are those whose readings can be seen, of as many as it counts.
+    publish_to(store_at(guarded.address, token=guarded.token), FLEET, manner={"detail": BRIEF})
+    company = field(store_at(guarded.address, token=token), "company")
+    assert (company["servers"], company["servers_count"]) == (["prom-01"], 2)
+    assert company["last_seen"]
 
 
 def test_a_list_of_keys_may_be_a_right_of_its_own(tmp_path: Path) -> None:
