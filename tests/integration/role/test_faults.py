@@ -183,8 +183,8 @@ def test_a_server_whose_reading_was_deleted_and_that_is_down_can_be_forgotten(si
     run = site.publish(inventory=gone, publish_connect_timeout=2)
     assert run.status != 0
     assert ADVICE in words(run.output)
-    # As -e publish_forget_servers=... gives it.
-    run = site.publish(inventory=gone, publish_connect_timeout=2, publish_forget_servers=BAD)
+    # As -e publish_forget_servers=... gives it, with blanks as people write them.
+    run = site.publish(inventory=gone, publish_connect_timeout=2, publish_forget_servers=f" {BAD}, ")
     assert run.status == 0, run.output
     assert site.fields()["company"]["servers"] == GOOD
 

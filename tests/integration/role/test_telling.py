@@ -121,6 +121,10 @@ def test_files_of_the_run_in_ones_home_or_nowhere(site: Site) -> None:
     run = site.publish(publish_mirror=None, **dict.fromkeys(names))
     # Until ansible-core 2.18, the check refuses it by name.
     assert run.status == 0 or "argument 'publish_report' is of type" in run.output, run.output
+    # As a form leaves it.
+    blank: dict[str, Any] = dict.fromkeys((*names, "publish_mirror"), " ")
+    run = site.publish(**blank)
+    assert run.status == 0, run.output
     home: dict[str, Any] = {name: f"~/{file}" for name, file in names.items()}
     for succeeded in (True, False):
         if not succeeded:
@@ -161,7 +165,7 @@ def test_a_run_that_fails_at_the_publish_still_sums_up_its_sweep(site: Site) -> 
 
 def test_a_run_that_fails_at_the_extraction_says_so_in_the_summary_file(site: Site) -> None:
     mirror, file = site.folder / "mirror", site.folder / "summary.json"
-    told = {"publish_mirror": str(mirror), "publish_summary_file": str(file)}
+    told: dict[str, Any] = {"publish_mirror": str(mirror), "publish_summary_file": str(file)}
     # A folder is no mirror before a sweep.
     mirror.mkdir()
     assert site.publish("--tags", "extract,publish", **told).status != 0

@@ -110,8 +110,8 @@ def test_every_store_option_is_handed_on_to_the_modules_and_to_the_lookup() -> N
     assert set(given) == set(store_spec())
     for option, template in defaults.items():
         variable = "publish_store_timeout" if option == "timeout" else variable_of(option)
-        assert re.search(rf"\b{variable}\b", template), option
-        assert re.search(rf"\b{variable}\b", given[option]), option
+        assert re.search(rf"\b_?{variable}\b", template), option
+        assert re.search(rf"\b_?{variable}\b", given[option]), option
 
 
 def test_every_variable_is_used_where_its_step_is() -> None:
