@@ -227,6 +227,8 @@ exit 0
 
 # A name in a pattern with no sign but stars.
 _STARS = re.compile(r"[^\[\]?\\()]*")
+# The letters in there are one of several.
+_BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
 _SAFE = re.compile(r"[A-Za-z0-9_./*?\[\]@%+=:,-]*")
 # Some csh take words of at most 1,023 bytes.
 _WORD = 900
@@ -300,7 +302,7 @@ def _includes(wide: str, narrow: str) -> bool:
         or (
             _STARS.fullmatch(one) is not None
             and (one[0] == "." or other[0] != ".")
-            and re.fullmatch(".*".join(map(re.escape, one.split("*"))), other, re.DOTALL) is not None
+            and re.fullmatch(".*".join(map(re.escape, one.split("*"))), _BRACKETS.sub("?", other), re.DOTALL)
         )
         for one, other in zip(wide.split("/"), narrow.split("/"), strict=True)
     )

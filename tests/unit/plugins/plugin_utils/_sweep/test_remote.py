@@ -124,13 +124,15 @@ def test_compression_is_a_choice() -> None:
         (["[ab]*.yml", "a*.yml"], ["[ab]*.yml", "a*.yml"]),
         (["*.yml", "[ab]*.yml", "?*.yml"], ["*.yml"]),
         (["a*b", "a*cb", "ab*"], ["a*b", "ab*"]),
+        # A letter in brackets is one of several.
+        (["*a*.yml", "[ab]*.yml", "[!a]*.yml"], ["*a*.yml", "[ab]*.yml", "[!a]*.yml"]),
     ],
 )
 def test_patterns_that_say_nothing_new(patterns: list[str], kept: list[str]) -> None:
     assert service_patterns(Service("prometheus", "/etc/prometheus", tuple(patterns))) == kept
 
 
-@given(st.lists(st.text("ab*.?/", min_size=1, max_size=6), min_size=1, max_size=4), st.text("ab./", max_size=6))
+@given(st.lists(st.text("ab*.?/[]!", min_size=1, max_size=7), min_size=1, max_size=4), st.text("ab./", max_size=6))
 @settings(max_examples=300, deadline=None)
 def test_no_file_is_lost_with_a_pattern(patterns: list[str], name: str) -> None:
     """What any of the patterns names is named by those that are kept."""
