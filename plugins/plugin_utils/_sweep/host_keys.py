@@ -124,8 +124,11 @@ def written(key: asyncssh.SSHKey) -> str:
 
 
 def is_exempt(target: Target) -> bool:
-    """NoHostAuthenticationForLocalhost. What a hop or a command leads to is another machine, whatever it is called."""
-    if target.host_keys_for_localhost or target.jump or target.proxy_command:
+    """NoHostAuthenticationForLocalhost.
+
+    What a hop or a command leads to is another machine, whatever it is called. So may be what an alias names.
+    """
+    if target.host_keys_for_localhost or target.jump or target.proxy_command or target.host_key_alias:
         return False
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(target.host).is_loopback

@@ -107,6 +107,9 @@ class Client(asyncssh.SSHClient):
 
     def begin_auth(self, username: str) -> None:  # noqa: ARG002
         self._keys_exchanged = True
+        # Of a certificate, only the authority was shown before.
+        key = self._connection.get_server_host_key() if self._connection else None
+        self.mismatch = self.mismatch or (key is not None and self.trust.holds(key, "revoked"))
         self._heard()
         if self.asked_early:
             # The question which methods there are is about to be asked: it is answered with the early request.

@@ -139,6 +139,30 @@ def test_a_password_is_not_told_to_a_server_whose_key_changed(tmp_path: Path, kn
         assert server.logins() == 2
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("revoked", ["key", "authority"])
+def test_a_password_is_not_told_to_a_server_whose_certificate_is_revoked(
+    tmp_path: Path, known_hosts: Path, authority: asyncssh.SSHKey, revoked: str
+) -> None:
+    certificate = tmp_path / "certificate"
+    with SshdFleet(tmp_path, 1, password=True) as fleet:
+        server = fleet["prom-01"]
+        public = asyncssh.import_public_key(server.host_key)
+        authority.generate_host_certificate(public, "test", principals=["127.0.0.1"]).write_certificate(certificate)
+        fleet.restart_server("prom-01", f"HostCertificate {certificate}")
+        signer = authority.export_public_key().decode().strip()
+        inventory = fleet.inventory(ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={known_hosts}")
+        host = inventory["monitoring"]["hosts"]["prom-01"]
+        del host["ansible_ssh_private_key_file"]
+        host.update(ansible_password="not-a-secret-ops", ansible_host_key_checking=False)
+        known_hosts.write_text(f"@cert-authority * {signer}\n", encoding="utf-8")
+        assert sweep(inventory, tmp_path)["prom-01"].status == "ok"
+        key = server.host_key if revoked == "key" else signer
+        known_hosts.write_text(f"@cert-authority * {signer}\n@revoked * {key}\n", encoding="utf-8")
+        result = sweep(inventory, tmp_path)["prom-01"]
+        assert (result.status, "is marked as revoked" in str(result.error)) == ("auth_failed", True), result.error
+
+
 def test_key_of_the_global_file(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:
     known = tmp_path / "global"
     known.write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n", encoding="utf-8")
@@ -179,6 +203,20 @@ def test_alias(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts:
     known_hosts.write_text(f"monitoring-alias {server.host_key}\n", encoding="utf-8")
     assert check(fleet, tmp_path, known_hosts, "-o HostKeyAlias=monitoring-alias").status == "ok"
     assert ssh(server, known_hosts, "-o", "HostKeyAlias=monitoring-alias") == 0
+
+
+def test_an_alias_of_localhost_is_checked(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path
+) -> None:
+    """Whoever names it means it, whatever NoHostAuthenticationForLocalhost says."""
+    exempt = "NoHostAuthenticationForLocalhost=yes"
+    assert ssh(server, known_hosts, "-o", exempt) == 0
+    assert check(fleet, tmp_path, known_hosts, f"-o {exempt}").status == "ok"
+    alias = "HostKeyAlias=monitoring-alias"
+    for key, status in ((other_key(), "host_key_rejected"), (server.host_key, "ok")):
+        known_hosts.write_text(f"monitoring-alias {key}\n", encoding="utf-8")
+        assert ssh(server, known_hosts, "-o", exempt, "-o", alias) == (0 if status == "ok" else 255)
+        assert check(fleet, tmp_path, known_hosts, f"-o {exempt} -o {alias}").status == status
 
 
 def test_revoked_key(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path) -> None:
