@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,9 +28,10 @@ _BECOME_PASSWORDS: Final = (
     "ansible_su_pass",
     "ansible_doas_pass",
 )
-_ADDRESSES: Final = ("ansible_host", "ansible_ssh_host")
-# Some of what Ansible adds to the variables of a task that runs, where nobody set it.
-_WRITTEN: Final = ("ansible_connection", "ansible_shell_executable", "ansible_timeout")
+# How one host is reached. Ansible adds to the variables of a task what it made of its own host's settings.
+_REACH: Final = frozenset(
+    itertools.chain(C.COMMON_CONNECTION_VARS, *C.MAGIC_VARIABLE_MAPPING.values(), _PASSWORDS, _BECOME_PASSWORDS)
+)
 # Keywords that may be templates over a host's variables.
 _TEMPLATED: Final = (
     "remote_user",
@@ -136,22 +138,21 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     current = variables.get("inventory_hostname")
     if current is not None and view.knows(str(current)):
         view.in_task = _beside(variables, hostvars, str(current))
-        view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
+        # Where Ansible hands down that of -k, it hands down that of a delegate, too.
+        delegates = (variables.get("ansible_delegated_vars") or {}).values()
+        if not any(name in found for found in delegates for name in _PASSWORDS):
+            view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
     return view
 
 
 def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callable[[str], Mapping[str, Any]]:
     """What a lookup sees beside the variables of its own host is of the play, a role or the task: it is all hosts'."""
     own = hostvars.raw_get(current)
-    # An address that is no template may come from a file that the play reads for each host.
-    alone = set(_ADDRESSES)
-    if any(name in variables and name not in own for name in _WRITTEN):
-        # Ansible wrote there what it made of its own host's settings.
-        alone.update(C.COMMON_CONNECTION_VARS, *C.MAGIC_VARIABLE_MAPPING.values())
     more: dict[str, Any] = {}
     above: dict[str, Any] = {}
     for name, value in variables.items():
-        if name == "vars" or (name in alone and "{{" not in str(value)):
+        # What is no template may be this host's alone: from Ansible, or a file that the play reads for each host.
+        if name == "vars" or (name in _REACH and not (isinstance(value, str) and "{{" in value)):
             continue
         if name not in own:
             # A role's defaults, perhaps: what others say of themselves wins.

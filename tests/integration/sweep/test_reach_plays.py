@@ -224,8 +224,14 @@ def test_a_lookup_knows_what_the_play_says(controller: Controller, fleet: SshdFl
     assert "found ['ok', 'ok']" in output
 
 
-def test_a_lookup_takes_no_other_host_for_its_own(controller: Controller, fleet: SshdFleet) -> None:
+@pytest.mark.parametrize(
+    "said", [{}, {"ansible_connection": "ssh", "ansible_shell_executable": "/bin/sh", "ansible_timeout": 10}]
+)
+def test_a_lookup_takes_no_other_host_for_its_own(
+    controller: Controller, fleet: SshdFleet, said: dict[str, Any]
+) -> None:
     """Not even where Ansible has written its own host's settings into the variables: in a condition."""
+    controller.set(**said)
     lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
     own = controller.host("prom-01")
     own["ansible_ssh_user"], own["ansible_ssh_port"] = own.pop("ansible_user"), own.pop("ansible_port")
@@ -239,6 +245,26 @@ def test_a_lookup_takes_no_other_host_for_its_own(controller: Controller, fleet:
     )
     assert status == 0, output
     assert "as it should be" in output
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("delegate", [None, "prom-02"])
+def test_a_lookup_tells_no_host_the_password_of_another(tmp_path: Path, delegate: str | None) -> None:
+    """Ansible writes that of the host, or of the delegate, where it has that of -k, which is for all."""
+    with SshdFleet(tmp_path, 2, password=True) as fleet:
+        controller = Controller(fleet, tmp_path)
+        controller.set(ansible_connection="ssh", ansible_shell_executable="/bin/sh", ansible_timeout=10)
+        for server in OK:
+            del controller.host(server)["ansible_ssh_private_key_file"]
+        controller.host("prom-02")["ansible_ssh_pass"] = "not-a-secret-ops"
+        lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
+        msg = f"found {{{{ ({lookup}).hosts.values() | map(attribute='status') | list }}}}"
+        hosts = "prom-01" if delegate else "prom-02"
+        task = {"ansible.builtin.debug": {"msg": msg}, **({"delegate_to": delegate} if delegate else {})}
+        status, output = controller.play(task, hosts=hosts)
+        assert status == 0, output
+        assert "found ['auth_failed', 'ok']" in output
+        assert "password" not in fleet["prom-01"].log_text()
 
 
 @pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task", "delegated"])
