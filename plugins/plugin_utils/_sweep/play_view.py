@@ -157,7 +157,7 @@ def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callab
         if name not in own:
             # A role's defaults, perhaps: what others say of themselves wins.
             more[name] = value
-        elif value is not own[name] and _differ(value, own[name]):
+        elif not _same(value, own[name]):
             above[name] = value
 
     def around(server: str) -> Mapping[str, Any]:
@@ -166,12 +166,12 @@ def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callab
     return around
 
 
-def _differ(one: Any, other: Any) -> bool:
+def _same(one: Any, other: Any) -> bool:
     try:
-        return bool(one != other)
+        return one is other or bool(one == other)
     except AnsibleError:
         # A secret whose key nobody has.
-        return True
+        return False
 
 
 def _as_written(task: Any, name: str) -> Any:
@@ -267,7 +267,7 @@ def _with_public_roles(play: Any, task: Any, hostvars: Any, task_vars: Mapping[s
             # It was included under a name that only its task knows the meaning of.
             continue
         said = {**role.get_default_vars(), **role.get_vars(include_params=False, only_exports=True)}
-        if any(task_vars.get(key) == value != without.get(key) for key, value in said.items()):
+        if any(_same(task_vars.get(key), value) and not _same(value, without.get(key)) for key, value in said.items()):
             result.roles.append(role)
     return result
 

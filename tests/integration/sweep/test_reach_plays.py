@@ -188,6 +188,10 @@ def test_variables_of_a_role_that_was_included(
         controller.host(server).update({"login": fleet.user, **(WRONG if place == "vars" else {})})
     said = {place: {"ansible_user": "{{ login }}"}}
     role(controller.directory, "asking", {"ansible.builtin.debug": {"msg": "here"}}, **said)
+    file = controller.directory / "roles/asking" / place / "main.yml"
+    # Nobody has the key of what this play has no use for.
+    secret = "a_secret: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3030\n"
+    file.write_text(secret + file.read_text(encoding="utf-8"), encoding="utf-8")
     include = {"ansible.builtin.include_role": {"name": "asking", "public": public}}
     if place == "defaults":
         controller.environment["ANSIBLE_REMOTE_USER"] = WRONG["ansible_user"]
