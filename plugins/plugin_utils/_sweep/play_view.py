@@ -84,10 +84,12 @@ class HostView:
         self._keywords: dict[str, Any] | None = None
 
     def get(self, name: str) -> Any:
-        if name not in self._raw:
-            return None
+        return self.render(self._raw[name]) if name in self._raw else None
+
+    def render(self, text: Any) -> Any:
+        """A template's value for this host; None for one that it omits."""
         try:
-            value = self._templar.template(self._raw[name])
+            value = self._templar.template(text)
         except _OMITTED:
             return None
         return None if isinstance(value, str) and value and value == self._raw.get("omit") else value
@@ -99,10 +101,9 @@ class HostView:
     def keywords(self) -> dict[str, Any]:
         """The task's keywords, for this host."""
         if self._keywords is None:
-            self._keywords = {
-                **self._view.keywords,
-                **{name: self._templar.template(text) for name, text in self._view.templates.items()},
-            }
+            rendered = {name: self.render(text) for name, text in self._view.templates.items()}
+            said = {name: value for name, value in rendered.items() if value is not None}
+            self._keywords = {**self._view.keywords, **said}
         return dict(self._keywords)
 
     def keyword(self, name: str) -> Any:
@@ -120,7 +121,11 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
         keywords.pop(name, None)
     view = PlayView(hostvars, templar, keywords, _in_task(task, hostvars, task_vars))
     own = view.variables(current)
-    view.templates = _templates(task, keywords, own)
+    view.templates = _templates(task, keywords, own, templar)
+    for name in view.templates:
+        # What a host has that omits it.
+        default = task.fattributes[name].default
+        keywords[name] = default() if callable(default) else default
     if not task.delegate_to:
         view.password = _asked(play_context.password, own, _PASSWORDS)
         view.become_password = _asked(play_context.become_pass, own, _BECOME_PASSWORDS)
@@ -286,17 +291,20 @@ def _read(play: Any, manager: Any) -> Any:
     return result
 
 
-def _templates(task: Any, keywords: Mapping[str, Any], own: HostView) -> dict[str, Any]:
+def _templates(task: Any, keywords: Mapping[str, Any], own: HostView, templar: Any) -> dict[str, Any]:
     """Keywords written as templates, which mean something else for each host."""
     result = {}
     for name in _TEMPLATED:
         text = _as_written(task, name)
         if isinstance(text, str) and "{{" in text:
             try:
-                value = own._templar.template(text)
-            except AnsibleError:
+                value = own.render(text)
+                if value is not None:
+                    # As Ansible did: it makes a number or a truth of some.
+                    value = task.get_validated_value(name, task.fattributes[name], value, templar)
+            except (AnsibleError, TypeError, ValueError):
                 continue
             # A loop, or an include with keywords of its own, may have said otherwise.
-            if value == keywords.get(name):
+            if value is None or value == keywords.get(name):
                 result[name] = text
     return result

@@ -298,6 +298,32 @@ def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, 
     assert result["hosts"]["prom-02"]["endpoint"].startswith("nobody-at-all@")
 
 
+def test_a_keyword_that_is_a_template_of_a_number_or_a_word(controller: Controller, fleet: SshdFleet) -> None:
+    """Ansible makes a number of the one and a truth of the other before the task sees them."""
+    for server, more in {
+        "prom-01": {"sudo": "no"},
+        "prom-02": {"sudo": "yes", "ansible_become_method": "gone"},
+    }.items():
+        controller.host(server).update(login_port=str(controller.host(server).pop("ansible_port")), **more)
+    result = controller.result(arguments={"fail_on": "never"}, port="{{ login_port }}", become="{{ sudo }}")
+    assert statuses(result) == {"prom-01": "ok", "prom-02": "denied"}, result
+    controller.host("prom-02")["sudo"] = "no"
+    result = controller.result(port="{{ login_port }}", become="{{ sudo }}")
+    assert statuses(result) == OK, result
+
+
+@pytest.mark.parametrize("first", ["says", "omits"])
+def test_a_keyword_that_some_hosts_omit(controller: Controller, fleet: SshdFleet, first: str) -> None:
+    for server in OK:
+        del controller.host(server)["ansible_user"]
+    controller.host("prom-01" if first == "says" else "prom-02")["login"] = fleet.user
+    controller.environment["ANSIBLE_REMOTE_USER"] = WRONG["ansible_user"]
+    result = controller.result(arguments={"fail_on": "never"}, remote_user="{{ login | default(omit) }}")
+    users = {name: str(found["endpoint"]).partition("@")[0] for name, found in result["hosts"].items()}
+    ours = [fleet.user, WRONG["ansible_user"]]
+    assert list(users.values()) == (ours if first == "says" else ours[::-1]), result
+
+
 def test_facts_of_each_host(controller: Controller, fleet: SshdFleet) -> None:
     """A fact is the host's own: what one was told does not lead to another."""
     for server in OK:
