@@ -167,7 +167,7 @@ def _keys(variables: HostView, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _target(server: str, settings: Mapping[str, Any]) -> Target:
     """What Ansible's ssh plugin would tell ssh, in its order, as a Target."""
-    if str(settings.get("ssh_executable") or "ssh") not in {"ssh", _usual_ssh()}:
+    if not _is_usual_ssh(str(settings.get("ssh_executable") or "ssh")):
         # Whatever it is called, it may be a wrapper that goes its own way.
         raise UnsupportedError("ssh_executable is set")
     if settings.get("pkcs11_provider"):
@@ -207,8 +207,9 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
 
 
 @functools.cache
-def _usual_ssh() -> str | None:
-    return shutil.which("ssh")
+def _is_usual_ssh(executable: str) -> bool:
+    usual = shutil.which("ssh")
+    return executable == "ssh" or (usual is not None and os.path.realpath(executable) == os.path.realpath(usual))
 
 
 def _secret(value: Any) -> str | None:

@@ -73,6 +73,10 @@ def test_variables(tmp_path: Path, variables: dict[str, Any], field: str, value:
 
 def test_the_usual_ssh_by_its_path(tmp_path: Path) -> None:
     assert resolve(tmp_path, ansible_ssh_executable=shutil.which("ssh")).transport == "asyncssh"
+    # PATH may find it under another of its names: /bin is /usr/bin on many hosts.
+    link = tmp_path / "ssh"
+    link.symlink_to(str(shutil.which("ssh")))
+    assert resolve(tmp_path, ansible_ssh_executable=str(link)).transport == "asyncssh"
 
 
 def test_keywords(tmp_path: Path) -> None:
