@@ -157,7 +157,7 @@ def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callab
     above: dict[str, Any] = {}
     for name, value in variables.items():
         # What is no template may be this host's alone: from Ansible, or a file that the play reads for each host.
-        if name == "vars" or (name in _REACH and not (isinstance(value, str) and "{{" in value)):
+        if name == "vars" or (name in _REACH and not _is_template(value)):
             continue
         if name not in own:
             # A role's defaults, perhaps: what others say of themselves wins.
@@ -169,6 +169,10 @@ def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callab
         return {**more, **hostvars.raw_get(server), **above}
 
     return around
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -194,7 +198,7 @@ def _connection(task: Any, templar: Any) -> Any:
     by in its place, which must not be taken for what the others are reached by.
     """
     value = _as_written(task, "connection")
-    return templar.template(value) if isinstance(value, str) and "{{" in value else value
+    return templar.template(value) if _is_template(value) else value
 
 
 def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
@@ -296,7 +300,7 @@ def _templates(task: Any, keywords: Mapping[str, Any], own: HostView, templar: A
     result = {}
     for name in _TEMPLATED:
         text = _as_written(task, name)
-        if isinstance(text, str) and "{{" in text:
+        if _is_template(text):
             try:
                 value = own.render(text)
                 if value is not None:

@@ -271,7 +271,7 @@ def test_a_lookup_tells_no_host_the_password_of_another(tmp_path: Path, delegate
         assert "password" not in fleet["prom-01"].log_text()
 
 
-@pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task", "delegated"])
+@pytest.mark.parametrize("where", ["play", "outer block", "block", "role", "import_role", "task", "delegated", "if"])
 def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, where: str) -> None:
     """It means something else for each host, wherever it stands."""
     for server, login in {"prom-01": fleet.user, "prom-02": "nobody-at-all"}.items():
@@ -288,6 +288,10 @@ def test_a_keyword_that_is_a_template(controller: Controller, fleet: SshdFleet, 
         "import_role": ([{"ansible.builtin.import_role": {"name": "asking"}, **keyword}], {}),
         "task": ([{**task, **keyword}], {}),
         "delegated": ([{**task, "delegate_to": "localhost"}], keyword),
+        "if": (
+            [task],
+            {"remote_user": f"{{% if login == '{fleet.user}' %}}{fleet.user}{{% else %}}nobody-at-all{{% endif %}}"},
+        ),
     }
     tasks, keywords = ways[where]
     controller.record.unlink(missing_ok=True)
