@@ -126,13 +126,10 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
         # What a host has that omits it.
         default = task.fattributes[name].default
         keywords[name] = default() if callable(default) else default
-    if not task.delegate_to:
-        view.password = _asked(play_context.password, own, _PASSWORDS)
-        view.become_password = _asked(play_context.become_pass, own, _BECOME_PASSWORDS)
-    else:
-        # With a delegate, Ansible put the delegate's own variables in the play context.
-        view.password = str(play_context.password or "")
-        view.become_password = str(play_context.become_pass or "")
+    # With a delegate, Ansible put the delegate's variables in the play context, and not those of the host.
+    bringer = None if task.delegate_to else own
+    view.password = _asked(play_context.password, _PASSWORDS, bringer, task_vars)
+    view.become_password = _asked(play_context.become_pass, _BECOME_PASSWORDS, bringer, task_vars)
     return view
 
 
@@ -143,10 +140,8 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     current = variables.get("inventory_hostname")
     if current is not None and view.knows(str(current)):
         view.in_task = _beside(variables, hostvars, str(current))
-        # Where Ansible hands down that of -k, it hands down that of a delegate, too.
-        delegates = (variables.get("ansible_delegated_vars") or {}).values()
-        if not any(name in found for found in delegates for name in _PASSWORDS):
-            view.password = _asked(variables.get("ansible_ssh_pass"), view.variables(str(current)), _PASSWORDS)
+        own = view.variables(str(current))
+        view.password = _asked(variables.get("ansible_ssh_pass"), _PASSWORDS, own, variables)
     return view
 
 
@@ -220,10 +215,13 @@ def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) ->
     return []
 
 
-def _asked(found: Any, own: HostView, names: Iterable[str]) -> str:
-    """A password of the play context, unless the host that the task runs for brought it."""
+def _asked(found: Any, names: Iterable[str], own: HostView | None, variables: Mapping[str, Any]) -> str:
+    """A password as Ansible handed it down, unless the host that the task runs for, or its delegate, brought it."""
+    delegates = (variables.get("ansible_delegated_vars") or {}).values()
     try:
-        if any(own.get(name) is not None for name in names):
+        if any(name in raw for raw in delegates for name in names):
+            return ""
+        if own and any(own.get(name) is not None for name in names):
             return ""
     except AnsibleError:
         return ""

@@ -253,7 +253,7 @@ def test_a_lookup_takes_no_other_host_for_its_own(
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("delegate", [None, "prom-02"])
-def test_a_lookup_tells_no_host_the_password_of_another(tmp_path: Path, delegate: str | None) -> None:
+def test_no_host_is_told_the_password_of_another(tmp_path: Path, delegate: str | None) -> None:
     """Ansible writes that of the host, or of the delegate, where it has that of -k, which is for all."""
     with SshdFleet(tmp_path, 2, password=True) as fleet:
         controller = Controller(fleet, tmp_path)
@@ -261,13 +261,15 @@ def test_a_lookup_tells_no_host_the_password_of_another(tmp_path: Path, delegate
         for server in OK:
             del controller.host(server)["ansible_ssh_private_key_file"]
         controller.host("prom-02")["ansible_ssh_pass"] = "not-a-secret-ops"
+        keywords = {"delegate_to": delegate} if delegate else {}
+        hosts = "prom-01" if delegate else "prom-02"
         lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
         msg = f"found {{{{ ({lookup}).hosts.values() | map(attribute='status') | list }}}}"
-        hosts = "prom-01" if delegate else "prom-02"
-        task = {"ansible.builtin.debug": {"msg": msg}, **({"delegate_to": delegate} if delegate else {})}
-        status, output = controller.play(task, hosts=hosts)
+        status, output = controller.play({"ansible.builtin.debug": {"msg": msg}, **keywords}, hosts=hosts)
         assert status == 0, output
         assert "found ['auth_failed', 'ok']" in output
+        result = controller.result(arguments={"hosts": list(OK), "fail_on": "never"}, task=keywords, hosts=hosts)
+        assert statuses(result) == {"prom-01": "auth_failed", "prom-02": "ok"}
         assert "password" not in fleet["prom-01"].log_text()
 
 
