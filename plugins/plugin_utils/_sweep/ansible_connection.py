@@ -194,7 +194,7 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
             # is used where there is no other way in.
             path = (endpoint.control_path or "none").replace("%", "%%")
             alone = "-o ControlMaster=no -o " + shlex.quote(f'ControlPath="{path}"')
-            for name in _ARGUMENTS:
+            for name in filter(connection.has_option, _ARGUMENTS):
                 connection.set_option(name, _not_quiet(str(connection.get_option(name) or "")))
             connection.set_option("ssh_args", f"{alone} -o LogLevel=INFO {connection.get_option('ssh_args')}")
         if endpoint.become:

@@ -30,9 +30,12 @@ def controller(fleet: SshdFleet, tmp_path: Path) -> Controller:
     return made
 
 
-# A plugin as that of a container: it runs commands where it was told to, which is here.
+# A plugin as that of a container: it runs commands where it was told to, which is here. Some have a few options of ssh.
 CONTAINER = """\
-DOCUMENTATION = "{name: container, short_description: Runs commands here, description: x, author: none, options: {}}"
+DOCUMENTATION = '''
+{name: container, short_description: Runs commands here, description: x, author: none,
+ options: {ssh_args: {description: x, default: ""}}}
+'''
 from ansible.plugins.connection.local import Connection as Local
 
 
@@ -94,6 +97,7 @@ def test_another_connection_for_all(controller: Controller, where: str) -> None:
     status, output = controller.play(tasks, arguments=arguments, **(other if where == "play" else {}))
     assert status == 0, output
     result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[0])
+    assert statuses(result) == OK, result
     assert [(name, host["transport"].partition(" ")[0]) for name, host in result["hosts"].items()] == [
         ("prom-01", "container"),
         ("prom-02", "asyncssh"),
