@@ -39,7 +39,7 @@ class Proxy:
 
     @classmethod
     async def start(cls, command: str) -> Proxy:
-        """Run the command with the user's shell, as ssh does. Raises OSError."""
+        """Run the command with the user's shell, as ssh does, if that is one. Raises OSError."""
         ours, theirs = socket.socketpair()
         alive, living = os.pipe()
         # A pipe that nobody reads would hold up a command that complains much.
@@ -52,7 +52,7 @@ class Proxy:
                 "proxy",
                 command,
                 str(complaints.fileno()),
-                os.environ.get("SHELL") or "/bin/sh",
+                _shell(),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=alive,
@@ -91,3 +91,9 @@ class Proxy:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _shell() -> str:
+    """A service's user often has one that runs nothing: there ssh fails, without a word."""
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    return "/bin/sh" if shell.rpartition("/")[2] in {"false", "nologin"} else shell

@@ -149,11 +149,13 @@ def test_a_proxy_command_that_complains_but_works(fleet: SshdFleet, tmp_path: Pa
     assert (result.status, result.error) == ("ok", None)
 
 
-@pytest.mark.parametrize(("shell", "end"), [("/bin/bash", "2> >(cat)"), ("/usr/bin/fish", "(true)")])
+@pytest.mark.parametrize(
+    ("shell", "end"), [("/bin/bash", "2> >(cat)"), ("/usr/bin/fish", "(true)"), ("/bin/false", "")]
+)
 def test_a_proxy_command_for_the_users_shell(
     fleet: SshdFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, end: str
 ) -> None:
-    """As ssh does, which asks SHELL: sh can read neither of these."""
+    """As ssh does, which asks SHELL: sh can read neither of the first two. The last one is a service's."""
     if not Path(shell).exists():
         pytest.skip(f"{shell} is not installed")
     monkeypatch.setenv("SHELL", shell)
