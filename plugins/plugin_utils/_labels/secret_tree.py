@@ -262,7 +262,7 @@ class Tree:
         begin = properties(self.text, item)[1]
         raw = self.text[begin : item.end]
         offset = raw.find(value)
-        if offset >= 0:
+        if offset >= 0 and len(raw) == len(value) + 2 * offset:
             base = begin + offset
             return [Edit(base + start, base + end, value[start:end]) for start, end in spans]
         # Escapes or line breaks stand between the value and its source.

@@ -162,6 +162,11 @@ def test_escapes_hide_no_secret(text: str, expected: str) -> None:
     assert anonymous(text) == expected
 
 
+@pytest.mark.parametrize("text", ["x: 'X-Token: Topsecret77'''\n", 'x: "X-Token: Topsecret77\\\\"\n'])
+def test_a_secret_that_ends_a_string_with_an_escape(text: str) -> None:
+    assert yaml.safe_load(anonymous(text)) == {"x": "X-Token: M"}
+
+
 @pytest.mark.parametrize(
     "inside", ["- {token: Topsecret77}", '{"token": "Topsecret77", "b": 1}', "[{token: Topsecret77}]"]
 )
