@@ -24,6 +24,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
     NAMED_SECRET,
+    OTHER_HEADERS,
     SECRET,
     TEXT,
     Kind,
@@ -90,6 +91,8 @@ _RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
 _RESOURCE.keys["items"] = _RESOURCE
 # PromQL: what looks like an assignment there selects by a label.
 _QUERY = Place()
+# Where a line may say anything.
+_OTHER_TEXT = (TEXT, ANY, OTHER_HEADERS)
 _TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
 _COMMENT = re.compile(r"[ \t]*#+!?(?:[ \t]*#+)*")
 # A comment behind a value, and what is said in it.
@@ -355,14 +358,14 @@ class LineReader:
         if value >= len(line.rstrip()) or _NOTHING.match(line, value):
             is_block = masks(place.kind) and self._open[-1].whole
             return said_beside(line, value) if is_block and not self._trusted else []
-        if masks(place.kind) and not (place.keys and line[value] in "{["):
+        if masks(place.kind) and not ((place.keys or place.named is None) and line[value] in "{["):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
             asks = unquoted(key.group(1)) in EXPRESSIONS
             said = [] if asks else told(line)
             return merged([*self._flow_value(line, value, place), *self._shaped(line), *said])
         found = self._shaped(line, place.kind)
-        return merged([*found, *_in_prose(line)]) if place is TEXT or place is ANY else found
+        return merged([*found, *_in_prose(line)]) if place in _OTHER_TEXT else found
 
     def _is_variable(self, name: str, value: str) -> bool:
         """Whether this commented-out key is the value of a variable that has the name of a secret."""

@@ -87,7 +87,7 @@ class Place:
 # ---- judging a key by its name ----
 
 # `_key`, unless it ends what sorts, groups or is for all to see. Looks back only where a sign was found.
-_OTHER_KEYS = ("sort", "group", "grouping", "partition", "shard", "primary", "foreign", "public")
+_OTHER_KEYS = ("sort", "group", "grouping", "partition", "shard", "foreign", "public")
 UNDERSCORE_KEY = "[_-]" + "".join([f"(?<!{word}.)" for word in _OTHER_KEYS]) + "key"
 _SECRET_NAME = re.compile(
     rf"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|{UNDERSCORE_KEY}"

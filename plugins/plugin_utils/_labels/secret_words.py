@@ -83,7 +83,7 @@ _VARIABLE = re.compile(r"\$\(|\$[A-Z_]\w*|\$\{|\{\{.*|%\w+%")
 
 # "the old password hunter2", "API key (x)", "token for grafana: x", "pw -> x".
 _SPOKEN = re.compile(
-    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?)|secret|token|cred(?:ential)?|community"
+    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?|community)|secret|token|cred(?:ential)?"
     r"|(?:api|access|service|routing|integration|encryption|secret)[- _]?key)s?"
     r"(?:[ \t]{1,4}\([^()\n]{0,40}\))?"
     r"(?:(?:[ \t]{1,4}[a-z]{1,12}){0,3}(?:[ \t]{0,4}(?::|[-=]>)|[ \t]{1,4}is)"

@@ -228,7 +228,7 @@ def test_the_end_of_a_url_in_html() -> None:
         "password2", "dbpass", "db_pw", "snmp_community", "api_keys", "tokens", "webhook_url", "'smtp_auth_password '",
         "passcode", "pass_phrase", "password_hash", "secret_value", "secretValue", "secret_id", "token_b64", "jwt",
         "GITHUB_PAT", "REDISCLI_AUTH", "ENCRYPTIONKEY", "smtpPass", "dbPwd", "creds", "privkey", "ro_community",
-        "snmpCommunity", "community_string", "slackWebhook", "hook_url", "Cookie",
+        "snmpCommunity", "community_string", "slackWebhook", "hook_url", "Cookie", "primary_key",
     ],
 )  # fmt: skip
 def test_more_names(key: str) -> None:
@@ -241,7 +241,7 @@ def test_more_names(key: str) -> None:
     "key",
     [
         "num_tokens", "max_tokens", "tokens_file", "group_keys", "keys", "passed", "bypass_x", "sort_key", "group-key",
-        "partition_key", "public_key", "primary_key", "topologyKey", "existingSecret", "existingSecretPasswordKey",
+        "partition_key", "public_key", "topologyKey", "existingSecret", "existingSecretPasswordKey",
         "metrics_path", "hook", "webhooks",
     ],
 )  # fmt: skip
@@ -306,9 +306,10 @@ def test_a_url_in_a_block_is_read_like_one_on_a_line() -> None:
     assert masked(text) == re.sub(rf"{SECRET}\d?", "M", text)
 
 
+@pytest.mark.parametrize("end", ["", "{{\n"], ids=["sound", "broken"])
 @pytest.mark.parametrize("value", ["abc1234", "{a: abc1234}", "[abc1234]", "{a: , b: x}", "true"])
-def test_what_is_called_webhook(value: str) -> None:
-    text = f"connector:\n  webhook: {value}\n"
+def test_what_is_called_webhook(value: str, end: str) -> None:
+    text = f"connector:\n  webhook: {value}\n{end}"
     assert masked(text).replace('"M"', "M") == (
         text if ":" in value or value == "true" else text.replace("abc1234", "M")
     )

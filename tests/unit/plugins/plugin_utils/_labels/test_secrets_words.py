@@ -106,6 +106,7 @@ def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_rand
         "args:\n- --password\n{% if x %}\n- @\n{% endif %}\n",
         "args: [--password, @, --x, y]\n",
         "command: x --token @ --y\n",
+        "headers: x --token @ --y\n",
     ],
 )
 def test_the_same_in_texts_that_do_not_parse(frame: str, text: str) -> None:
@@ -188,6 +189,11 @@ def test_prose_that_names_a_secret(said: str, frame: str, secret: str) -> None:
     assert shown in {
         frame.replace("SAID", said.replace(word, "M")) for word in ("SECRET", "SECRET.", "'SECRET'", "<SECRET>")
     }
+
+
+@pytest.mark.parametrize("said", ["SNMP community @", "community: @", "community (read only) @", "password @"])
+def test_a_word_with_a_digit_is_a_password_but_no_token(said: str) -> None:
+    assert masked(f"# {said.replace('@', 'monitor1')}\na: 1\n") == f"# {said.replace('@', 'M')}\na: 1\n"
 
 
 def test_the_second_of_two() -> None:
