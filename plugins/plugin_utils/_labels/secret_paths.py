@@ -105,7 +105,7 @@ _HEADER = re.compile(r"(?:^|-)(?:Authorization|AUTHORIZATION)$")
 _HEADER_OF_LOGIN = re.compile(r"(?:^|-)(?:x-auth.*|auth|key|team)$", re.IGNORECASE)
 _CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
 # Upper case alone is no word of another kind; all that Kubernetes calls a secret by its name.
-_VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)JWT|(?:^|-)Cookie)$")
+_VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)(?:JWT|BASIC_AUTH|NEO4J_AUTH)|(?:^|-)Cookie)$")
 _REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
 _PARAMETER = re.compile(
     rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$", re.IGNORECASE

@@ -45,7 +45,7 @@ _USER = re.compile(rf"{MASK.pattern}|(?:{_TEMPLATE})+")
 _STRAY = re.compile(r"[/?#][^\s\"'@]{0,256}@")
 _USER_AND_NO_PORT = re.compile(r"[^:\[\]]+:(?!(?:[89]\d|[1-9]\d{2,4})$)(?!\$\{?\w+\}?$)(?!\{\{)[^:]")
 # Where a password begins like a port, only what looks like a host behind it tells that it is one.
-_USER_OR_HOST = re.compile(r"[\w%+~-]+:\d+")
+_USER_OR_HOST = re.compile(r"[\w%+~-]+:\d+|[^@]+@[\w.-]+:\d+")
 _STRAY_BEFORE_HOST = re.compile(
     r"/[^\s\"'@/?#&=]{1,256}@(?=(?:[\w-]+\.){1,9}[A-Za-z]{2,}(?![\w.@])|(?:\d+\.){3}\d|[\w.-]+:\d{2,5}(?!\w))"
 )
@@ -147,11 +147,12 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 _WORD = re.compile(r"\S+")
 _NAME = (
     r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|secrets?|tokens?|credentials?|creds|pwd"
-    rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT)"
+    rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"
 )
+_OPENING = re.compile(r"\"{3}|'{3}|[\"']")
 _PAIR = re.compile(
     _NAME + r"(?:[ \t]{0,8}(?::=|:|==?)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
 )
@@ -159,7 +160,7 @@ _ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?(\"{3}|'{
 # All of these end what _ASSIGNMENT takes for a name, and more.
 _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
-    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "_pat", "jwt",
+    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth", "_pat", "jwt",
 )  # fmt: skip
 _EQUALS = re.compile(r"=(?<=[DEHKLNPSTWYdehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.
@@ -337,8 +338,10 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
         stray: re.Match[str] | None = None
         if (last < 0 and _USER_AND_NO_PORT.match(found)) or not is_host:
             stray = _STRAY.match(value, end)
-        elif last < 0 and _USER_OR_HOST.fullmatch(found):
+        elif _USER_OR_HOST.fullmatch(found):
             stray = _STRAY_BEFORE_HOST.match(value, end)
+        # Who logs in with a name that has an @ in it, or with a token at a host that has a port: the text tells not.
+        is_unsure = stray is not None and last >= 0 and is_host
         if stray:
             last = stray.end() - 1 - start
             found = value[start : stray.end()]
@@ -347,7 +350,9 @@ def _user_info(value: str, *, pattern: bool, in_line: bool) -> Iterator[Span]:
             user = _USER.match(user_info)
             colon = user_info.find(":", user.end() if user else 0)
             begin, stop = start + colon + 1, start + last
-            if begin == stop:
+            if is_unsure:
+                begin = start
+            elif begin == stop:
                 # A token that is sent as a user without a password.
                 begin, stop = start, begin - 1
             if begin < stop and not _VARIABLE.fullmatch(value[begin:stop]) and not _is_masked(value[begin:stop]):
@@ -399,10 +404,11 @@ def pairs(line: str) -> list[Span]:
             position = masked.end()
             continue
         if "=" in match.group(0):
-            close = line.find(line[start], start + 1) if line[start] in "\"'" else -1
+            quote = _OPENING.match(line, start)
+            close = line.find(quote.group(), quote.end()) if quote else -1
             # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
-            word = None if close > 0 else _WORD.match(line, start)
-            end = word.end() if word else close + 1
+            word = None if quote and close > 0 else _WORD.match(line, start)
+            end = word.end() if word else close + len(quote.group() if quote else "")
         if start < end:
             found.append((start, end))
         position = max(end, start)

@@ -32,15 +32,18 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 # Where a word of a command begins; looked back to, since `re` finds fixed text fast.
 _BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
 _REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
+# Where a command goes on; what stands before an option on its line, and on the lines before it.
+_NEXT_LINE = r"(?:\\(?:\r?\n[ \t]{0,80}|$))?+"
+_BEFORE = r"(?:[^\n|;&\\]|\\[\s\S]){0,200}?"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
     rf"|secret|token|credentials?|api-?key|{UNDERSCORE_KEY}|[_-]pass|requirepass|masterauth)"
 )
 # `--password x`, `-token "x"`.
-_OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}(?![-{{]){_REST}", re.IGNORECASE)
+_OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}{_NEXT_LINE}(?![-{{]){_REST}", re.IGNORECASE)
 _OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
 _LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|-U")
-_LOGIN = re.compile(r"[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
+_LOGIN = re.compile(r"(?!<secret:)[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
 # Headers, as an option of a command or as a string of their own.
 _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
@@ -55,11 +58,12 @@ _COMMANDS = (
     ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}[\"']?{_LOGIN.pattern}")),
     ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern}")),
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
-    ("redis-cli", re.compile(rf"redis-cli[^\n|;&]{{0,200}}?[ \t]-a[ \t]{{1,4}}{_REST}")),
-    ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t][^\n|;&]{{0,200}}?(?<=[ \t])-p(?!ort\b|lugin){_REST}")),
+    ("redis-cli", re.compile(rf"redis-cli{_BEFORE}(?<=\s)-a[ \t]{{1,4}}{_REST}")),
+    ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t]{_BEFORE}(?<=\s)-p(?!ort\b|lugin){_REST}")),
+    ("AUTH=", re.compile(rf"AUTH=[\"']?{_LOGIN.pattern}")),
     ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
     ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
-    ("docker login", re.compile(rf"docker login[^\n|;&]{{0,200}}?[ \t]-p[ \t]{{1,4}}{_REST}")),
+    ("docker login", re.compile(rf"docker login{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_REST}")),
 )
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
 COMMAND_SIGNS: Final = (" -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login")

@@ -176,6 +176,8 @@ def test_thousands_of_assignments() -> None:
         "https://u:9090/@@h.example",
         "https://u:9090/@@h:443/",
         "https://u:443/@@192.0.2.1/push",
+        "https://bob@corp:12/@@h.example/",
+        "https://bob@corp.example:12/@@h:443/",
         "jdbc:oracle:thin:u/@@h:1521:s",
         'https://h/?token=a"@&x=1',
         "https://h/?token=a<@&x=1",

@@ -56,6 +56,12 @@ def only_masked(text: str) -> None:
         "a:\n- args: [-token, '@']\n- args: [x]\n",
         "args:\n- --password  # of bob\n\n- @\n",
         "args:\n- --password\n# the one of bob\n- @\n",
+        "run: |\n  x --token \\\n    @ --y --password \\\n  '@'\n",
+        "run: |\n  mysql -u x \\\n    -p@ db && redis-cli \\\n  -a @ ping\n  docker login \\\n  -p @\n",
+        'run: "x --token \\\\\\n  @ --y"\n',
+        "environment:\n- AUTH=bob:@\n- BASIC_AUTH=@\n- NEO4J_AUTH=@\n- X_AUTH='bob:@'\n",
+        "env:\n  BASIC_AUTH: @\n",
+        "x: 1\n# AUTH=bob:@\n",
         "description: The password is @.\n",
         "description: log in as bob with the password @, then go on\n",
         "description: 'The password for grafana: \"@\"'\n",
@@ -78,6 +84,9 @@ def test_what_a_command_is_told(text: str) -> None:
         "args: [--token, {x: y}, --password, [z], --secret, 'true']\n",
         "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
+        "environment: [AUTH=ldap, AUTH=h.example:8080, 'AUTH=$U:$P', 'AUTH={{u}}:{{p}}', BASIC_AUTH=true, X_AUTH=/x]\n",
+        "run: curl -u <secret:0a1b> h\n",
+        "run: |\n  x --token \\\n    $TOKEN --password \\\n  --y\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
         "args: [--sort-key, node_load15, --public-key=abc1234]\nx: https://h/?sort_key=name1\n",
         "description: The password for user1234 expired; the password rotation1 and password since 2024-12-31.\n",
@@ -111,6 +120,11 @@ def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_rand
 )
 def test_the_same_in_texts_that_do_not_parse(frame: str, text: str) -> None:
     only_masked(frame.format(text))
+
+
+@pytest.mark.parametrize("quote", ['"""', "'''", '"'])
+def test_quotes_of_code_that_does_not_parse(quote: str) -> None:
+    assert masked(f"a: b: c\nx password = {quote}{SECRET}{quote} y\n") == "a: b: c\nx password = M y\n"
 
 
 @pytest.mark.parametrize(
