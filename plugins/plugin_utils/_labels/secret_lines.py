@@ -349,7 +349,7 @@ class LineReader:
         if commented and self._is_variable(unquoted(key.group(1)), line[value:]):
             return _rest(line, value)
         # Where no keys of its own can stand below.
-        if place.named is place and masks(place.kind) and _MISREAD.match(line, value):
+        if (place.named is place or place.kind is Kind.NAMED) and masks(place.kind) and _MISREAD.match(line, value):
             if alias := _ALIAS.match(line, value):
                 self.aliased.add(alias.group(1))
             return _rest(line, value)
@@ -358,7 +358,7 @@ class LineReader:
         if value >= len(line.rstrip()) or _NOTHING.match(line, value):
             is_block = masks(place.kind) and self._open[-1].whole
             return said_beside(line, value) if is_block and not self._trusted else []
-        if masks(place.kind) and not ((place.keys or place.named is None) and line[value] in "{["):
+        if masks(place.kind) and not _is_map(line, value, place):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
             asks = unquoted(key.group(1)) in EXPRESSIONS
@@ -556,6 +556,14 @@ def _of_escaped_lines(line: str) -> list[Span]:
             found.extend((at + first, at + last) for first, last in reader.secrets(piece))
             at += len(piece) + 2
     return merged(found)
+
+
+def _is_map(line: str, at: int, place: Place) -> bool:
+    """Whether braces or brackets of a secret place may hold keys of their own, which say what in it is secret."""
+    if not place.keys and place.named is not None:
+        return False
+    # A secret by its name alone is a string more often than a map.
+    return line[at] in "{[" if place.kind is not Kind.NAMED else line[at] == "{" and not _TEMPLATE.match(line, at)
 
 
 def _indent(line: str) -> int:

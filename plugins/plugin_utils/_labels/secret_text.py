@@ -160,7 +160,8 @@ _ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?(\"{3}|'{
 # All of these end what _ASSIGNMENT takes for a name, and more.
 _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
-    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth", "_pat", "jwt",
+    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth",
+    "_pat", "jwt",
 )  # fmt: skip
 _EQUALS = re.compile(r"=(?<=[DEHKLNPSTWYdehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.

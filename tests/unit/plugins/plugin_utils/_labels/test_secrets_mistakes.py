@@ -197,3 +197,13 @@ def test_secret_of_kubernetes() -> None:
         assert (SECRET in found) == (kind == "ConfigMap")
     other = "kind: ConfigMap\ndata:\n  a: text of mine\n"
     assert shown(other) == other
+
+
+@pytest.mark.parametrize("key", ["secret", "webhook", "password"])
+@pytest.mark.parametrize("value", ["&@", "!@", "{{ x }}:@", "{% if x %}@{% endif %}", "[@]", "{{ x | default('@') }}"])
+def test_a_secret_that_begins_with_a_sign_where_the_text_does_not_parse(key: str, value: str) -> None:
+    assert SECRET not in shown(f"{{{{ x }}}}\n{key}: {value}\n".replace("@", SECRET))
+
+
+def test_an_alias_below_a_key_that_may_lead_to_a_map() -> None:
+    assert SECRET not in shown(f"{{{{ x }}}}\na: &a {SECRET}\nsecret: *a\n")

@@ -85,7 +85,6 @@ def test_what_a_command_is_told(text: str) -> None:
         "command: [--token, {x: y}, --password, [z]]\n--x: y\n",
         "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
         "environment: [AUTH=ldap, AUTH=h.example:8080, 'AUTH=$U:$P', 'AUTH={{u}}:{{p}}', BASIC_AUTH=true, X_AUTH=/x]\n",
-        "run: curl -u <secret:0a1b> h\n",
         "run: |\n  x --token \\\n    $TOKEN --password \\\n  --y\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
         "args: [--sort-key, node_load15, --public-key=abc1234]\nx: https://h/?sort_key=name1\n",
@@ -94,6 +93,11 @@ def test_what_a_command_is_told(text: str) -> None:
 )
 def test_what_a_command_is_told_that_is_no_secret(text: str) -> None:
     assert masked(text) == text
+
+
+def test_a_mask_is_no_login() -> None:
+    text = "run: curl -u <secret:0a1b> h\nenv: [BASIC_AUTH=<secret:0a1b>]\n"
+    assert Redactor(SALT).redact(text).text == text
 
 
 def test_the_value_of_an_option_is_not_looked_for_elsewhere_unless_it_looks_random() -> None:
