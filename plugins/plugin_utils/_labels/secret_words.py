@@ -117,7 +117,6 @@ _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$|[A-Za-z][a-z]+\d$")
 # After an option that a sentence is about.
 _PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
 _COMMENT_SIGNS = ("#", ";")
-_LINE = re.compile(r".+")
 
 
 def told(text: str) -> list[Span]:
@@ -125,7 +124,7 @@ def told(text: str) -> list[Span]:
     return merged(
         [
             *(assigned(text) if "=" in text else ()),
-            *(commanded(text) if "-" in text or ":" in text or "_set_header" in text else ()),
+            *commanded(text),
             *_said(text),
             *in_other_forms(text),
         ]
@@ -144,6 +143,8 @@ def may_tell(text: str) -> bool:
 
 def commanded(text: str) -> list[Span]:
     """What a command line hands over as a secret; and the value of a string that is a header."""
+    if "-" not in text and ":" not in text and "_set_header" not in text:
+        return []
     found = list(_of_commands(text))
     whole = _WHOLE_HEADER.fullmatch(text)
     if whole and parameter_names_a_secret(whole.group(1)) and _is_value(whole.group(2)):
@@ -170,7 +171,7 @@ def _of_commands(text: str) -> Iterator[Span]:
 
 
 def _said(text: str) -> Iterator[Span]:
-    for match in _PASSWORD.finditer(text):
+    for match in _PASSWORD.finditer(text) if "assword" in text else ():
         said = match.group(2).rstrip(_ENDS)
         if _is_secret_word(said, surely=bool(match["surely"])):
             yield match.start(2), match.start(2) + len(said)
@@ -233,9 +234,10 @@ def two_words(line: str) -> list[Span]:
 def in_lines(text: str) -> list[Span]:
     """The secrets of those lines of a string that are comments of a script or settings of another kind of config."""
     found: list[Span] = []
-    for match in _LINE.finditer(text):
-        line, base = match.group(), match.start()
+    base = 0
+    for line in text.split("\n"):
         spans = in_prose(line) if line.lstrip(" \t")[:1] in _COMMENT_SIGNS else two_words(line)
         if spans:
             found.extend([(base + start, base + end) for start, end in spans])
+        base += len(line) + 1
     return found
