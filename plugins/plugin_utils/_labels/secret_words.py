@@ -113,7 +113,9 @@ _TERM = re.compile(
     re.IGNORECASE,
 )
 _ENDS = ".,:;!?)]}"
-_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$|[A-Za-z][a-z]+\d$")
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$")
+# In a comment this may be a secret; in a string, it is what the string is about.
+_NUMBERED = re.compile(r"[A-Za-z][a-z]+\d$")
 # After an option that a sentence is about.
 _PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
 _COMMENT_SIGNS = ("#", ";")
@@ -173,7 +175,8 @@ def _of_commands(text: str) -> Iterator[Span]:
 def _said(text: str) -> Iterator[Span]:
     for match in _PASSWORD.finditer(text) if "assword" in text else ():
         said = match.group(2).rstrip(_ENDS)
-        if _is_secret_word(said, surely=bool(match["surely"])):
+        surely = bool(match["surely"])
+        if _is_secret_word(said, surely=surely) and (surely or not _NUMBERED.match(said)):
             yield match.start(2), match.start(2) + len(said)
 
 
@@ -225,7 +228,8 @@ def two_words(line: str) -> list[Span]:
     if len(words) != 2 or not names_a_secret(words[0]):
         return []
     said = words[1].rstrip(";").strip("\"'")
-    if not _is_secret_word(said, surely="pass" in words[0].lower()) or not _is_value(said):
+    surely = "pass" in words[0].lower()
+    if not _is_secret_word(said, surely=surely) or not _is_value(said) or (not surely and _NUMBERED.match(said)):
         return []
     start = line.rfind(said)
     return [(start, start + len(said))]
