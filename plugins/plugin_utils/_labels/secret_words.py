@@ -114,7 +114,6 @@ _TERM = re.compile(
 )
 _ENDS = ".,:;!?)]}"
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$")
-# In a comment this may be a secret; in a string, it is what the string is about.
 _NUMBERED = re.compile(r"[A-Za-z][a-z]+\d$")
 # After an option that a sentence is about.
 _PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
@@ -175,8 +174,7 @@ def _of_commands(text: str) -> Iterator[Span]:
 def _said(text: str) -> Iterator[Span]:
     for match in _PASSWORD.finditer(text) if "assword" in text else ():
         said = match.group(2).rstrip(_ENDS)
-        surely = bool(match["surely"])
-        if _is_secret_word(said, surely=surely) and (surely or not _NUMBERED.match(said)):
+        if _is_secret_in_string(said, surely=bool(match["surely"])):
             yield match.start(2), match.start(2) + len(said)
 
 
@@ -216,6 +214,11 @@ def _is_secret_word(word: str, *, surely: bool) -> bool:
     return tells and not is_name and is_telling(word, Elsewhere.COMMENT)
 
 
+def _is_secret_in_string(word: str, *, surely: bool) -> bool:
+    """The same where it is no comment: there, a word with a digit is what the string is about."""
+    return _is_secret_word(word, surely=surely) and (surely or not _NUMBERED.match(word))
+
+
 def in_prose(line: str) -> list[Span]:
     """The secrets that a line of prose tells of, as a pair of name and value, in a sentence or in a command."""
     told_to = [(start, end) for start, end in commanded(line) if not _PLAIN_WORD.fullmatch(line, start, end)]
@@ -228,8 +231,7 @@ def two_words(line: str) -> list[Span]:
     if len(words) != 2 or not names_a_secret(words[0]):
         return []
     said = words[1].rstrip(";").strip("\"'")
-    surely = "pass" in words[0].lower()
-    if not _is_secret_word(said, surely=surely) or not _is_value(said) or (not surely and _NUMBERED.match(said)):
+    if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
         return []
     start = line.rfind(said)
     return [(start, start + len(said))]

@@ -209,9 +209,9 @@ class Trust:
         same = [entry for entry in self.entries if entry.marker == "" and entry.kind == kind]
         return same[0] if same else None
 
-    def vouches(self, key: asyncssh.SSHKey, marker: str = "") -> bool:
-        """Whether a line with this marker holds the key, and none revokes it."""
-        return self.holds(key, marker) and not self.holds(key, "revoked")
+    def vouches(self, key: asyncssh.SSHKey) -> bool:
+        """Whether a line holds the key, and none revokes it."""
+        return self.holds(key) and not self.holds(key, "revoked")
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
         """Whether a key that no line vouches for may be trusted."""

@@ -69,7 +69,7 @@ _IDLE: Final = _words("""
     setenv stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tunnel
     tunneldevice updatehostkeys usekeychain useroaming verifyhostkeydns versionaddendum visualhostkey
     warnweakcrypto xauthlocation
-""") | _words("""
+
     afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2 keepalive kerberosauthentication
     kerberostgtpassing protocol rhostsauthentication rhostsrsaauthentication rsaauthentication smartcarddevice
     useprivilegedport userknownhostsfile2 usersh

@@ -140,10 +140,15 @@ def test_what_a_proxy_command_complains_of_is_one_line_and_masked(fleet: SshdFle
     assert str(result.error).isprintable()
 
 
-def test_a_proxy_command_that_complains_but_works(fleet: SshdFleet, tmp_path: Path) -> None:
+def knowing_outer(fleet: SshdFleet, tmp_path: Path) -> Path:
+    """The configuration by which a ProxyCommand can run ssh to the outer jump host."""
     outer = fleet["outer"]
     hop = f"Host outer\n  HostName 127.0.0.1\n  Port {outer.port}\n  User {fleet.user}\n  IdentityFile {outer.key}\n"
-    config = configuration(fleet, tmp_path, hop)
+    return configuration(fleet, tmp_path, hop)
+
+
+def test_a_proxy_command_that_complains_but_works(fleet: SshdFleet, tmp_path: Path) -> None:
+    config = knowing_outer(fleet, tmp_path)
     command = f"echo careful >&2; exec ssh -F {config} -q -W %h:%p outer"
     result = through(fleet, tmp_path, f"-F {config} -o ProxyCommand='{command}'")["prom-01"]
     assert (result.status, result.error) == ("ok", None)
@@ -159,9 +164,7 @@ def test_a_proxy_command_for_the_users_shell(
     if not Path(shell).exists():
         pytest.skip(f"{shell} is not installed")
     monkeypatch.setenv("SHELL", shell)
-    outer = fleet["outer"]
-    hop = f"Host outer\n  HostName 127.0.0.1\n  Port {outer.port}\n  User {fleet.user}\n  IdentityFile {outer.key}\n"
-    config = configuration(fleet, tmp_path, hop)
+    config = knowing_outer(fleet, tmp_path)
     command = f"ssh -F {config} -q -W %h:%p outer {end}"
     result = through(fleet, tmp_path, f"-F {config} -o 'ProxyCommand={command}'")["prom-01"]
     assert (result.status, result.error) == ("ok", None)
