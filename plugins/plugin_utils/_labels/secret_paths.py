@@ -108,7 +108,9 @@ _CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
 _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)(?:JWT|BASIC_AUTH|NEO4J_AUTH)|(?:^|-)Cookie)$")
 _REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
 _PARAMETER = re.compile(
-    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$", re.IGNORECASE
+    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$"
+    r"|^(?:[a-z]{1,4})?sess(?:ion[_-]?)?id$",
+    re.IGNORECASE,
 )
 
 
@@ -234,7 +236,7 @@ AZUREAD = Place(
         ),
     }
 )
-STATIC = Place({"labels": LABELS})
+STATIC = Place({"labels": LABELS, "targets": ADDRESS})
 _RELABEL: dict[str, Place] = dict.fromkeys(
     ("relabel_configs", "metric_relabel_configs", "write_relabel_configs", "alert_relabel_configs"), RELABEL
 )
@@ -322,6 +324,7 @@ SECTIONS: dict[str, Place] = {
     "scrape_configs": SCRAPE,
     "static_configs": STATIC,
     "params": PARAMS,
+    "targets": ADDRESS,
     "labels": LABELS,
     "external_labels": EXTERNAL_LABELS,
     "annotations": TEXT,

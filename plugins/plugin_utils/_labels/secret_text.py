@@ -62,14 +62,36 @@ _VARIABLE = re.compile(r"\$\d+|\$\{\w+\}|\{\{.*\}\}")
 # Where a URL belongs, a place without a scheme may stand, with a login before it.
 _LOGIN_SIGN = re.compile(r":[^\s/@:]{1,200}@")
 _LOGIN = re.compile(r"[ ]*[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
+# The same anywhere: a host that no word of prose is, and what stands before it. A version or a digest is no host.
+_AT_HOST = re.compile(
+    r"@(?:(?:[\w-]{1,63}\.){1,9}[A-Za-z][\w-]{1,62}|(?:\d{1,3}\.){3}\d{1,3}|localhost|(?!sha\d{3}:)[\w-]{1,63}(?=:\d)"
+    r"|\[[0-9A-Fa-f:.]{2,45}\])(:\d{2,5}(?!\w))?(?![\w.-]*@)"
+)
+_BEFORE_LOGIN = re.compile(r"[\s\"'<>`]")
+_BEFORE_USER = re.compile(r"[,;()\[\]{|=&?!]")
+_LOGIN_USER = re.compile(r"(?=.*[A-Za-z}])[\w.%+~$-]{0,100}\}{0,2}")
+_OTHER_SCHEMES = frozenset({"acct", "callto", "git", "im", "mailto", "sip", "sips", "ssh", "xmpp"})
+# Behind such a word an address of mail is likelier than a password.
+_MAIL_WORDS = frozenset(
+    {
+        "author", "bcc", "by", "cc", "contact", "e-mail", "email", "from", "group", "mail", "maintainer", "member",
+        "oncall", "owner", "recipient", "sender", "serviceaccount", "team", "to", "user",
+    }
+)  # fmt: skip
+_PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+-][A-Za-z0-9]+)*")
 _DATABASE = re.compile(r"@(?:[a-z][a-z0-9]{0,15})?\(")
 _DATABASE_USER = re.compile(r"[\w.~%-]$")
 _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
 # Parameters that hold a password in the URLs of well-known remote storage, and nowhere else.
 _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
+# Names that mean other things as well: what looks like a secret behind one of them is one.
+_VAGUE_PARAMETERS = frozenset({"access", "code", "session", "sid", "ticket"})
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 
 _AUTHORIZATION = r"\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
+# Letters and digits change places: thrice, and once more.
+_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d|[A-Za-z]\d{1,40}[A-Za-z]))"
+_VERY_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d{1,40}[A-Za-z]|[A-Za-z]\d{1,40}[A-Za-z]{1,40}\d))"
 _END = r"[^\s\"'<>`\\,|)\]}]"
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
 # looks back to what must or must not precede it: that is what `re` finds fast in a long text.
@@ -89,6 +111,17 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ),
     ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
     ("/with/key/", r"/with/key/([\w-]{8,80})"),
+    # The part of a path behind such a name.
+    *(
+        (sign, rf"{sign}{before}({mixed}[\w~-]{{8,400}}={{0,2}})(?![\w.:~-])")
+        for sign, before, mixed in (
+            ("oken/", r"(?:(?<=[/_-]token/)|(?<=[a-z]Token/))", _MIXED),
+            ("key/", r"(?:(?<=[/_-]key/)|(?<=apikey/))", _MIXED),
+            ("/push/", "", _MIXED),
+            ("/heartbeat/", "", _MIXED),
+            ("/s/", r"(?![0-9a-f]{8}-)", _VERY_MIXED),
+        )
+    ),
     ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
     ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
     ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
@@ -182,7 +215,7 @@ _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
     "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_",
-    "aiza", "sg.", "dop_v1_", "oracle:thin:", "/hook",
+    "aiza", "sg.", "dop_v1_", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
@@ -303,9 +336,10 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_parameters(value, address=address, pattern=pattern))
     if address and not in_line and "@" in value and (login := _LOGIN.match(value)):
         found.append(login.span(1))
-    if "@" in value and "(" in value:
-        found.extend(_logins(value))
-    if len(value) > 20:
+    if "@" in value and ":" in value:
+        found.extend(_logins(value) if "(" in value else ())
+        found.extend(() if pattern else _bare_logins(value))
+    if len(value) > 20 or value[:1] == "/":
         found.extend(_tokens(value))
     if "PRIVATE KEY" in value:
         found.extend(_private_keys(value))
@@ -367,8 +401,28 @@ def _logins(value: str) -> Iterator[Span]:
         end = match.start()
         words = value[max(end - 264, 0) : end].split()
         user, colon, password = words[-1].partition(":") if words and not value[end - 1].isspace() else ("", "", "")
-        if colon and password and _DATABASE_USER.search(user) and not _VARIABLE.fullmatch(password):
+        # PromQL calls these.
+        is_function = value.startswith(("@start()", "@end()"), end)
+        if colon and password and not is_function and _DATABASE_USER.search(user) and not _VARIABLE.fullmatch(password):
             yield end - len(password), end
+
+
+def _bare_logins(value: str) -> Iterator[Span]:
+    """The passwords of logins without a scheme: ``user:password@host``."""
+    low = 0
+    for match in _AT_HOST.finditer(value):
+        at = match.start()
+        user, colon, password = _BEFORE_LOGIN.split(value[max(at - 300, low) : at])[-1].partition(":")
+        low = match.end()
+        user = _BEFORE_USER.split(user)[-1]
+        if not colon or not _LOGIN_USER.fullmatch(user) or user.lower() in _OTHER_SCHEMES:
+            continue
+        if not password or password[0] == "/" or "://" in password or NO_VALUE.match(password):
+            continue
+        is_mail = user.lower() in _MAIL_WORDS and not match.group(1) and _PERSON.fullmatch(password)
+        is_port = password.isdigit() and len(password) <= 5 and "." in user
+        if not is_mail and not is_port:
+            yield at - len(password), at
 
 
 def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
@@ -376,7 +430,8 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
     while match := _PARAMETER.search(value, at):
         name, at = match.group(1), match.end()
         named = parameter_names_a_secret(name)
-        if not named and not address:
+        is_vague = name.lower() in _VAGUE_PARAMETERS
+        if not named and not address and not is_vague:
             continue
         # A secret may hold a semicolon; another value ends there, since that parts parameters as well.
         content = (_NAMED_CONTENT if named else _SHORT_CONTENT).match(value, at)
@@ -386,7 +441,8 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
         at = content.end()
         if said.startswith("{{") or _VARIABLE.fullmatch(said) or (pattern and said[0] in "([{\\.*"):
             continue
-        if named or name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said):
+        is_likely = address and (name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said))
+        if named or is_likely or (is_vague and is_telling(said, Elsewhere.VALUE)):
             yield content.span(1)
 
 
