@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc.
+"""Secrets in texts of other forms that stand in a config: XML, JSON that is quoted, netrc, pgpass, users of Redis.
 
 Every pattern is bounded or ends where the next one begins, so that a hostile text costs linear time.
 """
@@ -32,14 +32,22 @@ _NAME_AND_VALUE = re.compile(r"<name>\s{0,80}([^<>\s]{1,200})\s{0,80}</name>\s{0
 # `"password": "x"`, its quotes escaped where it is quoted once more. Fixed text comes first: `re` finds that fast.
 _QUOTED_NAMES = tuple((sign, re.compile(sign + r"\s{0,8}(\\{0,7}[\"'])")) for sign in ('":', "':"))
 _QUOTE = re.compile(r"[\"']")
-_NETRC = re.compile(
-    r"machine\s{1,8}\S{1,200}\s{1,80}login\s{1,8}\S{1,200}\s{1,80}(?:account\s{1,8}\S{1,200}\s{1,80})?"
-    r"password\s{1,8}(\S{1,4000})"
+_NETRC = re.compile(r"login\s{1,8}\S{1,200}\s{1,80}(?:account\s{1,8}\S{1,200}\s{1,80})?password\s{1,8}(\S{1,4000})")
+# `host:5432:database:user:x`, of ports that PostgreSQL is met at; signs of which one stands in each such text.
+_PGPASS = re.compile(
+    r"(?<![^\s\"'#])[\w.*/\[\]-]{1,200}:(?:\d{2,5}|\*):[^\s:]{1,100}:(?=[^:]{0,100}[A-Za-z*])[^\s:]{1,100}:([^\s\"']{1,400})"
 )
+_PGPASS_SIGNS = ("432:", "433:", ":*:")
+# `user name on >x ~* +@all`.
+_ACL = re.compile(r"user[ \t]{1,8}\S{1,100}[ \t]([^\n]{1,4000})", re.IGNORECASE)
+_ACL_SIGNS = ("+@", "~*", "allkeys")
+_ACL_SECRET = re.compile(r"(?<=[ \t\"'])(?:>([^\s\"']{1,400})|#([0-9a-f]{64})(?!\S))")
+# One of these stands in a text that has no other sign of a secret than these forms.
+FORM_SIGNS = (*_PGPASS_SIGNS, *_ACL_SIGNS)
 
 
 def in_other_forms(text: str) -> Iterator[Span]:
-    """What XML, JSON within a string or netrc name as a secret."""
+    """What XML, JSON within a string and the files of other programs name as a secret."""
     if "<" in text:
         for span in _marked_up(text):
             # Asked last, since `in` takes longer than a pattern does: without these it is no markup.
@@ -58,10 +66,28 @@ def in_other_forms(text: str) -> Iterator[Span]:
                     span = match.end(), done
                     if _is_value(text, span):
                         yield span
-    if "machine" in text:
-        for match in _NETRC.finditer(text):
+    if "login" in text:
+        yield from of_netrc(text)
+    if any(sign in text for sign in _PGPASS_SIGNS):
+        for match in _PGPASS.finditer(text):
             if _is_value(text, match.span(1)):
                 yield match.span(1)
+    if any(sign in text for sign in _ACL_SIGNS):
+        for line in _ACL.finditer(text):
+            said = " " + line.group(1)
+            for match in _ACL_SECRET.finditer(said) if any(sign in said for sign in _ACL_SIGNS) else ():
+                start, end = match.span(match.lastindex or 0)
+                span = line.start(1) + start - 1, line.start(1) + end - 1
+                if _is_value(text, span):
+                    yield span
+
+
+def of_netrc(text: str) -> Iterator[Span]:
+    """The passwords of netrc, whose words may stand on several lines."""
+    for match in _NETRC.finditer(text):
+        before = text[max(match.start() - 300, 0) : match.start()].split()
+        if (before[-2:-1] == ["machine"] or before[-1:] == ["default"]) and _is_value(text, match.span(1)):
+            yield match.span(1)
 
 
 def _marked_up(text: str) -> Iterator[Span]:

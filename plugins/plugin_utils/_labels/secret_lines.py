@@ -47,6 +47,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
     EXPRESSIONS,
     commanded,
+    goes_on,
     in_prose,
     is_option_value,
     spoken,
@@ -113,6 +114,7 @@ _MARK = re.compile(
 # Comments of templates and of other languages.
 _REMARK = re.compile(r"[ \t]*(?:\{#|\{\{-?[ \t]*/\*|//|<!--)")
 _MAX_PARENTS = 20
+_MAX_COMMAND = 400
 
 
 class _Open(NamedTuple):
@@ -151,6 +153,8 @@ class LineReader:
         # variable has the name of a secret.
         self._options = ["", ""]
         self._is_named = False
+        # What of a command stands on the lines before, where this one goes on with it.
+        self._command = ""
         # The anchors that aliases bring to where a secret stands.
         self.aliased: set[str] = set()
 
@@ -172,12 +176,23 @@ class LineReader:
             self._number += 1
         else:
             self._is_told = False
-        if comment and (self._trusted or not self._is_in_secret(line)):
-            return self._commented(line, comment)
-        if self._trusted:
+        if self._trusted and not comment:
+            # What stands behind a comment that was read is nothing, or a break.
+            self._command = "" if line.strip() else self._command
             self._note(line)
             return []
-        return self._uncommented(line)
+        command, self._command = self._command, ""
+        if comment and (self._trusted or not self._is_in_secret(line)):
+            found = self._commented(line, comment)
+        else:
+            found = self._uncommented(line)
+        said = line.rstrip()
+        if command:
+            start = _content(line)
+            found = merged([*found, *((start + a, start + b) for a, b in goes_on(command, said[start:]))])
+        if said.endswith("\\"):
+            self._command = (command + said[_content(line) : -1])[-_MAX_COMMAND:].rstrip() + " "
+        return found
 
     def _uncommented(self, line: str) -> list[Span]:
         if not line.strip():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_comments import (
@@ -38,6 +39,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
     EXPRESSIONS,
+    commanded,
     in_lines,
     told,
 )
@@ -294,6 +296,10 @@ class Tree:
         assigned = self._assigned(index, item.value, kind) if look_inside else []
         for number, span in _on_lines(item.value, assigned, parts):
             inner[number].append(span)
+        if item.style == ">" and kind is not Kind.PATTERN and "-" in item.value:
+            folded = list(_on_folded_lines(parts))
+            for number, span in [] if folded and self._events.key_of(index) in EXPRESSIONS else folded:
+                inner[number].append(span)
         for (begin, bare), found in zip(content, inner, strict=True):
             spans = [
                 *repetitions(pattern, bare),
@@ -369,6 +375,17 @@ def _on_lines(value: str, spans: list[Span], parts: list[str]) -> Iterator[tuple
             if span[1] > end:
                 break
             span = next(rest, None)
+
+
+def _on_folded_lines(parts: list[str]) -> Iterator[tuple[int, Span]]:
+    """Where the secrets of a command stand that is folded into these lines."""
+    begins = [len(part) - len(part.lstrip(" \t")) for part in parts]
+    said = [part.strip(" \t") for part in parts]
+    edges = list(accumulate([len(line) + 1 for line in said], initial=0))
+    for start, end in commanded(" ".join(said)):
+        number = bisect_right(edges, start) - 1
+        shift = begins[number] - edges[number]
+        yield number, (start + shift, min(end, edges[number + 1] - 1) + shift)
 
 
 def _of_lines(value: str) -> list[Span]:

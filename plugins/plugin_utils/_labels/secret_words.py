@@ -33,7 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 _BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
 _REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
 # Where a command goes on; what stands before an option on its line, and on the lines before it.
-_NEXT_LINE = r"(?:\\(?:\r?\n[ \t]{0,80}|$))?+"
+_NEXT_LINE = r"(?:\\(?:\r?\n[ \t]{0,80}(?:#[# \t]{0,80})?|$))?+"
 _BEFORE = r"(?:[^\n|;&\\]|\\[\s\S]){0,200}?"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
@@ -55,8 +55,8 @@ _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
 # Words of commands, each with what its secret looks like.
 _COMMANDS = (
-    ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}[\"']?{_LOGIN.pattern}")),
-    ("--user", re.compile(rf"--user[ \t=]{{1,4}}[\"']?{_LOGIN.pattern}")),
+    ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}")),
+    ("--user", re.compile(rf"--user[ \t=]{{1,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}")),
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
     ("redis-cli", re.compile(rf"redis-cli{_BEFORE}(?<=\s)-a[ \t]{{1,4}}{_REST}")),
     ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t]{_BEFORE}(?<=\s)-p(?!ort\b|lugin){_REST}")),
@@ -182,6 +182,12 @@ def _is_value(said: str) -> bool:
     return not (_VARIABLE.match(said) or NO_VALUE.match(said) or MASK.match(said))
 
 
+def goes_on(before: str, line: str) -> list[Span]:
+    """The secrets of a line with which a command goes on. before: what of it stands on the lines before."""
+    edge = len(before)
+    return [(start - edge, end - edge) for start, end in commanded(before + line) if start >= edge]
+
+
 def is_option_value(option: str, item: str) -> bool:
     """Whether an item of a list is a secret, since the one before it is an option that takes a secret or a login."""
     if _LOGIN_ITEM.fullmatch(option):
@@ -221,7 +227,12 @@ def _is_secret_in_string(word: str, *, surely: bool) -> bool:
 
 def in_prose(line: str) -> list[Span]:
     """The secrets that a line of prose tells of, as a pair of name and value, in a sentence or in a command."""
-    told_to = [(start, end) for start, end in commanded(line) if not _PLAIN_WORD.fullmatch(line, start, end)]
+    told_to = [
+        (start, end)
+        for start, end in commanded(line)
+        # What follows a sign is no word of the sentence.
+        if line[start - 1] not in " \t" or not _PLAIN_WORD.fullmatch(line, start, end)
+    ]
     return [*pairs(line), *spoken(line), *told_to, *in_other_forms(line)]
 
 

@@ -20,6 +20,10 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.recent import Recent
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import (
+    FORM_SIGNS,
+    of_netrc,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import (
     LineReader,
     anchored,
@@ -68,7 +72,7 @@ _HINTS = (
     "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
     "sessid", "sessionid", "session_id", "session-id",
 )  # fmt: skip
-_SIGNS = Signs((*_HINTS, *COMMAND_SIGNS))
+_SIGNS = Signs((*_HINTS, *COMMAND_SIGNS, *FORM_SIGNS))
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
 _MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_ROUNDS = 4
@@ -257,9 +261,15 @@ def _line_edits(text: str) -> list[Edit]:
     known: list[str] = []
     rest: list[str] = []
     position = 0
+    # Those that come last stand first.
+    logins = sorted(of_netrc(text), reverse=True) if "login" in text else []
     for number, part in enumerate(_BREAKS.split(text)):
         if number % 2 == 0 and part:
-            spans = merged(reader.secrets(part))
+            told = []
+            while logins and logins[-1][0] < position + len(part):
+                start, end = logins.pop()
+                told.append((start - position, end - position))
+            spans = merged([*reader.secrets(part), *told])
             lines.append((position, part, spans))
             rest.extend(_outside(part, spans))
             known.extend(part[start:end].strip("\"' ,") for start, end in spans)

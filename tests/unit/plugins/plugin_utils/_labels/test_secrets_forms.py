@@ -23,10 +23,10 @@ FRAMES: dict[str, Callable[[str], str]] = {
 
 
 def only_masked(text: str) -> None:
-    """Each @ of the text is a secret of its own, and all that is masked."""
+    """Each @ of the text is a secret of its own, and all that is masked; @@ is one that stays."""
     numbers = iter(range(10, 99))
-    planted = re.sub("@", lambda _match: f"{SECRET}{next(numbers)}", text)
-    assert masked(planted) == text.replace("@", "M")
+    planted = re.sub("@@?", lambda sign: f"{SECRET}{next(numbers)}" if sign.group() == "@" else "@", text)
+    assert masked(planted) == re.sub("@@?", lambda sign: "M" if sign.group() == "@" else "@", text)
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
@@ -40,6 +40,10 @@ def only_masked(text: str) -> None:
         "<add value='@' key='ApiToken' />",
         "<token><![CDATA[@]]></token>",
         "machine h.example login bob password @",
+        "machine h.example\nlogin bob\n  account x\n  password @\ndefault login bob password @",
+        "h.example:5432:db:bob:@\n*:*:*:bob:@\n# h.example:6432:*:bob:@",
+        "user default on >@ >@ ~* +@@all\nuser bob off resetkeys ~x:* +@@all >@",
+        "redis-cli ACL SETUSER bob on '>@' allkeys",
         "requirepass @",
         "  secret_key '@';",
         'proxy_set_header Authorization "Basic @";\nproxy_set_header Host "$host";',
@@ -131,3 +135,39 @@ def test_a_secret_is_masked_to_its_end(frame: str) -> None:
 def test_hostile_texts_come_to_an_end(piece: str) -> None:
     text = f"x: |\n  {piece * 20_000}\n"
     assert Redactor(SALT).redact(text).text.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "machine h.example\n  login bob\n  password correcthorse\n",
+        "# x\ndefault login bob password correcthorse\n",
+        "h.example:5432:db:bob:correcthorse\n",
+        "*:*:*:bob:correcthorse\n",
+        "user default on >correcthorse ~* +@all\n",
+        "x: 'h.example:5432:db:bob:correcthorse'\n",
+        "x: 'user default on >correcthorse ~* +@all'\n",
+        "x: 1\n# h.example:5432:db:bob:correcthorse\n",
+    ],
+)
+def test_files_of_other_programs_alone(text: str) -> None:
+    assert masked(text) == text.replace("correcthorse", "M")
+
+
+def test_the_hash_of_a_password_of_redis() -> None:
+    assert masked(f"user bob on #{'0a' * 32} ~* +@all\n") == "user bob on #M ~* +@all\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: user bob logs in on >5 hosts\n",
+        "x: allkeys of user bob > 5\n",
+        "x: '2024:10:11:12:5432:13'\n",
+        "x: ['10.0.0.1:5432:x', 'h:5432:db', 'a:5432:*:1:2']\n",
+        "# the default login is not a password for bob\nx: 1\n",
+        "the login bob password correcthorse\n",
+    ],
+)
+def test_what_reads_like_a_file_of_another_program(text: str) -> None:
+    assert masked(text) == text

@@ -290,3 +290,41 @@ def test_what_reads_like_that_and_is_a_secret(text: str) -> None:
     shown = masked(text.replace("@", SECRET))
     assert SECRET not in shown
     assert "letters" not in shown
+
+
+# ---- a command on several lines ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: 1\n# curl -u \\\n#   bob:@ https://h.example/\n",
+        "x: 1\n# curl -H a \\\n#   -u bob:@ \\\n#   h --token \\\n#   @ --y\n",
+        "x: 1\n#   x --token \\\n#     correcthorse --y\n",
+        "x: 1\n# x --token \\\n# @ \\\ny: 1\n",
+        "a: b: c\n# x --token \\\n#   @\n",
+        "a: b: c\nrun: x --token \\\n  @ --y\n",
+        "#!/bin/sh\nx --token \\\n  correcthorse --y \\\n  --password \\\n  @\n",
+        "x: |\n  # x --token \\\n  #   @\n",
+        "x: |\n  curl -u \\\n    bob:correcthorse h --user \\\n  bob:@ h\n",
+        "x: >-\n  x --token\n  @ --y\n",
+        "x: >\n\n  y\n  x --token\n    @ --y\n\n  curl -u\n  bob:correcthorse h\n",
+        "x: 1\n# curl -u bob:correcthorse h; mysql -pcorrecthorse\n",
+    ],
+)
+def test_a_command_that_goes_on(text: str) -> None:
+    shown = masked(text.replace("@", SECRET))
+    assert shown == text.replace("@", "M").replace("correcthorse", "M")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: 1\n# x --token \\\ny: 1\n# b1c2d3e4\n",
+        "x: >\n  x --password\n  $PASSWORD --y --token\n  {{ x }}\n",
+        "expr: >\n  a --token\n  b1c2d3\n",
+        "x: 1\n# x --verbose \\\n#   bob:b1c2d3\n",
+    ],
+)
+def test_a_command_that_goes_on_without_a_secret(text: str) -> None:
+    assert masked(text) == text
