@@ -18,6 +18,7 @@ import yaml
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
+    NAMED_POINTER,
     NAMED_SECRET,
     OTHER_HEADERS,
     RELABEL,
@@ -64,8 +65,20 @@ _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
 _REFERENCE = frozenset({"name", "key", "optional", "namespace"})
 _REFERENCE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
 _REFERENCE_KEY = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+){0,9}")
+# What such a key is called, beside the names of secrets.
+_REFERENCE_WORD = re.compile(
+    r"(?:user|name|login|ur[il]|dsn|host|address|endpoint|key|id|value|data|auth|hook|conf|config|ca|crt|cert|pem|json"
+    r"|ya?ml|txt|salt|hash|community)$",
+    re.IGNORECASE,
+)
 _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
-_TOGETHER = {RELABEL: _RULE, ANY: _RESOURCE, OTHER_HEADERS: _RESOURCE, NAMED_SECRET: _REFERENCE}
+_TOGETHER = {
+    RELABEL: _RULE,
+    ANY: _RESOURCE,
+    OTHER_HEADERS: _RESOURCE,
+    NAMED_SECRET: _REFERENCE,
+    NAMED_POINTER: _REFERENCE,
+}
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$[A-Z_]\w*|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
 _OPTION_IN_TEXT = re.compile(r"-[A-Za-z](?<=[\s\"'\[,-]-[A-Za-z])")
@@ -224,7 +237,7 @@ class Events:
             if letter == "e":
                 frame = frames.pop()
                 top = frames[-1] if frames else None
-                if frame.place is NAMED_SECRET:
+                if frame.place is NAMED_SECRET or frame.place is NAMED_POINTER:
                     if frame.rule and top is not None and top.is_map:
                         self._judge_reference(frame.rule)
                 elif len(frame.rule) >= 2:
@@ -309,9 +322,10 @@ class Events:
         if not {"name", "key"} <= said.keys() or any(items[at].type != "s" for at in said.values()):
             return
         name, key = items[said["name"]].value, items[said["key"]].value
-        if _REFERENCE_NAME.fullmatch(name) and _REFERENCE_KEY.fullmatch(key):
+        is_key = _REFERENCE_KEY.fullmatch(key) and (names_a_secret(key) or _REFERENCE_WORD.search(key))
+        if _REFERENCE_NAME.fullmatch(name) and is_key:
             for index in said.values():
-                if self.kinds.get(index) is Kind.NAMED:
+                if self.kinds.get(index) in {Kind.NAMED, Kind.POINTER}:
                     del self.kinds[index]
 
     def _judge_options(self) -> None:

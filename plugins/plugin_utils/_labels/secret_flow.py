@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Place, masks
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
+    Place,
+    masks,
+    only_points,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import MASK, Span
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
 
@@ -71,7 +75,7 @@ def _flow_scalar(token: re.Match[str], place: Place) -> list[Span]:
     if not masks(place.kind):
         return []
     text = token.group().rstrip()
-    if MASKED.match(text) or EMPTY.fullmatch(text):
+    if MASKED.match(text) or EMPTY.fullmatch(text) or only_points(place.kind, unquoted(text)):
         return []
     return [(token.start(), token.start() + len(text))]
 

@@ -32,6 +32,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     label_names_a_secret,
     masks,
     names_a_secret,
+    only_points,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAK,
@@ -50,6 +51,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     goes_on,
     in_prose,
     is_option_value,
+    says_where,
     spoken,
     told,
     two_words,
@@ -113,6 +115,7 @@ _MARK = re.compile(
 )
 # Comments of templates and of other languages.
 _REMARK = re.compile(r"[ \t]*(?:\{#|\{\{-?[ \t]*/\*|//|<!--)")
+_BY_NAME = (Kind.POINTER, Kind.NAMED)
 _MAX_PARENTS = 20
 _MAX_COMMAND = 400
 
@@ -171,14 +174,10 @@ class LineReader:
         """The secrets of the next line, which comes without its line break."""
         check()
         comment = _COMMENT.match(line)
-        if self._told and not comment and _told_key(line):
-            self._is_told = self._number in self._told
-            self._number += 1
-        else:
-            self._is_told = False
+        may_be_told = bool(self._told) and not comment and _told_key(line)
+        self._is_told = may_be_told and self._number in self._told
+        self._number += may_be_told
         if self._trusted and not comment:
-            # What stands behind a comment that was read is nothing, or a break.
-            self._command = "" if line.strip() else self._command
             self._note(line)
             return []
         command, self._command = self._command, ""
@@ -241,7 +240,8 @@ class LineReader:
         found = self._entry(line, comment.end(), commented=True)
         self._flow, self._quote = flow, quote
         told_values = _told_values(line) if "{" in line else frozenset()
-        return merged([*found, *in_prose(line), *_said(line, told_values)])
+        found = merged([*found, *in_prose(line), *_said(line, told_values)])
+        return [span for span in found if not says_where(line[slice(*span)])]
 
     def _private_key(self, line: str) -> list[Span] | None:
         """A whole line of a PEM block with a private key, or None."""
@@ -269,6 +269,7 @@ class LineReader:
         start = _indent(line)
         if start == len(line):
             return
+        self._command = ""
         self._leave(line, start, commented=False)
         dashes = _DASHES.match(line, start)
         at = dashes.end() if dashes else start
@@ -364,7 +365,7 @@ class LineReader:
         if commented and self._is_variable(unquoted(key.group(1)), line[value:]):
             return _rest(line, value)
         # Where no keys of its own can stand below.
-        if (place.named is place or place.kind is Kind.NAMED) and masks(place.kind) and _MISREAD.match(line, value):
+        if (place.named is place or place.kind in _BY_NAME) and masks(place.kind) and _MISREAD.match(line, value):
             if alias := _ALIAS.match(line, value):
                 self.aliased.add(alias.group(1))
             return _rest(line, value)
@@ -392,7 +393,7 @@ class LineReader:
     def _mask_value(self, line: str, value: int, place: Place) -> list[Span]:
         if MASKED.match(line, value):
             return [] if self._trusted else said_beside(line, value)
-        if EMPTY.match(line, value):
+        if EMPTY.match(line, value) or only_points(place.kind, unquoted(line[value:].strip().rstrip(","))):
             return []
         if place.kind is Kind.EXPANDED and re.fullmatch(r"[\"']?\$\{?\w+\}?[\"']?", line[value:].strip()):
             return []
@@ -578,7 +579,7 @@ def _is_map(line: str, at: int, place: Place) -> bool:
     if not place.keys and place.named is not None:
         return False
     # A secret by its name alone is a string more often than a map.
-    return line[at] in "{[" if place.kind is not Kind.NAMED else line[at] == "{" and not _TEMPLATE.match(line, at)
+    return line[at] in "{[" if place.kind not in _BY_NAME else line[at] == "{" and not _TEMPLATE.match(line, at)
 
 
 def _indent(line: str) -> int:

@@ -28,12 +28,14 @@ class Kind(IntEnum):
     ADDRESS = 2
     # Secret by its name, but shown while it only names an environment variable that Prometheus expands on its server.
     EXPANDED = 3
+    # The same, while it is a number of a port or words: the name may be that of a port, or say which key is meant.
+    POINTER = 4
     # Secret by its name alone, so a switch of such a name is shown.
-    NAMED = 4
+    NAMED = 5
     # Typed plain by the servers, yet made to carry secrets too: header values, free-form fields.
-    PRIVATE = 5
+    PRIVATE = 6
     # Typed secret by the servers themselves.
-    SECRET = 6
+    SECRET = 7
 
 
 class Place:
@@ -78,7 +80,7 @@ class Place:
         if section is not None:
             return section
         if names_a_secret(key):
-            return NAMED_SECRET
+            return NAMED_POINTER if _POINTER.search(key) else NAMED_SECRET
         if self is TEXT:
             return TEXT
         return DISCOVERY if key.endswith("_sd_configs") else ANY
@@ -90,7 +92,7 @@ class Place:
 _OTHER_KEYS = ("sort", "group", "grouping", "partition", "shard", "foreign", "public")
 UNDERSCORE_KEY = "[_-]" + "".join([f"(?<!{word}.)" for word in _OTHER_KEYS]) + "key"
 _SECRET_NAME = re.compile(
-    rf"(?:password|passwd|passphrase|secret|token|credentials?|passwords|secrets|api-?key|{UNDERSCORE_KEY}"
+    rf"(?:password|passwd|passphrase|passwort|kennwort|senha|contrase[nñ]a|secret|token|credentials?|passwords|secrets|api-?key|{UNDERSCORE_KEY}"
     r"|(?:^|[_-])(?:pass|pwd|creds|jwt)|passcode|pass_phrase|(?:password|passwd|passphrase)[_-]?hash"
     r"|(?:password|secret|token)_?value|secret_?id|token[_-]?b(?:ase)?64|redis(?:cli)?_auth"
     r"|(?:encryption|signing|master|license|account)key|privkey|(?:snmp|ro|rw)_?community|community_string"
@@ -106,6 +108,8 @@ _HEADER_OF_LOGIN = re.compile(r"(?:^|-)(?:x-auth.*|auth|key|team)$", re.IGNORECA
 _CAMEL_KEY = re.compile(r"[a-z0-9](?<!topology)(?:Key|Pass|Pwd)$")
 # Upper case alone is no word of another kind; all that Kubernetes calls a secret by its name.
 _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)(?:JWT|BASIC_AUTH|NEO4J_AUTH)|(?:^|-)Cookie)$")
+# Of charts, mostly: which key of a Secret holds the name or the password.
+_POINTER = re.compile(r"(?:^u|U)ser(?:[Nn]ame)?Key$|(?:^p|P)asswordKey$")
 _REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
 _PARAMETER = re.compile(
     rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$"
@@ -150,6 +154,7 @@ PRIVATE = _all_beneath(Kind.PRIVATE)
 ADDRESS = Place(kind=Kind.ADDRESS)
 # Secret by its name alone.
 NAMED_SECRET = _all_beneath(Kind.NAMED)
+NAMED_POINTER = _all_beneath(Kind.POINTER)
 NAMED_VARIABLE = _all_beneath(Kind.EXPANDED)
 VOLUME_ITEMS = Place({"key": PUBLIC, "path": PUBLIC, "mode": PUBLIC}, kind=Kind.NAMED, named=NAMED_SECRET)
 LABELS = Place()
@@ -339,7 +344,7 @@ SECTIONS: dict[str, Place] = {
     # A volume of Kubernetes, whose keys are no secrets.
     "secret": Place({"secretName": PUBLIC, "items": VOLUME_ITEMS}, kind=Kind.NAMED, named=NAMED_SECRET),
     # The URL of one, in configs of what stands between Alertmanager and a chat.
-    "webhook": Place(kind=Kind.NAMED),
+    "webhook": Place(kind=Kind.POINTER),
     "modules": Place(named=_MODULE),
     "auths": Place(named=SNMP_AUTH),
     # The same, as snmp exporter had it before 0.23: in each module, and modules stood by themselves.
@@ -351,3 +356,11 @@ ANY = Place()
 def masks(kind: Kind) -> bool:
     """Whether a scalar of this kind is masked as a whole."""
     return kind >= Kind.EXPANDED
+
+
+_POINTS = re.compile(r"\d{1,5}|[A-Za-z]{1,16}(?:[._-][A-Za-z]{1,16})*")
+
+
+def only_points(kind: Kind, value: str) -> bool:
+    """Whether the value of a pointer is a number or words, and so no secret."""
+    return kind is Kind.POINTER and _POINTS.fullmatch(value) is not None

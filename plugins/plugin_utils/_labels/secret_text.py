@@ -179,7 +179,7 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 
 _WORD = re.compile(r"\S+")
 _NAME = (
-    r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|secrets?|tokens?|credentials?|creds|pwd"
+    r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
@@ -194,9 +194,9 @@ _ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?(\"{3}|'{
 _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
     "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth",
-    "_pat", "jwt",
+    "_pat", "jwt", "passwort", "kennwort", "senha", "contrasena", "contraseña",
 )  # fmt: skip
-_EQUALS = re.compile(r"=(?<=[DEHKLNPSTWYdehklnpstwy\"'\\\s]=)")
+_EQUALS = re.compile(r"=(?<=[ADEHKLNPSTWYadehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.
 _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+")
 # Behind one of these, all of a line is the value, if there are blanks around the sign.

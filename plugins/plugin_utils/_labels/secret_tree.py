@@ -22,7 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     UnreadableError,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_lines import of_lines
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Kind
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import Kind, only_points
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     BREAK,
     BREAKS,
@@ -406,7 +406,7 @@ def _is_secret(item: Item, kind: Kind) -> bool:
         return False
     if kind is Kind.NAMED and plain and value in _SWITCHES:
         return False
-    return not (kind is Kind.EXPANDED and _VARIABLE.fullmatch(value))
+    return not (kind is Kind.EXPANDED and _VARIABLE.fullmatch(value)) and not only_points(kind, value)
 
 
 def _looks_random(word: str) -> bool:

@@ -87,7 +87,7 @@ _VARIABLE = re.compile(r"\$\(|\$[A-Z_]\w*|\$\{|\{\{.*|%\w+%")
 
 # "the old password hunter2", "API key (x)", "token for grafana: x", "pw -> x".
 _SPOKEN = re.compile(
-    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase)?|pwd?|community)|secret|token|cred(?:ential)?"
+    r"(?<![\w.-])[\w-]{0,80}?(?:(?P<surely>pass(?:word|wd|phrase|wort)?|pwd?|kennwort|senha|contrase[nñ]a|community)|secret|token|cred(?:ential)?"
     r"|(?:api|access|service|routing|integration|encryption|secret)[- _]?key)s?"
     r"(?:[ \t]{1,4}\([^()\n]{0,40}\))?"
     r"(?:(?:[ \t]{1,4}[a-z]{1,12}){0,3}(?:[ \t]{0,4}(?::|[-=]>)|[ \t]{1,4}is)"
@@ -117,6 +117,14 @@ _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)+$")
 _NUMBERED = re.compile(r"[A-Za-z][a-z]+\d$")
 # After an option that a sentence is about.
 _PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
+# "password: see the vault": only words, which say where the secret is, or that there is none.
+_PLACE = r"vaults?|env(?:ironment)?|variables?|secrets?|files?|sops|wiki|docs|ansible|terraform|kubernetes"
+_WHERE = re.compile(
+    r"(?:see|ask|stored|kept|found|managed|provided|taken|generated|comes)(?:[ \t]+[a-z]{1,15}[.,;!]?){1,12}"
+    rf"|(?:from|in|via)[ \t]+(?:(?:a|an|the|our|your)[ \t]+)?(?:[a-z]{{1,15}}[ \t]+)?(?:{_PLACE})[.;!]?"
+    r"|(?:none|unset|optional|required|empty)[.;!]?",
+    re.IGNORECASE,
+)
 _COMMENT_SIGNS = ("#", ";")
 
 
@@ -180,6 +188,11 @@ def _said(text: str) -> Iterator[Span]:
 
 def _is_value(said: str) -> bool:
     return not (_VARIABLE.match(said) or NO_VALUE.match(said) or MASK.match(said))
+
+
+def says_where(said: str) -> bool:
+    """Whether what a comment says behind the name of a secret is a sentence about it."""
+    return _WHERE.fullmatch(said) is not None
 
 
 def goes_on(before: str, line: str) -> list[Span]:

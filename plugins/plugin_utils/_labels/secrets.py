@@ -70,7 +70,7 @@ _HINTS = (
     "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
     "webhook", "hook_url", "hookurl", "_hook", "jwt", "cookie", "creds", "_pat:", "_pat=", "slack", "pagerduty",
     "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
-    "sessid", "sessionid", "session_id", "session-id",
+    "kennwort", "senha", "contrase", "sessid", "sessionid", "session_id", "session-id",
 )  # fmt: skip
 _SIGNS = Signs((*_HINTS, *COMMAND_SIGNS, *FORM_SIGNS))
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
@@ -216,6 +216,9 @@ class Redactor:
         return None
 
     def _cuts(self, text: str, look_inside: bool, edges: Sequence[int]) -> Cuts:
+        if text.lstrip().startswith("{{"):
+            # A template, of which YAML makes a map that is the key of another.
+            return Cuts(_line_edits(text))
         try:
             tree = Tree(text)
         except UnreadableError:

@@ -330,3 +330,10 @@ def test_anchors_within_strings_and_what_templates_compare_with(text: str) -> No
     shown = Redactor(b"x").redact(text).text
     assert "Zq8planted77" not in shown
     assert Redactor(b"x").redact(shown).text == shown
+
+
+@pytest.mark.parametrize("sign", ['"', "`"])
+def test_a_template_that_reads_like_a_map_of_yaml(sign: str) -> None:
+    for begin, end in (("{{", "}}"), ("\n{{-", "-}}")):
+        text = f"{begin} $token := {sign}correcthorse{sign} {end}\n"
+        assert "correcthorse" not in shown(text)

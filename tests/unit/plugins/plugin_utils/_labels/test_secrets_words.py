@@ -269,6 +269,11 @@ def test_what_is_masked_leaves_the_structure() -> None:
         "imagePullSecrets:\n- name: registry-cred1\nx: registry-cred1\n",
         "volumes:\n- secret:\n    secretName: main-v1a\n    items:\n    - {key: a.yaml, path: b.yaml}\nx: main-v1a\n",
         "topologyKey: kubernetes.io/hostname\nx: kubernetes.io/hostname\n",
+        "auth: {userKey: email, passwordKey: admin-password}\nx:\n  usernameKey: user\n  adminPasswordKey: password\n",
+        "pushoverConfigs:\n- userKey: {name: pushover-1, key: userKey}\n",
+        "a: b: c\nuserKey: admin-user\nx: {passwordKey: password, y: z}\n",
+        "ports: {webhook: 9443}\nwebhook: 8080\nx:\n  webhook: enabled\n",
+        "a: b: c\nwebhook: 8080\nx: {webhook: 9443}\n",
     ],
 )
 def test_where_a_secret_is_kept_is_none(text: str) -> None:
@@ -278,6 +283,7 @@ def test_where_a_secret_is_kept_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "password: {name: bob, key: letters}\n",
         "password: {name: bob, key: '@'}\n",
         "tokens:\n- {name: bob, key: letters}\n- '@'\n",
         "password: {name: bob, value: '@'}\n",
@@ -328,3 +334,44 @@ def test_a_command_that_goes_on(text: str) -> None:
 )
 def test_a_command_that_goes_on_without_a_secret(text: str) -> None:
     assert masked(text) == text
+
+
+@pytest.mark.parametrize("key", ["userKey", "passwordKey", "webhook"])
+@pytest.mark.parametrize("frame", ["{}: @\n", "x: {{{}: '@', y: z}}\n", "a: b: c\n{}: @\n", "a: b: c\nx: {{{}: @}}\n"])
+def test_what_is_no_name_of_a_key_and_no_port(key: str, frame: str) -> None:
+    shown = masked(frame.format(key).replace("@", SECRET))
+    assert SECRET not in shown
+    assert key in shown
+
+
+# ---- what says where a secret is ----
+
+
+@pytest.mark.parametrize("frame", ["# {}\nx: 1\n", "basic_auth:\n  # {}\n  username: bob\n", "a: b: c\n# {}\n"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "secret: see vault", "token: ask bob for it", "password: none", "password: stored in our vault, not here.",
+        "password: from the environment", "api_key: see the wiki",
+    ],
+)  # fmt: skip
+def test_a_comment_that_says_where_a_secret_is(frame: str, said: str) -> None:
+    assert masked(frame.format(said)) == frame.format(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["password: @", "secret: see @", "token: correct horse battery staple", "password: from correcthorse"]
+)
+def test_a_comment_that_does_not(said: str) -> None:
+    said = said.replace("@", SECRET)
+    assert masked(f"# {said}\nx: 1\n") == f"# {said.partition(': ')[0]}: M\nx: 1\n"
+
+
+# ---- other languages ----
+
+
+@pytest.mark.parametrize("name", ["senha", "smtp_senha", "Passwort", "kennwort", "contraseña", "contrasena"])
+@pytest.mark.parametrize("frame", ["{}: @\n", "# {}: @\nx: 1\n", "x: '--{}=@ y'\n", "a: b: c\n{}: @\n"])
+def test_words_of_other_languages(name: str, frame: str) -> None:
+    text = frame.format(name)
+    assert masked(text.replace("@", "correcthorse")) == text.replace("@", "M")
