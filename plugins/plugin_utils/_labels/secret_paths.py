@@ -112,7 +112,7 @@ _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)(?:JWT|BASIC_AUTH|NEO4J_AUTH)|(?
 _POINTER = re.compile(r"(?:^u|U)ser(?:[Nn]ame)?Key$|(?:^p|P)asswordKey$")
 _REFERENCE = re.compile(r"existing\w*(?:Secret|Key)$|imagePullSecrets$|^topologyKey$")
 _PARAMETER = re.compile(
-    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer)$|^key$|{UNDERSCORE_KEY}$"
+    rf"(?:^|[_-])(?:auth|authorization|apikey|sig|signature|bearer|community)$|^key$|{UNDERSCORE_KEY}$"
     r"|^(?:[a-z]{1,4})?sess(?:ion[_-]?)?id$",
     re.IGNORECASE,
 )
@@ -311,8 +311,20 @@ EVENT_RECORDER = Place(
 
 _BLACKBOX_HTTP = Place({**_HTTP, "headers": HEADERS, "body": PRIVATE})
 _BLACKBOX_TCP = Place({"query_response": Place({"send": PRIVATE}), "tls_config": TLS})
-SNMP_AUTH = Place({**_secrets("community", "password", "priv_password"), "username": PUBLIC})
-_MODULE = Place({"http": _BLACKBOX_HTTP, "tcp": _BLACKBOX_TCP, "grpc": HTTP_CONFIG, "auth": SNMP_AUTH})
+# The logins of docker have the same name, and in each a string `auth`.
+SNMP_AUTH = Place({**_secrets("community", "password", "priv_password", "auth"), "username": PUBLIC})
+_MODULE = Place(
+    {
+        "http": _BLACKBOX_HTTP,
+        "tcp": _BLACKBOX_TCP,
+        "grpc": HTTP_CONFIG,
+        "auth": SNMP_AUTH,
+        # Of the exporter of JSON.
+        "headers": HEADERS,
+        "body": Place({"templatize": PUBLIC}, kind=Kind.PRIVATE, named=PRIVATE),
+        "http_client_config": HTTP_CONFIG,
+    }
+)
 
 # ---- any depth of any file ----
 
@@ -341,6 +353,7 @@ SECTIONS: dict[str, Place] = {
     "event_recorder": EVENT_RECORDER,
     "webhook_outputs": EVENT_RECORDER.keys["webhook_outputs"],
     "basic_auth_users": SECRET,
+    "tls_server_config": TLS,
     # A volume of Kubernetes, whose keys are no secrets.
     "secret": Place({"secretName": PUBLIC, "items": VOLUME_ITEMS}, kind=Kind.NAMED, named=NAMED_SECRET),
     # The URL of one, in configs of what stands between Alertmanager and a chat.

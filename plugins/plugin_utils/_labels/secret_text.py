@@ -159,6 +159,7 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("glc_", r"(glc_(?<!\wglc_)[A-Za-z0-9+/]{20,1000}={0,2})"),
     ("AIza", r"(AIza(?<!\wAIza)[\w-]{35})(?![\w-])"),
     ("SG.", r"(SG\.(?<!\wSG\.)[\w-]{16,40}\.[\w-]{16,80})"),
+    ("AGE-SECRET-KEY-1", r"(AGE-SECRET-KEY-1[0-9A-Z]{16,100})"),
     ("dop_v1_", r"(dop_v1_(?<!\wdop_v1_)[0-9a-f]{32,100})"),
     ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
     *(
@@ -216,6 +217,7 @@ _WORDS = (
     "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
     "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_",
     "aiza", "sg.", "dop_v1_", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/",
+    "age-secret-key-",
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")

@@ -171,3 +171,24 @@ def test_the_hash_of_a_password_of_redis() -> None:
 )
 def test_what_reads_like_a_file_of_another_program(text: str) -> None:
     assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "modules:\n  default:\n    headers: {X-A: '@'}\n    body: {content: '{\"a\": 1} @', templatize: true}\n",
+        "modules:\n  default:\n    http_client_config: {basic_auth: {username: bob, password: '@'}}\n",
+        "tls_server_config: {cert: x, key: '@', client_ca: y}\n",
+        '{"auths": {"registry.example": {"auth": "@"}}}\n',
+        'x: \'{"auths":{"registry.example":{"auth":"@"}}}\'\n',
+        "params: {community: ['@'], module: [if_mib]}\n",
+        "- targets: [h.example]\n  labels: {__param_community: '@'}\n",
+        "x: 1\n# AGE-SECRET-KEY-@\n",
+    ],
+)
+def test_configs_of_exporters_and_others(text: str) -> None:
+    secret = "1QQPQYPQSRQKZ0X2J3K4L5M6N7P8Q" if "AGE" in text else "correcthorse"
+    shown = masked(text.replace("@", secret))
+    assert secret not in shown
+    for kept in ("templatize: true", "client_ca: y", "if_mib", "bob", "h.example", "registry.example"):
+        assert (kept in shown) == (kept in text)
