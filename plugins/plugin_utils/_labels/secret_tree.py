@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
     EXPRESSIONS,
-    commanded,
+    across_lines,
     in_lines,
     told,
 )
@@ -182,11 +182,14 @@ class Tree:
         again = seen_again(known, elsewhere)
         in_values, in_keys = repeated(again, Elsewhere.VALUE), repeated(again, Elsewhere.KEY)
         if not look_inside and not in_values:
-            # A config of its own stands on several lines, on the one of a block, or in braces.
+            # A config of its own stands on several lines, on the one of a block, or in braces; a command may
+            # have a line break in it. Where one stands, the source is longer than the string and its quotes.
             rest = [
                 index
                 for index in rest
-                if items[index][4] in _BLOCKS or "\n" in items[index][1] or items[index][1][0] in _BRACES
+                if (item := items[index])[3] - item[2] > len(item[1]) + (2 if item[4] else 0)
+                or item[4] in _BLOCKS
+                or item[1][0] in _BRACES
             ]
         found: list[Edit] = []
         for index in rest:
@@ -256,6 +259,8 @@ class Tree:
         if look_inside:
             spans.extend(shaped(value, address=kind is Kind.ADDRESS, pattern=kind is Kind.PATTERN))
             spans.extend(self._assigned(index, value, kind))
+        elif BREAK.search(self.text, item.start, item.end):
+            spans.extend(self._assigned(index, value, kind, across_lines))
         if "\n" in value or value[0] in _BRACES:
             spans.extend(_of_lines(value) if _KEY_LINE.search(value) else in_lines(value))
         if not spans:
@@ -276,11 +281,11 @@ class Tree:
             for (start, end), (first, last) in zip(spans, places, strict=True)
         ]
 
-    def _assigned(self, index: int, value: str, kind: Kind) -> list[Span]:
+    def _assigned(self, index: int, value: str, kind: Kind, asked: Callable[[str], list[Span]] = told) -> list[Span]:
         """What a string assigns to the name of a secret, unless it is a pattern or asks for labels."""
         if kind is Kind.PATTERN or index in self._events.keys:
             return []
-        spans = told(value)
+        spans = asked(value)
         return [] if spans and self._events.key_of(index) in EXPRESSIONS else spans
 
     def _parts_of_block(
@@ -296,10 +301,14 @@ class Tree:
         assigned = self._assigned(index, item.value, kind) if look_inside else []
         for number, span in _on_lines(item.value, assigned, parts):
             inner[number].append(span)
-        if item.style == ">" and kind is not Kind.PATTERN and "-" in item.value:
-            folded = list(_on_folded_lines(parts))
-            for number, span in [] if folded and self._events.key_of(index) in EXPRESSIONS else folded:
-                inner[number].append(span)
+        if item.style == ">":
+            begins = [len(part) - len(part.lstrip(" \t")) for part in parts]
+            said = [part.strip(" \t") for part in parts]
+            edges = list(accumulate([len(line) + 1 for line in said], initial=0))
+            for start, end in self._assigned(index, " ".join(said), kind, across_lines):
+                number = bisect_right(edges, start) - 1
+                shift = begins[number] - edges[number]
+                inner[number].append((start + shift, min(end, edges[number + 1] - 1) + shift))
         for (begin, bare), found in zip(content, inner, strict=True):
             spans = [
                 *repetitions(pattern, bare),
@@ -375,17 +384,6 @@ def _on_lines(value: str, spans: list[Span], parts: list[str]) -> Iterator[tuple
             if span[1] > end:
                 break
             span = next(rest, None)
-
-
-def _on_folded_lines(parts: list[str]) -> Iterator[tuple[int, Span]]:
-    """Where the secrets of a command stand that is folded into these lines."""
-    begins = [len(part) - len(part.lstrip(" \t")) for part in parts]
-    said = [part.strip(" \t") for part in parts]
-    edges = list(accumulate([len(line) + 1 for line in said], initial=0))
-    for start, end in commanded(" ".join(said)):
-        number = bisect_right(edges, start) - 1
-        shift = begins[number] - edges[number]
-        yield number, (start + shift, min(end, edges[number + 1] - 1) + shift)
 
 
 def _of_lines(value: str) -> list[Span]:

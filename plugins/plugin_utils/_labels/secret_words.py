@@ -63,10 +63,16 @@ _COMMANDS = (
     ("AUTH=", re.compile(rf"AUTH=[\"']?{_LOGIN.pattern}")),
     ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
     ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
+    ("snmp", re.compile(rf"snmp(?:b?ulk)?(?:walk|get|set|next|table)[ \t]{_BEFORE}(?<=\s)-[cA][ \t]{{0,4}}{_REST}")),
+    ("snmp", re.compile(rf"snmp(?:b?ulk)?(?:walk|get|set|next|table)[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
+    ("ipmitool", re.compile(rf"ipmitool[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
     ("docker login", re.compile(rf"docker login{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_REST}")),
 )
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
-COMMAND_SIGNS: Final = (" -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login")
+COMMAND_SIGNS: Final = (
+    " -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login", "snmpwalk", "snmpget", "snmpbulk",
+    "ipmitool",
+)  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
 EXPRESSIONS = frozenset(
     {
@@ -150,21 +156,25 @@ def may_tell(text: str) -> bool:
     )
 
 
-def commanded(text: str) -> list[Span]:
-    """What a command line hands over as a secret; and the value of a string that is a header."""
+def commanded(text: str, *, in_sentence: bool = False) -> list[Span]:
+    """What a command line hands over as a secret; and the value of a string that is a header.
+
+    in_sentence: a word behind an option may be one of the sentence that names the option.
+    """
     if "-" not in text and ":" not in text and "_set_header" not in text:
         return []
-    found = list(_of_commands(text))
+    found = list(_of_commands(text, in_sentence=in_sentence))
     whole = _WHOLE_HEADER.fullmatch(text)
     if whole and parameter_names_a_secret(whole.group(1)) and _is_value(whole.group(2)):
         found.append(whole.span(2))
     return found
 
 
-def _of_commands(text: str) -> Iterator[Span]:
+def _of_commands(text: str, *, in_sentence: bool = False) -> Iterator[Span]:
     for match in _OPTION.finditer(text):
         said = match.group(1).rstrip(";")
-        if said and _is_value(said) and said.rstrip(".,:").lower() not in _PROSE:
+        is_word = in_sentence and text[match.start(1) - 1] in " \t" and _PLAIN_WORD.fullmatch(said)
+        if said and not is_word and _is_value(said) and said.rstrip(".,:").lower() not in _PROSE:
             yield match.start(1), match.start(1) + len(said)
     for word, header in (("-H", _HEADER), ("--header", _HEADER), ("_set_header", _SET_HEADER)):
         if word in text:
@@ -193,6 +203,11 @@ def _is_value(said: str) -> bool:
 def says_where(said: str) -> bool:
     """Whether what a comment says behind the name of a secret is a sentence about it."""
     return _WHERE.fullmatch(said) is not None
+
+
+def across_lines(text: str) -> list[Span]:
+    """What of `told` may stand behind a line break that is folded into a blank."""
+    return merged([*commanded(text), *_said(text)])
 
 
 def goes_on(before: str, line: str) -> list[Span]:
@@ -240,13 +255,7 @@ def _is_secret_in_string(word: str, *, surely: bool) -> bool:
 
 def in_prose(line: str) -> list[Span]:
     """The secrets that a line of prose tells of, as a pair of name and value, in a sentence or in a command."""
-    told_to = [
-        (start, end)
-        for start, end in commanded(line)
-        # What follows a sign is no word of the sentence.
-        if line[start - 1] not in " \t" or not _PLAIN_WORD.fullmatch(line, start, end)
-    ]
-    return [*pairs(line), *spoken(line), *told_to, *in_other_forms(line)]
+    return [*pairs(line), *spoken(line), *commanded(line, in_sentence=True), *in_other_forms(line)]
 
 
 def two_words(line: str) -> list[Span]:

@@ -316,6 +316,10 @@ def test_what_reads_like_that_and_is_a_secret(text: str) -> None:
         "x: >-\n  x --token\n  @ --y\n",
         "x: >\n\n  y\n  x --token\n    @ --y\n\n  curl -u\n  bob:correcthorse h\n",
         "x: 1\n# curl -u bob:correcthorse h; mysql -pcorrecthorse\n",
+        "x: 1\n# redis-cli -a correcthorse ping\n# docker login -u x -p correcthorse h\n",
+        'x: x --token\n  @ --y\nz: "curl -u\n  bob:correcthorse h"\n',
+        "x: >\n  The password of bob\n  is @.\ny: The password is\n  @.\n",
+        "x: snmpwalk -v2c -c correcthorse h\ny: ipmitool -H h -P @ sdr\n# snmpget -v3 -u bob -A @ -X correcthorse h\n",
     ],
 )
 def test_a_command_that_goes_on(text: str) -> None:
@@ -330,6 +334,9 @@ def test_a_command_that_goes_on(text: str) -> None:
         "x: >\n  x --password\n  $PASSWORD --y --token\n  {{ x }}\n",
         "expr: >\n  a --token\n  b1c2d3\n",
         "x: 1\n# x --verbose \\\n#   bob:b1c2d3\n",
+        "expr: a --token\n  b1c2d3\n",
+        "x: the password\n  rotation is off, pass --token\n  to curl\n",
+        "x: 1\n# pass --password or --token plainly to snmpwalk -v2c, ipmitool\n",
     ],
 )
 def test_a_command_that_goes_on_without_a_secret(text: str) -> None:
