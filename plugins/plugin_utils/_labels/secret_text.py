@@ -74,8 +74,9 @@ _OTHER_SCHEMES = frozenset({"acct", "callto", "git", "im", "mailto", "sip", "sip
 # Behind such a word an address of mail is likelier than a password.
 _MAIL_WORDS = frozenset(
     {
-        "author", "bcc", "by", "cc", "contact", "e-mail", "email", "from", "group", "mail", "maintainer", "member",
-        "oncall", "owner", "recipient", "sender", "serviceaccount", "team", "to", "user",
+        "account", "author", "bcc", "by", "cc", "contact", "e-mail", "email", "from", "group", "identity", "mail",
+        "maintainer", "member", "name", "oncall", "owner", "principal", "recipient", "sender", "serviceaccount",
+        "systemd", "team", "to", "unit", "upn", "user",
     }
 )  # fmt: skip
 _PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+-][A-Za-z0-9]+)*")
@@ -443,7 +444,8 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
         at = content.end()
         if said.startswith("{{") or _VARIABLE.fullmatch(said) or (pattern and said[0] in "([{\\.*"):
             continue
-        is_likely = address and (name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said))
+        is_status = name == "code" and len(said) == 3 and said.isdigit()
+        is_likely = address and not is_status and (name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said))
         if named or is_likely or (is_vague and is_telling(said, Elsewhere.VALUE)):
             yield content.span(1)
 

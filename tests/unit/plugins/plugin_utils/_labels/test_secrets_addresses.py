@@ -41,7 +41,8 @@ def test_other_logins_without_a_scheme(text: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "mailto:bob@example.org", "owner:bob.smith@example.org", "user:bob2@example.org", "sip:1000@example.org",
+        "mailto:bob@example.org", "principal:bob@EXAMPLE.ORG", "unit:getty@tty1.service",
+        "owner:bob.smith@example.org", "user:bob2@example.org", "sip:1000@example.org",
         "image:v1.2@sha256:0123456789abcdef", "h.example:5000/x/y:v1@sha256:0123456789abcdef", "uses:a/b@v1.2.3",
         "job:x:rate5m@end()", "job:x:rate5m@1609746000", "git@github.com:owner/repo", "h1.example:9100@dc1.example",
         "${USER}:${PASSWORD}@h.example:1", "bob:{{pw}}@h.example:1", "bob:$PASSWORD@h.example:1", "12:30@h.example:80",
@@ -89,8 +90,12 @@ def test_parts_of_an_address_that_are_no_secret(frame: str, address: str) -> Non
     assert masked(frame.format(address)) == frame.format(address)
 
 
-def test_a_code_that_is_a_number_stays_where_an_address_is_not_expected() -> None:
-    for text in ("x: https://h.example/?code=200\n", "# https://h.example/?code=404\nx: 1\n"):
+def test_a_code_that_is_a_number() -> None:
+    for text in (
+        "- targets: ['https://h.example/?code=200']\n",
+        "x: https://h.example/?code=2000\n",
+        "# https://h.example/?code=404\nx: 1\n",
+    ):
         assert masked(text) == text
 
 
