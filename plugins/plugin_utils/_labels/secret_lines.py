@@ -117,7 +117,7 @@ _MARK = re.compile(
 _REMARK = re.compile(r"[ \t]*(?:\{#|\{\{-?[ \t]*/\*|//|<!--)")
 _BY_NAME = (Kind.POINTER, Kind.NAMED)
 _MAX_PARENTS = 20
-_MAX_COMMAND = 400
+_MAX_COMMAND = 120
 
 
 class _Open(NamedTuple):
