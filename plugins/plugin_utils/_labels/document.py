@@ -27,8 +27,10 @@ except ImportError:  # PyYAML without libyaml: the same events, slower
 MAX_CHARACTERS: Final = 32 * 1024 * 1024
 MAX_DEPTH: Final = 128
 MAX_NODES: Final = 2_000_000
-# How often a text is read again because of an escape that Prometheus' reader has and libyaml has not.
-_MAX_ESCAPES: Final = 100
+# How often a text is read again because of what Prometheus' reader takes and libyaml does not.
+_MAX_READINGS: Final = 100
+# Stands for a colon that libyaml refuses where it is; a character that no text has a use for.
+_COLON: Final = "\ue03a"
 
 # The share of a document that may come from aliases, as Prometheus' YAML reader allows it: 99 % of a small document,
 # 10 % of one that expands to four million nodes.
@@ -161,23 +163,26 @@ def parse(text: str, *, is_json: bool = False) -> Document:
     """
     if len(text) > MAX_CHARACTERS:
         return _refused(0, f"is larger than {MAX_CHARACTERS} characters")
-    for _again in range(_MAX_ESCAPES):
+    colons = _COLON not in text  # whether it can stand for them
+    for _again in range(_MAX_READINGS):
         try:
-            return _parse(text, is_json)
+            return _parse(text, is_json, colons)
         except _RefusedError as error:
             return _refused(error.line, error.message)
         except (yaml.YAMLError, UnicodeError) as error:
-            at = _escaped_quote(text, error)
-            if at is None:
+            if (at := _escaped_quote(text, error)) is not None:
+                text = text[:at] + text[at + 1 :]
+            elif colons and (at := _last_colon(text, error)) is not None:
+                text = text[:at] + _COLON + text[at + 1 :]
+            else:
                 return _refused(*_described(error))
-            text = text[:at] + text[at + 1 :]
-    return _refused(0, "has too many quotes that are escaped without need")
+    return _refused(0, "has too many quotes escaped without need, or colons before brackets")
 
 
-def _parse(text: str, is_json: bool) -> Document:
+def _parse(text: str, is_json: bool, colons: bool) -> Document:
     parser = _Parser(text)
     try:
-        return _Builder(parser, text, is_json).document()
+        return _Builder(parser, text, is_json, colons).document()
     finally:
         parser.dispose()
 
@@ -189,6 +194,15 @@ def _escaped_quote(text: str, error: Exception) -> int | None:
         return None
     at: int | None = next((at for at in (mark.index, mark.index - 1) if text[at : at + 2] == "\\'"), None)
     return at
+
+
+def _last_colon(text: str, error: Exception) -> int | None:
+    """Where the colon is of "{a: b:}", whose value is "b:" to the reader of Prometheus; libyaml refuses it."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark is None or error.problem != "found unexpected ':'":  # type: ignore[attr-defined]
+        return None
+    at: int = mark.index
+    return at if text[at : at + 1] == ":" else None
 
 
 class Documents:
@@ -233,12 +247,13 @@ def _line(event: Any) -> int:
 
 
 class _Builder:
-    def __init__(self, parser: Any, text: str, is_json: bool) -> None:
+    def __init__(self, parser: Any, text: str, is_json: bool, colons: bool) -> None:
         self._next = parser.get_event
         self._text = text
         # Whether the text may hold what libyaml takes and the reader of Prometheus does not.
         self._slashes = not is_json and "\\/" in text
         self._questions = "?" in text
+        self._colons = colons and _COLON in text
         self._flow = 0  # how many of the open nodes are in brackets
         self._anchors: dict[str, Node] = {}
         self._open: list[Sequence | Mapping] = []
@@ -265,7 +280,7 @@ class _Builder:
         scalar_event, alias_event = yaml.ScalarEvent, yaml.AliasEvent
         starts = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
         open_nodes = self._open
-        slashes, questions = self._slashes, self._questions
+        slashes, questions, colons = self._slashes, self._questions, self._colons
         keys: list[Node | None] = []  # for each open node, the key that waits for its value
         while True:
             event = pull()
@@ -279,6 +294,8 @@ class _Builder:
                     raise _RefusedError(
                         _line(event), "is not valid YAML: unquoted text in brackets holds a ?: quote it"
                     )
+                if colons:
+                    node.value = node.value.replace(_COLON, ":")
                 if event.anchor is not None:
                     self._anchors[event.anchor] = node
                 self.nodes += 1

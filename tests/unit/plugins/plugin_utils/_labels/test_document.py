@@ -249,6 +249,25 @@ def test_a_question_mark_is_a_letter_elsewhere(text: str) -> None:
     assert parse(text).faults == []
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{a: b:}", {"a": ("b:", 1)}),
+        ("# é\n- {a: b:, c: d::}\n- [e:]\n", [{"a": ("b:", 2), "c": ("d::", 2)}, [("e:", 3)]]),
+        ("[a\n  b:]", [("a b:", 1)]),
+        ("['\ue03a']", [("\ue03a", 1)]),
+    ],
+)
+def test_a_colon_may_end_plain_text_before_a_bracket(text: str, value: Any) -> None:
+    assert parse(text).faults == []
+    assert shown(parse(text).root) == value
+
+
+@pytest.mark.parametrize("text", ["{a: b:[c]}", "{a: b:{c: d}}", "{a:{b: c}}", "{a: b:?}", "[a:", "[\ue03a, b:]"])
+def test_a_colon_before_a_bracket_opens_nothing(text: str) -> None:
+    assert [fault.severity for fault in parse(text).faults] == ["error"]
+
+
 def test_other_versions_of_yaml_are_refused() -> None:
     assert parse("%YAML 1.1\n---\na: b").faults == []
     assert "version" in parse("%YAML 1.2\n---\na: b").faults[0].message
