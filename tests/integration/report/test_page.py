@@ -341,6 +341,20 @@ def test_it_fits_a_narrow_screen(chromium: Browser, write: Write) -> None:
         assert page.locator("#main").get_attribute("inert") is None
 
 
+def test_no_word_is_cut_on_a_narrow_screen(chromium: Browser, write: Write) -> None:
+    failures = ("host_key_rejected", "no_such_directory", "protocol_error", "unreachable", "auth_failed")
+    hosts = {f"prometheus-{number}": samples.failed_server(text, text, 1.0) for number, text in enumerate(failures)}
+    title = "prometheus_fleet_of_southamerica_east1_production"
+    with opened(chromium, write(samples.run(hosts, []) | {"title": title}), size=NARROW) as view:
+        page = view.page
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= NARROW[0]
+        expect(page.locator(f"{SERVERS} tbody .badge")).to_have_count(len(failures))
+        cut = """() => [...document.querySelectorAll("#servers-frame tbody :is(a, .badge)")]
+            .filter((node) => node.clientWidth > 0 && node.scrollWidth > node.clientWidth)
+            .map((node) => node.textContent)"""
+        assert page.evaluate(cut) == []
+
+
 def test_on_paper_it_is_light_and_whole(chromium: Browser, write: Write) -> None:
     with opened(chromium, write(samples.fleet(60, 60)), scheme="dark") as view:
         page = view.page
