@@ -23,6 +23,8 @@ _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?
 _UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
 _MILLISECONDS: Final = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 _MAX_MILLISECONDS: Final = (2**63 - 1) // 1_000_000
+# Seven numbers of 64 bits; Python reads no integer of any length.
+_LONGEST_DURATION: Final = 160
 _SIZE = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[KMGTPE]i?B|B))+|0", re.ASCII)
 _RULE_PATH = re.compile(r"[^*]*(?:\*[^/]*)?")
 _GLOB = re.compile(r"(?:[^\[\\]|\\.|\[\^?(?:[^\]\\-]|\\.)(?:-?(?:[^\]\\-]|\\.))*\])*", re.DOTALL)
@@ -37,7 +39,7 @@ def milliseconds(text: str) -> int | None:
     """A duration such as 1h30m; None where it is none."""
     if text == "0":
         return 0
-    found = _DURATION.fullmatch(text)
+    found = _DURATION.fullmatch(text) if len(text) <= _LONGEST_DURATION else None
     if not text or found is None:
         return None
     total = sum(int(count) * unit for count, unit in zip(found.groups(default="0"), _MILLISECONDS, strict=True))

@@ -10,6 +10,7 @@ explicit null is not the same as a missing key: it gives the zero value of the t
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
@@ -84,6 +85,8 @@ _FALSE: Final = frozenset({"n", "N", "no", "No", "NO", "false", "False", "FALSE"
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INTEGER: Final = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]*|[1-9][0-9]*)")
+# What 64 bits need, written in binary. A longer one is a float, as it is to Go; Python reads no integer of any length.
+_LONGEST_INTEGER: Final = 70
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -221,13 +224,14 @@ def number(text: str) -> int | float | None:
     if text.startswith("_"):
         return None
     spelled = text.replace("_", "")
-    if found := _INTEGER.fullmatch(spelled):
+    if len(spelled) <= _LONGEST_INTEGER and (found := _INTEGER.fullmatch(spelled)):
         digits = found[2].lower()
         base = {"0x": 16, "0b": 2, "0o": 8}.get(digits[:2], 8 if digits.startswith("0") else 10)
         value = int(digits[2:] if digits[1:2] in ("x", "b", "o") else digits, base)
         return -value if found[1] == "-" else value
     if _FLOAT.fullmatch(spelled):
-        return float(spelled)
+        value = float(spelled)
+        return value if math.isfinite(value) else None
     return None
 
 

@@ -211,7 +211,7 @@ class Pattern:
     def group_number(self, name: str) -> int | None:
         """The group that a template's name means; None for one that does not exist."""
         if name.isascii() and name.isdecimal():
-            if len(name) > 1 and name.startswith("0"):
+            if (len(name) > 1 and name.startswith("0")) or len(name) > len(str(self._re2.groups)):
                 return None
             return int(name) if int(name) <= self._re2.groups else None
         return self.names.get(name)

@@ -214,6 +214,22 @@ def test_what_no_version_runs_with_is_refused(text: str) -> None:
     assert main(text)["servers"]["s"]["config"] == "refused"
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "0x" + "f" * 5000, "1e999"])
+def test_a_number_of_any_length_is_read(number: str) -> None:
+    found = main(f"{JOB}  sample_limit: {number}")
+    assert problems(found, "error") == [("/etc/prometheus/prometheus.yml", 4, "must be a number")]
+
+
+def test_a_duration_and_a_group_of_any_length_are_read() -> None:
+    digits = "9" * 5000
+    found = main(f"{JOB}  scrape_interval: {digits}s")
+    assert [line for _file, line, _message in problems(found, "error")] == [4]
+    rules = f"{{source_labels: [job], target_label: a, replacement: 'x${digits}'}}, {{target_label: '${{{digits}}}b'}}"
+    found = main(f"{JOB}  relabel_configs: [{rules}]")
+    assert problems(found) == []
+    assert fields(found)["a"]["values"] == ["x"]
+
+
 def test_fields_of_a_refused_config_can_be_asked_for() -> None:
     files = {"/p/prometheus.yml": MINIMAL + "\nunknown: 1"}
     assert "env" in fields(read(files, Options(refused=True)))
