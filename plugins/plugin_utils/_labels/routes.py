@@ -32,6 +32,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Documents
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.document import Mapping as YamlMapping
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.matchers import Matcher
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import (
     ConfigFile,
     ServerConfigs,
@@ -92,8 +93,7 @@ def _looks_main(file: ConfigFile, documents: Documents) -> bool:
     return isinstance(root, YamlMapping) and {"route", "receivers"} <= root.entries().keys()
 
 
-def _chance(use: Use, value: Value) -> Chance:
-    matcher = use.matcher
+def _chance(matcher: Matcher | None, value: Value) -> Chance:
     if matcher is None:
         return Chance.POSSIBLE
     if matcher.matches(value.text):
@@ -101,9 +101,16 @@ def _chance(use: Use, value: Value) -> Chance:
     return value.otherwise
 
 
+# What is left of an alert for the routes behind one that takes it for sure.
+_UNLESS_SURE: Final = bytes.maketrans(bytes(Chance), bytes([*[Chance.ALWAYS] * 3, Chance.NEVER]))
+
+
 @dataclass(slots=True)
 class _Fleet:
-    """What is known of alerts. numbers: where in an alert's values a label is; names: labels that alerts may have."""
+    """What is known of alerts. numbers: where in an alert's values a label is; names: labels that alerts may have.
+
+    Chances of all alerts are bytes, one for each, in their order: thousands of rules meet hundreds of routes.
+    """
 
     labels: list[str]
     alerts: list[Alert]
@@ -111,39 +118,50 @@ class _Fleet:
     also: frozenset[str]
     names: frozenset[str]
     numbers: dict[str, int] = field(init=False)
-    _chances: dict[tuple[str, str | None, str | None, Value], Chance] = field(default_factory=dict)
+    _values: dict[str, list[Value]] = field(default_factory=dict)
+    _chances: dict[tuple[str, str | None, str | None], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.numbers = {name: number for number, name in enumerate(self.labels)}
 
-    def value(self, alert: Alert, label: str) -> Value:
-        if label in self.also:
-            return POSSIBLE
-        return alert.values[self.numbers[label]]
-
-    def chance(self, alert: Alert, use: Use) -> Chance:
-        """How far the alert may satisfy a matcher."""
-        value = self.value(alert, use.label)
-        key = (use.label, use.operator, use.value, value)
-        found = self._chances.get(key)
+    def values(self, label: str) -> list[Value]:
+        """What is known of the label, for each alert."""
+        found = self._values.get(label)
         if found is None:
-            found = self._chances[key] = _chance(use, value)
+            if label in self.also:
+                found = [POSSIBLE] * len(self.alerts)
+            else:
+                found = [alert.values[self.numbers[label]] for alert in self.alerts]
+            self._values[label] = found
         return found
 
-    def all_of(self, alert: Alert, uses: Iterable[Use]) -> Chance:
-        return min((self.chance(alert, use) for use in uses), default=Chance.ALWAYS)
+    def chances(self, use: Use) -> bytes:
+        """How far each alert may satisfy a matcher."""
+        key = (use.label, use.operator, use.value)
+        found = self._chances.get(key)
+        if found is None:
+            values, matcher = self.values(use.label), use.matcher
+            known = {value: _chance(matcher, value) for value in set(values)}
+            found = self._chances[key] = bytes(known[value] for value in values)
+        return found
+
+    def all_of(self, uses: Iterable[Use]) -> bytes:
+        """How far each alert may satisfy all matchers."""
+        return _least(bytes([Chance.ALWAYS]) * len(self.alerts), *(self.chances(use) for use in uses))
 
     def best(self, uses: Sequence[Use]) -> Chance:
         """The best chance that some alert satisfies all."""
-        return max((self.all_of(alert, uses) for alert in self.alerts), default=Chance.NEVER)
+        return Chance(max(self.all_of(uses), default=Chance.NEVER))
 
     def doubts(self, uses: Sequence[Use]) -> list[str]:
         """Why some alert may satisfy all, although nothing in the configs says so."""
-        return _doubts(alert for alert in self.alerts if self.all_of(alert, uses) is Chance.THINKABLE)
+        found = zip(self.alerts, self.all_of(uses), strict=True)
+        return _doubts(alert for alert, chance in found if chance == Chance.THINKABLE)
 
     def doubts_about(self, label: str) -> list[str]:
         """The same for having a label."""
-        return _doubts(alert for alert in self.alerts if self.value(alert, label).otherwise is Chance.THINKABLE)
+        found = zip(self.alerts, self.values(label), strict=True)
+        return _doubts(alert for alert, value in found if value.otherwise is Chance.THINKABLE)
 
     def meant(self, label: str) -> str:
         """A question whether another label was meant, where one is spelled nearly so; else nothing."""
@@ -152,8 +170,13 @@ class _Fleet:
 
     def presence(self, label: str) -> Chance:
         """How far it is known that some alert has the label."""
-        values = (self.value(alert, label) for alert in self.alerts)
+        values = set(self.values(label))
         return max((Chance.POSSIBLE if value.text else value.otherwise for value in values), default=Chance.NEVER)
+
+
+def _least(*chances: bytes) -> bytes:
+    """The least chance of each alert."""
+    return bytes(map(min, *chances)) if len(chances) > 1 else chances[0]
 
 
 def _doubts(alerts: Iterable[Alert]) -> list[str]:
@@ -211,17 +234,15 @@ class _Check:
     def _reached(self, root: Route) -> dict[str, Chance]:
         """For each route, the best chance that an alert gets there past the routes before it."""
         reached: dict[str, Chance] = {}
-        for alert in self._fleet.alerts:
-            stack = [(root, Chance.ALWAYS)]
-            while stack:
-                route, chance = stack.pop()
-                reached[route.path] = max(chance, reached.get(route.path, Chance.NEVER))
-                for child in route.routes:
-                    own = self._fleet.all_of(alert, child.matchers)
-                    if own > Chance.NEVER:
-                        stack.append((child, min(own, chance)))
-                    if own is Chance.ALWAYS and not child.continues:
-                        break
+        stack = [(root, self._fleet.all_of(()))]
+        while stack:
+            route, left = stack.pop()
+            reached[route.path] = Chance(max(left))
+            for child in route.routes:
+                own = self._fleet.all_of(child.matchers)
+                stack.append((child, _least(own, left)))
+                if not child.continues:
+                    left = _least(left, own.translate(_UNLESS_SURE))
         return reached
 
     def _dead_route(self, route: Route, chain: list[Use], chance: Chance) -> None:
@@ -349,7 +370,7 @@ class _Check:
         return f"it asks for {culprit.matcher}, and no alert has such a value{self._values(culprit.label)}"
 
     def _values(self, label: str) -> str:
-        known = [self._fleet.value(alert, label) for alert in self._fleet.alerts]
+        known = self._fleet.values(label)
         texts = sorted({value.text for value in known if value.text})
         if not texts or any(value.otherwise > Chance.THINKABLE for value in known):
             return ""
