@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+import sys
 from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
@@ -366,7 +367,7 @@ class Struct:
                 self._set(section, key, child, report)
 
     def _set(self, section: Section, key: Scalar, child: Node, report: Report) -> None:
-        name = key.value
+        name = sys.intern(key.value)
         kind = self.fields.get(name, self.rest)
         if kind is None:
             report.add(key.line, f"has the unknown key {name!r} in a {self.what}")

@@ -29,6 +29,7 @@ MAX_DEPTH: Final = 128
 MAX_NODES: Final = 2_000_000
 # How often a text is read again because of what Prometheus' reader takes and libyaml does not.
 _MAX_READINGS: Final = 100
+_DOCUMENTS_KEPT: Final = 8
 # Stands for a colon that libyaml refuses where it is; a character that no text has a use for.
 _COLON: Final = "\ue03a"
 
@@ -43,17 +44,15 @@ _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 class Scalar:
     """value is the text after YAML unescaping; plain tells C(80) from C("80"); tag is an explicit tag or None."""
 
-    __slots__ = ("end_mark", "line", "plain", "start_mark", "tag", "value")
+    __slots__ = ("line", "plain", "tag", "value")
     size = 1
     depth = 0
 
-    def __init__(self, value: str, plain: bool, tag: str | None, start_mark: Any, end_mark: Any) -> None:
+    def __init__(self, value: str, plain: bool, tag: str | None, line: int) -> None:
         self.value = value
         self.plain = plain
         self.tag = tag
-        self.start_mark = start_mark
-        self.end_mark = end_mark
-        self.line: int = start_mark.line + 1
+        self.line = line
 
     @property
     def is_null(self) -> bool:
@@ -206,7 +205,10 @@ def _last_colon(text: str, error: Exception) -> int | None:
 
 
 class Documents:
-    """Parsed documents, each text read once however many servers have it."""
+    """The last parsed documents, for texts that many servers have.
+
+    A tree takes many times the memory of its text, so those of a whole fleet are not kept: what was read of them is.
+    """
 
     def __init__(self) -> None:
         self._known: dict[object, Document] = {}
@@ -214,9 +216,10 @@ class Documents:
     def of(self, file: ConfigFile, *, is_json: bool = False) -> Document:
         """The document of a file whose content is text."""
         key = (file.key, is_json)
-        document = self._known.get(key)
-        if document is None:
-            document = self._known[key] = parse(file.content or "", is_json=is_json)
+        document = self._known.pop(key, None) or parse(file.content or "", is_json=is_json)
+        self._known[key] = document
+        if len(self._known) > _DOCUMENTS_KEPT:
+            del self._known[next(iter(self._known))]
         return document
 
 
@@ -287,7 +290,7 @@ class _Builder:
             kind = type(event)
             node: Node
             if kind is scalar_event:
-                node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark, event.end_mark)
+                node = Scalar(event.value, event.implicit[0], event.tag, event.start_mark.line + 1)
                 if slashes and event.style == '"':
                     self._check_slashes(event)
                 if questions and "?" in event.value and self._flow and not event.style:

@@ -182,6 +182,16 @@ def test_equal_texts_are_read_once() -> None:
     assert shown(documents.of(ConfigFile("/a", "prometheus", "a: 2", "one")).root) == {"a": ("2", 1)}
 
 
+def test_the_trees_of_a_whole_fleet_are_not_kept() -> None:
+    documents = Documents()
+    first, *others = (ConfigFile("/a", "prometheus", f"a: {number}") for number in range(100))
+    known = documents.of(first)
+    assert documents.of(first) is known
+    for other in others:
+        documents.of(other)
+    assert documents.of(first) is not known
+
+
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=12)),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=6), inner, max_size=4)),
