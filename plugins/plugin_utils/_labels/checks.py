@@ -141,7 +141,7 @@ def required(section: Section, report: Report, what: str, *keys: str, unless_mis
 
 def at_most_one(section: Section, report: Report, *keys: str) -> bool:
     """Complain where more than one of the keys is set."""
-    found = [key for key in keys if section.get(key) not in (None, "")]
+    found = [key for key in keys if section.get(key) not in (None, "", [])]
     if len(found) > 1:
         report.add(section.line_of(found[1]), f"has {' and '.join(found)} together, of which at most one may be set")
     return len(found) <= 1
