@@ -403,6 +403,6 @@ def _unknown_labels(rules: Sequence[Rule], section: Section, known: Any, carried
             faults.append(Fault(rule.line, message, "warning"))
         if rule.target_label:
             written.add(rule.target_label)
-        if rule.action == "labelmap":
+        if rule.action == "labelmap" and META in rule.replacement:
             return faults  # what it copies may be any of them
     return faults

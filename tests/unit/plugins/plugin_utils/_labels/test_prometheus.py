@@ -493,6 +493,11 @@ def test_labels_that_no_discovery_sets_are_reported() -> None:
         (6, "reads __meta_consul_servce, which no service discovery of Prometheus sets"),
         (7, "reads __meta_ec2_ami, which this job's consul_sd_configs does not set"),
     ]
+    for replacement, lines in (("$1", [7, 8]), ("__meta_$1", [])):
+        mapped = f"\n  - {{action: labelmap, regex: '__meta_consul_(.+)', replacement: {replacement}}}\n"
+        after = rules.replace("configs:\n", f"configs:{mapped}")
+        found = main("scrape_configs:\n- job_name: j\n  consul_sd_configs: [{server: h}]" + after)
+        assert [line for _file, line, _message in problems(found, "warning")] == lines
     opened = main("scrape_configs:\n- job_name: j\n  http_sd_configs: [{url: 'http://h'}]" + rules)
     assert problems(opened) == []
     carried = "scrape_configs:\n- job_name: j\n  static_configs: [{targets: [h], labels: {__meta_ec2_ami: x}}]"
