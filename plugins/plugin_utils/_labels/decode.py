@@ -231,8 +231,8 @@ def number(text: str) -> int | float | None:
         value = int(digits[2:] if digits[1:2] in ("x", "b", "o") else digits, base)
         return -value if found[1] == "-" else value
     if _FLOAT.fullmatch(spelled):
-        value = float(spelled)
-        return value if math.isfinite(value) else None
+        real = float(spelled)
+        return real if math.isfinite(real) else None
     return None
 
 
