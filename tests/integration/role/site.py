@@ -101,7 +101,7 @@ class Site:
             done = subprocess.run(
                 command,
                 cwd=self.folder,
-                env=self.fleet.environment(TMPDIR=temporary, **(environment or {})),
+                env=self.fleet.environment(**{"TMPDIR": temporary, **(environment or {})}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

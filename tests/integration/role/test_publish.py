@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,28 @@ def test_without_a_mirror_nothing_stays_on_the_controller(site: Site) -> None:
     assert run.status == 0, run.output
     assert site.leftovers() == []
     assert kept.is_dir()
+
+
+def test_what_an_ended_run_left_is_removed_a_day_later(site: Site) -> None:
+    """Of a run that somebody killed. What is not a run's, or may be that of one that goes on, is left alone."""
+    made = {
+        "prometheus-fleet-0123456789abcdef": 25,
+        "prometheus-fleet-fedcba9876543210": 23,
+        "prometheus-fleet-of-somebody": 25,
+        "other": 25,
+    }
+    # A short path: ansible-core 2.21 has a socket below it.
+    with tempfile.TemporaryDirectory(prefix="left -") as place:
+        for name, hours in made.items():
+            (Path(place) / name / "prom-01").mkdir(parents=True)
+            (Path(place) / name / "prom-01" / "prometheus.yml").touch(0o600)
+            os.utime(Path(place) / name, times=(time.time() - hours * 3600,) * 2)
+        (Path(place) / "prometheus-fleet-00000000000000ff").symlink_to("other")
+        run = site.play(f"{COLLECTION}.publish", publish_hosts="monitoring", environment={"TMPDIR": place})
+        assert run.status == 0, run.output
+        left = {path.name for path in Path(place).glob("[op]*")}
+        assert left == {*made, "prometheus-fleet-00000000000000ff"} - {"prometheus-fleet-0123456789abcdef"}
+        assert (Path(place) / "other/prom-01/prometheus.yml").is_file()
 
 
 def test_contents_never_pass_through_results_or_output(site: Site) -> None:
