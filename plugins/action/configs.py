@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         if text := text_for_path(given["dest"]):
             raise AnsibleActionFail(f"dest must be the path of a directory, got {text}")
         gather, play_view = sweep_modules()
-        view = play_view.of_task(self._task, self._play_context, self._templar, variables)
+        view = play_view.of_task(self._task, self._templar, variables)
         say: Callable[[str], None] | None = Display().display if given["progress"] else None
         for words in play_view.advice(self._task, variables, given):
             Display().warning(words)

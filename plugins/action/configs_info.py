@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         _unused, arguments = self.validate_argument_spec(sweep_spec())
         given = plain(arguments)
         gather, play_view = sweep_modules()
-        view = play_view.of_task(self._task, self._play_context, self._templar, variables)
+        view = play_view.of_task(self._task, self._templar, variables)
         say: Callable[[str], None] | None = Display().display if given["progress"] else None
         for words in play_view.advice(self._task, variables, given):
             Display().warning(words)

@@ -22,9 +22,9 @@ notes:
   - What the built-in SSH client cannot do, and any other connection plugin, as P(ansible.builtin.local#connection),
     goes through that connection plugin. The C(transport) of the server's result says so, and why. So do logins that
     were refused and that C(ssh) may still have, with a Kerberos ticket or over an open connection of C(ControlPath).
-  - C(local) from a keyword of the play, C(-c) or the configuration counts for C(localhost) and the controller's own
-    name alone, since it would read the controller's own files in place of those of the servers. In the variable
-    C(ansible_connection) it counts for the host that has it.
+  - C(local) from a keyword or a variable of the play, its roles or the task, C(-c) or the configuration counts for
+    C(localhost) and the controller's own name alone, since it would read the controller's own files in place of those
+    of the servers. In the inventory's variable C(ansible_connection) it counts for the host that has it.
 """
 
     # For what runs as a task.

@@ -14,9 +14,7 @@ description:
   - Does what M(skills_eye.prometheus_fleet.configs_info) does, where a value is wanted rather than a task.
   - Keywords of the play, as C(remote_user) and C(become), do not reach a lookup - variables, C(ansible.cfg), the
     environment and the command line do.
-  - Variables of the play, its roles and the task count for all servers, those that say how to reach a server, as
-    C(ansible_user) or C(ansible_password), only where they are templates. Where C(vars_files) of the play differ from
-    host to host, use M(skills_eye.prometheus_fleet.configs_info), which reads them for each.
+  - Variables of the play, its roles and the task count as for a task on each of the servers.
 options:
   _terms:
     description:

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import copy
-import itertools
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ansible import constants as C  # noqa: N812
 from ansible import errors
 from ansible.errors import AnsibleError
 from ansible.playbook.role import Role
@@ -20,18 +19,6 @@ from ansible.utils.sentinel import Sentinel
 
 # AnsibleValueOmittedError came with ansible-core 2.19.
 _OMITTED: Final[Any] = getattr(errors, "AnsibleValueOmittedError", ())
-_PASSWORDS: Final = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
-_BECOME_PASSWORDS: Final = (
-    "ansible_become_password",
-    "ansible_become_pass",
-    "ansible_sudo_pass",
-    "ansible_su_pass",
-    "ansible_doas_pass",
-)
-# How one host is reached. Ansible adds to the variables of a task what it made of its own host's settings.
-_REACH: Final = frozenset(
-    itertools.chain(C.COMMON_CONNECTION_VARS, *C.MAGIC_VARIABLE_MAPPING.values(), _PASSWORDS, _BECOME_PASSWORDS)
-)
 # Keywords that may be templates over a host's variables.
 _TEMPLATED: Final = (
     "remote_user",
@@ -70,6 +57,13 @@ class PlayView:
     def variables(self, server: str) -> HostView:
         # A host's variables may use those of others: a bastion is best named once.
         found = self.in_task(server) if self.in_task else self.hostvars.raw_get(server)
+        return self._view_of(found)
+
+    def own_variables(self, server: str) -> HostView:
+        """Without what the play, its roles and the task say."""
+        return self._view_of(self.hostvars.raw_get(server))
+
+    def _view_of(self, found: Mapping[str, Any]) -> HostView:
         raw = {**found, "hostvars": self.hostvars}
         return HostView(self, raw, self.templar.copy_with_new_env(available_variables=raw))
 
@@ -110,7 +104,7 @@ class HostView:
         return self.keywords().get(name)
 
 
-def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, Any]) -> PlayView:
+def of_task(task: Any, templar: Any, task_vars: Mapping[str, Any]) -> PlayView:
     """The view that an action has. task_vars are those of the host that the action runs for."""
     hostvars = task_vars["hostvars"]
     current = str(task_vars["inventory_hostname"])
@@ -126,44 +120,35 @@ def of_task(task: Any, play_context: Any, templar: Any, task_vars: Mapping[str, 
         # What a host has that omits it.
         default = task.fattributes[name].default
         keywords[name] = default() if callable(default) else default
-    # With a delegate, Ansible put the delegate's variables in the play context, and not those of the host.
-    bringer = None if task.delegate_to else own
-    view.password = _asked(play_context.password, _PASSWORDS, bringer, task_vars)
-    view.become_password = _asked(play_context.become_pass, _BECOME_PASSWORDS, bringer, task_vars)
+    _give_passwords(view)
     return view
 
 
 def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
-    """The view that a lookup has: no keywords of a play, and -k only as Ansible hands it down in the variables."""
+    """The view that a lookup has: no keywords of a play."""
     hostvars = variables["hostvars"]
     view = PlayView(hostvars, templar)
-    current = variables.get("inventory_hostname")
-    if current is not None and view.knows(str(current)):
-        view.in_task = _beside(variables, hostvars, str(current))
-        own = view.variables(str(current))
-        view.password = _asked(variables.get("ansible_ssh_pass"), _PASSWORDS, own, variables)
+    task = getattr(_worker(), "_task", None)
+    if task and "inventory_hostname" in variables:
+        view.in_task = _in_task(task, hostvars, variables)
+        _give_passwords(view)
     return view
 
 
-def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callable[[str], Mapping[str, Any]]:
-    """What a lookup sees beside the variables of its own host is of the play, a role or the task: it is all hosts'."""
-    own = hostvars.raw_get(current)
-    more: dict[str, Any] = {}
-    above: dict[str, Any] = {}
-    for name, value in variables.items():
-        # What is no template may be this host's alone: from Ansible, or a file that the play reads for each host.
-        if name == "vars" or (name in _REACH and not _is_template(value)):
-            continue
-        if name not in own:
-            # A role's defaults, perhaps: what others say of themselves wins.
-            more[name] = value
-        elif not _same(value, own[name]):
-            above[name] = value
+def _worker() -> Any:
+    """The process in which Ansible runs a task, or any other.
 
-    def around(server: str) -> Mapping[str, Any]:
-        return {**more, **hostvars.raw_get(server), **above}
+    It knows the task where that is not handed down, and the passwords of -k and -K: in what is handed down, those of
+    the task's own host or delegate stand in their place.
+    """
+    multiprocessing = sys.modules.get("multiprocessing")
+    return multiprocessing.current_process() if multiprocessing else None
 
-    return around
+
+def _give_passwords(view: PlayView) -> None:
+    asked = getattr(_worker(), "_play_context", None)
+    view.password = str(getattr(asked, "password", None) or "")
+    view.become_password = str(getattr(asked, "become_pass", None) or "")
 
 
 def _is_template(value: Any) -> bool:
@@ -213,19 +198,6 @@ def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) ->
             " set hosts to ansible_play_batch"
         ]
     return []
-
-
-def _asked(found: Any, names: Iterable[str], own: HostView | None, variables: Mapping[str, Any]) -> str:
-    """A password as Ansible handed it down, unless the host that the task runs for, or its delegate, brought it."""
-    delegates = (variables.get("ansible_delegated_vars") or {}).values()
-    try:
-        if any(name in raw for raw in delegates for name in names):
-            return ""
-        if own and any(own.get(name) is not None for name in names):
-            return ""
-    except AnsibleError:
-        return ""
-    return str(found or "")
 
 
 def _of_task_alone(task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,11 @@ class Resolver:
                 raise Failure("unreachable", f"it is a group: name its hosts, as groups['{server}']")
             raise Failure("unreachable", f"{server} is not in the inventory: correct hosts, or add it")
         variables = self._view.variables(server)
-        name = str(variables.get("ansible_connection") or _of_all(server, variables.keyword("connection")))
+        name = str(variables.get("ansible_connection") or variables.keyword("connection") or C.DEFAULT_TRANSPORT)
+        if name in _LOCAL and not _is_here(server):
+            # A play or a task may be local because it has nothing to do on servers. What lies on the controller must
+            # not be taken for what they have.
+            name = str(self._view.own_variables(server).get("ansible_connection") or "ssh")
         if name in _SSH:
             name = "ssh"
         options = variables.subset(self._option_names(name))
@@ -144,15 +148,9 @@ class Resolver:
         return Become(method, plugin, shell, str(user or "root"), str(password) if password else None)
 
 
-def _of_all(server: str, keyword: Any) -> str:
-    """The connection plugin of a server that names none itself.
-
-    A play may be local because its tasks have nothing to do on servers. What lies on the controller must not be taken
-    for what they have.
-    """
-    name = str(keyword or C.DEFAULT_TRANSPORT)
+def _is_here(server: str) -> bool:
     here = platform.node()
-    return "ssh" if name in _LOCAL and server not in {*C.LOCALHOST, here, here.partition(".")[0]} else name
+    return server in {*C.LOCALHOST, here, here.partition(".")[0]}
 
 
 def _keys(variables: HostView, settings: Mapping[str, Any]) -> dict[str, Any]:

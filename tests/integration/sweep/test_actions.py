@@ -320,6 +320,35 @@ def test_passwords_that_are_asked_for(controller: Controller) -> None:
         secret.unlink()
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("task", [{}, {"delegate_to": "prom-01"}], ids=["", "delegated"])
+def test_a_host_with_a_password_of_its_own_keeps_none_from_the_others(
+    controller: Controller, task: dict[str, str]
+) -> None:
+    """Ansible hands the task its own host's, or its delegate's, in the place of those of -k and -K."""
+    ops, deploy, _reader = machine.USERS
+    for name in ALL_OK:
+        del controller.host(name)["ansible_ssh_private_key_file"]
+        controller.host(name).update(ansible_user=deploy.name, ansible_become=True)
+    own = {"ansible_user": ops.name, "ansible_password": ops.password, "ansible_become_password": "not-a-secret-none"}
+    controller.host("prom-01").update(own)
+    secret = controller.fleet["prom-02"].write("/etc/prometheus/private.yml", "{}\n", 0o600)
+    lookup = "lookup('skills_eye.prometheus_fleet.configs', fail_on='never')"
+    debug = {"msg": f"found {{{{ ({lookup}).hosts.values() | map(attribute='status') | list }}}}"}
+    try:
+        status, output = controller.play(
+            {INFO: {}, "run_once": True, **task},
+            {"ansible.builtin.debug": debug, "run_once": True, **task},
+            arguments=("-k", "-K"),
+            answer=deploy.password,
+        )
+    finally:
+        secret.unlink()
+    assert status == 0, output
+    assert output.count(" ok ") == 3, output
+    assert "found ['ok', 'ok', 'ok']" in output
+
+
 def test_configs(controller: Controller, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     dest = {"dest": str(mirror)}

@@ -60,14 +60,21 @@ def test_variables_of_another_host(controller: Controller, fleet: SshdFleet, tas
     assert result["hosts"]["prom-01"]["endpoint"].endswith(f" via 127.0.0.1:{fleet['bastion'].port}")
 
 
+@pytest.mark.parametrize("kind", ["keyword", "variable"])
 @pytest.mark.parametrize("where", ["play", "block", "task", "command line"])
-def test_a_keyword_that_says_where_tasks_run(controller: Controller, where: str) -> None:
-    """`connection: local` is put on plays that have nothing to do on servers; their servers are not this machine."""
+def test_what_says_where_tasks_run(controller: Controller, where: str, kind: str) -> None:
+    """`connection: local` is put on plays that have nothing to do on servers; their servers are not this machine.
+
+    Its variable is put on tasks with delegate_to: localhost.
+    """
+    if kind == "variable" and where == "command line":
+        pytest.skip("what -e says goes over what the inventory says")
     hosts = controller.inventory["monitoring"]["hosts"]
     hosts["localhost"] = {}
     hosts["explicit"] = {"ansible_connection": "local"}
-    local = {"connection": "local"}
+    local = {"connection": "local"} if kind == "keyword" else {"vars": {"ansible_connection": "local"}}
     task: dict[str, Any] = {INFO: {"hosts": "{{ groups['monitoring'] }}"}, "run_once": True}
+    task.update({} if kind == "keyword" else {"delegate_to": "localhost"})
     task.update(local if where == "task" else {})
     tasks = {"block": [task], **local} if where == "block" else task
     arguments = ("-c", "local") if where == "command line" else ()
@@ -206,8 +213,11 @@ def test_variables_of_a_role_that_was_included(
     assert statuses(result) == dict.fromkeys(OK, "ok" if public else "auth_failed"), result
 
 
+@pytest.mark.parametrize("written_out", [False, True])
 @pytest.mark.parametrize("way", ["argument", "condition", "role", "of the task"])
-def test_a_lookup_knows_what_the_play_says(controller: Controller, fleet: SshdFleet, way: str) -> None:
+def test_a_lookup_knows_what_the_play_says(
+    controller: Controller, fleet: SshdFleet, way: str, *, written_out: bool
+) -> None:
     """As any lookup does: a variable of the play, its roles or the task is that of all hosts."""
     lookup = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', 'prom-02', fail_on='never')"
     statuses_of = f"({lookup}).hosts.values() | map(attribute='status') | list"
@@ -215,7 +225,10 @@ def test_a_lookup_knows_what_the_play_says(controller: Controller, fleet: SshdFl
         # A role's defaults say less than the inventory, all else says more.
         del controller.host(server)["ansible_user"]
         controller.host(server).update({"login": fleet.user} if way == "role" else {**WRONG, "login": fleet.user})
-    said: dict[str, Any] = {"ansible_user": "{{ login }}"}
+    said: dict[str, Any] = {"ansible_user": fleet.user if written_out else "{{ login }}"}
+    if way != "role":
+        # Where a task runs is not where servers are.
+        said["ansible_connection"] = "local"
     debug: dict[str, Any] = {"ansible.builtin.debug": {"msg": f"found {{{{ {statuses_of} }}}}"}, "run_once": True}
     if way == "condition":
         debug["ansible.builtin.debug"] = {"msg": "found ['ok', 'ok']"}
