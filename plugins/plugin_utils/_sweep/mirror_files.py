@@ -47,8 +47,8 @@ _ADVICE: Final = {
     errno.EDQUOT: "make room there",
     errno.EROFS: "it is mounted read-only: choose another place",
     errno.ENOTDIR: "choose another place",
-    errno.EACCES: "let the user who runs Ansible write there, or choose another place",
-    errno.EPERM: "let the user who runs Ansible write there, or choose another place",
+    errno.EACCES: "let the user who runs Ansible read and write there, or choose another place",
+    errno.EPERM: "let the user who runs Ansible read and write there, or choose another place",
 }
 
 
@@ -237,7 +237,8 @@ class Tree:
         with contextlib.suppress(FileExistsError):
             os.mkdir(part, 0o700, dir_fd=parent)
         descriptor = os.open(part, _FOLDER_FLAGS, dir_fd=parent)
-        os.fchmod(descriptor, self.folder_mode)
+        # Where a folder hands its group down, as one that several people read does, so do those in it.
+        os.fchmod(descriptor, self.folder_mode | (os.fstat(descriptor).st_mode & stat.S_ISGID))
         return descriptor
 
     def _close_folder(self) -> None:

@@ -123,6 +123,20 @@ def test_the_same_again_writes_nothing(mirror: Mirror, folder: Path) -> None:
     assert snapshot(folder) == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder to another group needs root")
+def test_a_group_that_reads_the_mirror(tmp_path: Path) -> None:
+    """A folder that hands its group down is how several people share one."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    os.chown(folder, -1, 4321)
+    folder.chmod(0o2750)
+    mirror = Mirror(str(folder))
+    mirror.prepare()
+    mirror.apply({"a": ok(item(PROM))})
+    groups = {path.name: path.stat().st_gid for path in folder.rglob("*")}
+    assert groups == dict.fromkeys(groups, 4321)
+
+
 @pytest.mark.parametrize("mask", [0, 0o077, 0o177])
 def test_modes(tmp_path: Path, mask: int) -> None:
     old = os.umask(mask)
