@@ -110,6 +110,17 @@ def test_what_an_ended_run_left_is_removed_a_day_later(site: Site) -> None:
         assert (Path(place) / "other/prom-01/prometheus.yml").is_file()
 
 
+def test_no_place_for_a_temporary_mirror(site: Site) -> None:
+    """As where the disk is full. Nobody may make a directory there."""
+    before = site.logins()
+    run = site.publish(_publish_temporary_parent="/proc")
+    assert run.status != 0
+    said = " ".join(run.task("Make the temporary mirror").split())
+    assert "The temporary mirror /proc/prometheus-fleet-" in said
+    assert "write there, make room, or set TMPDIR to another directory" in said
+    assert site.logins() == before
+
+
 def test_contents_never_pass_through_results_or_output(site: Site) -> None:
     """Not even at -vvv: what is in an annotation, which makes no label, shows nowhere."""
     site.fleet[RIO].write(
