@@ -39,7 +39,7 @@ class Become:
     def name(self) -> str:
         return f"{self.method} to {self.user}"
 
-    def explain(self, said: bytes) -> NoReturn:
+    def explain(self, said: bytes, *, answered: bool = False) -> NoReturn:
         """Raise the Failure that what was said in place of the command's output amounts to."""
         if self.plugin.check_missing_password(said):
             raise self.missing()
@@ -47,7 +47,9 @@ class Become:
             raise self.refused()
         said = _COMMAND.sub(b"the command", said)
         words = quote(said)
-        raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'})")
+        # A refusal in a language that no plugin knows.
+        advice = "check ansible_become_password" if answered else "see whom the login may become there"
+        raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'}): {advice}")
 
     def refused(self) -> Failure:
         return Failure("denied", f"{self.name} refused the password; check ansible_become_password")
@@ -103,15 +105,17 @@ class Dialogue:
     def check(self, stderr: bytes) -> None:
         """The command ended: raise Failure unless becoming succeeded."""
         if not self.succeeded:
-            self._become.explain(self._heard or stderr)
+            self._become.explain(self._heard or stderr, answered=self._answered)
 
     def unanswered(self, seconds: float) -> str:
         """What to say when the time is over."""
         if self._answered:
             return f"{self._become.name} did not take the password within {seconds:g} s"
+        words = quote(self._heard)
+        said = f"it said: {words}" if words else "it said nothing"
         return (
             f"{self._become.name} neither ran the command nor asked for a password that it was given within"
-            f" {seconds:g} s: set ansible_become_password (or -K)"
+            f" {seconds:g} s ({said}): set ansible_become_password (or -K)"
         )
 
     def _begun(self) -> bool:

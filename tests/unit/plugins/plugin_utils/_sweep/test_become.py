@@ -93,8 +93,22 @@ def test_end_without_success() -> None:
     dialogue.feed(b"sudo: unknown user nobody-here\n")
     with pytest.raises(Failure, match=r"did not run the command .*unknown user nobody-here"):
         dialogue.check(b"")
-    with pytest.raises(Failure, match="said nothing"):
+    with pytest.raises(Failure, match=r"said nothing.: see whom"):
         start().check(b"")
+
+
+def test_a_refusal_in_another_language() -> None:
+    dialogue = start("su")
+    assert dialogue.feed(b"Passwort: ") == b"planted\n"
+    dialogue.feed(b"\r\nsu: Fehler bei Authentifizierung\r\n")
+    with pytest.raises(Failure, match=r"Fehler bei Authentifizierung.: check ansible_become_password"):
+        dialogue.check(b"")
+
+
+def test_a_question_that_is_not_for_the_password() -> None:
+    dialogue = start()
+    assert dialogue.feed(b"Verification code: ") == b""
+    assert "within 5 s (it said: Verification code:): set" in dialogue.unanswered(5)
 
 
 def test_the_cause_before_a_long_usage() -> None:
