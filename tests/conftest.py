@@ -8,5 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
+from hypothesis import settings
 
 init_plugin_loader([str(Path(__file__).resolve().parent.parent / ".venv/collections")])
+# How long an example takes is the machine's affair: the first one loads plugins.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
