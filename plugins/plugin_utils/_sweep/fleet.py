@@ -28,7 +28,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     places,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.masking import Masking
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import ended_with_parent
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import (
+    ended_in_time,
+    ended_with_parent,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.requirement import load_asyncssh
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
@@ -160,7 +163,7 @@ class _Fleet:
         queue = iter(self._servers)
         workers = min(self._options.max_parallel, len(self._servers))
         try:
-            with ended_with_parent():
+            with ended_in_time(), ended_with_parent():
                 async with asyncio.TaskGroup() as group:
                     for _unused in range(workers):
                         group.create_task(self._worker(queue))

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sweep in a worker of Ansible ends with ansible-playbook."""
+"""A sweep in a worker of Ansible ends with ansible-playbook, and with the time that its task has."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,3 +37,32 @@ def ended_with_parent() -> Iterator[None]:
         yield
     finally:
         loop.remove_reader(sentinel)
+
+
+@contextmanager
+def ended_in_time() -> Iterator[None]:
+    """Within the block, SIGALRM cancels the task that entered it; whoever set a handler hears of it at the end.
+
+    Ansible's raises, wherever it is, to bound a task by its keyword timeout. What asyncio calls is no place for that:
+    what is raised there is swallowed, or comes out in a group, of which the worker dies. For a running event loop.
+    """
+    handler = signal.getsignal(signal.SIGALRM)
+    task = asyncio.current_task()
+    if not callable(handler) or task is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, came = asyncio.get_running_loop(), False
+
+    def over() -> None:
+        nonlocal came
+        came = True
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGALRM, over)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGALRM)
+        signal.signal(signal.SIGALRM, handler)
+        if came:
+            signal.raise_signal(signal.SIGALRM)

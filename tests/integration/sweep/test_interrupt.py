@@ -14,6 +14,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ import yaml
 from tests.support.collection import InstalledCollection, installed_collection
 from tests.support.processes import LOOPBACK
 from tests.support.sshd import SshdFleet
+from tests.support.sweeping import sweep
 
 __all__ = ["installed_collection"]
 
@@ -117,6 +119,32 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
     assert {path.name for path in mirror.iterdir()} == {".lock", ".salt"}
     assert [path.name for path in tmp_path.glob("ansible-*")] == []
     assert [path.name for path in tmp_path.glob("tmp*")] == []
+
+
+class _TimeIsUpError(BaseException):
+    """As Ansible's for the keyword timeout."""
+
+
+def test_the_time_of_a_task_is_over(tmp_path: Path) -> None:
+    """Whatever runs at that moment: here, what asyncio would else lose it in."""
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        raise _TimeIsUpError
+
+    def say(_line: str) -> None:
+        signal.raise_signal(signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with SshdFleet(tmp_path, 1) as fleet, socket.create_server((LOOPBACK, 0)) as hung:
+            inventory = fleet.inventory()
+            hosts = inventory["monitoring"]["hosts"]
+            hosts["hung"] = {**hosts["prom-01"], "ansible_port": hung.getsockname()[1]}
+            with pytest.raises(_TimeIsUpError):
+                sweep(inventory, tmp_path, say=say, connect_timeout=200, timeout=200)
+        assert signal.getsignal(signal.SIGALRM) is handler
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_no_word_of_a_connection_plugin_on_the_way_to_ansible(
