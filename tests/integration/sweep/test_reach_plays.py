@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,30 +61,30 @@ def test_variables_of_another_host(controller: Controller, fleet: SshdFleet, tas
     assert result["hosts"]["prom-01"]["endpoint"].endswith(f" via 127.0.0.1:{fleet['bastion'].port}")
 
 
-@pytest.mark.parametrize("kind", ["keyword", "variable"])
-@pytest.mark.parametrize("where", ["play", "block", "task", "command line"])
+# A variable of the command line goes over the inventory's, so it is what each server says.
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [*itertools.product(["play", "block", "task"], ["keyword", "variable"]), ("command line", "keyword")],
+)
 def test_what_says_where_tasks_run(controller: Controller, where: str, kind: str) -> None:
     """`connection: local` is put on plays that have nothing to do on servers; their servers are not this machine.
 
     Its variable is put on tasks with delegate_to: localhost.
     """
-    if kind == "variable" and where == "command line":
-        pytest.skip("what -e says goes over what the inventory says")
     hosts = controller.inventory["monitoring"]["hosts"]
     hosts["localhost"] = {}
     hosts["explicit"] = {"ansible_connection": "local"}
-    local = {"connection": "local"} if kind == "keyword" else {"vars": {"ansible_connection": "local"}}
+    local: dict[str, Any] = {"connection": "local"} if kind == "keyword" else {"vars": {"ansible_connection": "local"}}
     task: dict[str, Any] = {INFO: {"hosts": "{{ groups['monitoring'] }}"}, "run_once": True}
     task.update({} if kind == "keyword" else {"delegate_to": "localhost"})
     task.update(local if where == "task" else {})
     tasks = {"block": [task], **local} if where == "block" else task
     arguments = ("-c", "local") if where == "command line" else ()
     found = {}
-    for name, keywords in (("monitoring", {}), ("localhost", {"hosts": "localhost"})):
+    everywhere = local if where == "play" else {}
+    for name in ("monitoring", "localhost"):
         controller.record.unlink(missing_ok=True)
-        status, output = controller.play(
-            tasks, arguments=arguments, **{**keywords, **(local if where == "play" else {})}
-        )
+        status, output = controller.play(tasks, arguments=arguments, hosts=name, **everywhere)
         assert status == 0, output
         result = json.loads(controller.record.read_text(encoding="utf-8").splitlines()[0])
         found[name] = {server: host["transport"].partition(" ")[0] for server, host in result["hosts"].items()}
