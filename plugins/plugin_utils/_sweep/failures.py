@@ -21,6 +21,13 @@ _FAR: Final = {
     errno.EACCES: "a firewall forbids it",
     errno.EPERM: "a firewall forbids it",
 }
+_LOGIN: Final = "check ansible_user, ansible_ssh_private_key_file, ansible_password and what the server accepts"
+# What is set for a server in the inventory is set for a jump host elsewhere.
+_OF_HOPS: Final = {
+    _LOGIN: "name its user and key (User, IdentityFile) in an OpenSSH configuration file, and see what it accepts",
+    "ansible_host": "HostName",
+    "ansible_port": "Port",
+}
 # What asyncssh says of a channel on a connection that broke, some moments before that counts as closed.
 _GONE: Final = "SSH connection closed"
 
@@ -124,7 +131,7 @@ def login(target: Target, error: Exception, trust: Trust, tried: str) -> Failure
         return host_key(target, trust, reason)
     many = "too many authentication failures" in reason.lower()
     if isinstance(error, asyncssh.PermissionDenied) or many:
-        advice = "check ansible_user, ansible_ssh_private_key_file, ansible_password and what the server accepts"
+        advice = _LOGIN
         if many:
             # As with ssh, the agent's come first.
             advice = "it takes fewer keys (MaxAuthTries): name the one that fits, and set IdentitiesOnly=yes"
@@ -191,6 +198,14 @@ def jump(target: Target, error: asyncssh.ChannelOpenError) -> Failure:
     else:
         hint = "see that the server is up and that the jump host can reach it"
     return Failure("unreachable", f"{hop} cannot connect to {target.address} ({reason}): {hint}")
+
+
+def of_jump_host(failure: Failure) -> Failure:
+    """What the jump host of a server gave in place of a connection."""
+    words = failure.message
+    for inventory, elsewhere in _OF_HOPS.items():
+        words = words.replace(inventory, elsewhere)
+    return Failure(failure.status, f"jump host: {words}")
 
 
 def broken_jump(target: Target) -> Failure:

@@ -261,7 +261,7 @@ class Dialer:
         try:
             login = await asyncio.shield(hop.task)
         except Failure as failure:
-            raise Failure(failure.status, f"jump host: {failure.message}") from None
+            raise failures.of_jump_host(failure) from None
         except OtherTransportNeeded as needed:
             raise OtherTransportNeeded(f"jump host: {needed}") from None
         return login.connection

@@ -258,6 +258,9 @@ def settings(host: str, arguments: Arguments) -> Settings:
         files = []
     else:
         files = [(expand_home(arguments.config), f"{home()}/.ssh")]
+        if not os.access(files[0][0], os.R_OK):
+            # ssh goes on without its usual files, and not without one that was named. It will say so.
+            raise UnsupportedError(f"{files[0][0]} cannot be read")
     final = False
     for path, base in files:
         final |= _apply(result, read_file(path, base), first=True)

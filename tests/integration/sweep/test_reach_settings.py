@@ -32,6 +32,15 @@ def ask(fleet: SshdFleet, directory: Path, config: str, arguments: str = "", dro
     return sweep(inventory, directory, timeout=10.0)["prom-01"]
 
 
+def test_a_configuration_that_is_not_there(fleet: SshdFleet, tmp_path: Path) -> None:
+    """ssh refuses it: what it was to say of a server is not to be done without, as in a path that is misspelt."""
+    missing = tmp_path / "ssh_confg"
+    common = f"-F {missing} -o UserKnownHostsFile={fleet.known_hosts}"
+    result = sweep(fleet.inventory(ansible_ssh_common_args=common), tmp_path)["prom-01"]
+    assert result.status == "unreachable"
+    assert f"Can't open user config file {missing}" in str(result.error)
+
+
 # What RHEL and Fedora lay out: the policy of the whole system, in a block for the final pass.
 REDHAT = """\
 Match final all

@@ -194,6 +194,7 @@ def test_a_criterion_that_does_not_matter(tmp_path: Path) -> None:
 
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     config = tmp_path / "config"
+    config.touch()
     assert ssh_config.settings("server", Arguments(config=str(config))).values == {}
     config.write_text("Port 1\n", encoding="utf-8")
     assert ssh_config.settings("server", Arguments(config=str(config))).get("port") == "1"
