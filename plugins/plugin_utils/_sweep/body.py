@@ -172,7 +172,7 @@ class Body:
         if not self._reader.ended:
             self._expanded += len(chunk)
             if self._expanded > self._most_expanded:
-                raise TooLargeError(f"its files take more than {self._limits.max_bytes} bytes (max_bytes)")
+                raise self._too_many_bytes()
             used = self._reader.feed(chunk)
             if self._hash is not None:
                 self._hash.update(chunk if used == len(chunk) else chunk[:used])
@@ -323,7 +323,13 @@ class Body:
     def _count_bytes(self, size: int) -> None:
         self._bytes += size
         if self._bytes > self._limits.max_bytes:
-            raise TooLargeError(f"its files take more than {self._limits.max_bytes} bytes (max_bytes)")
+            raise self._too_many_bytes()
+
+    def _too_many_bytes(self) -> TooLargeError:
+        # One that is for no configuration is soon the largest: a dump, or a file of holes.
+        largest = max(self._files.values(), key=lambda item: item.size, default=None)
+        named = f", the largest so far {shown(largest.path)} with {largest.size}" if largest and largest.size else ""
+        return TooLargeError(f"its files take more than {self._limits.max_bytes} bytes (max_bytes){named}")
 
     def _blame(self, stderr: bytes) -> str:
         """tar failed twice: the files that it named are not trusted."""

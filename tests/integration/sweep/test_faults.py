@@ -266,6 +266,14 @@ def test_without_tar(tmp_path: Path) -> None:
 def test_too_many_files_and_bytes(fleet: SshdFleet, tmp_path: Path) -> None:
     assert sweep(fleet.inventory(), tmp_path, max_files=2)["prom-01"].status == "too_large"
     assert sweep(fleet.inventory(), tmp_path, max_bytes=300)["prom-01"].status == "too_large"
+    # What it is that does not belong there is said.
+    dump = fleet["prom-01"].write("/etc/prometheus/dump.yml", "")
+    with dump.open("r+b") as file:
+        file.truncate(1 << 33)
+    result = sweep(fleet.inventory(), tmp_path)["prom-01"]
+    dump.unlink()
+    assert result.status == "too_large"
+    assert f"the largest so far /etc/prometheus/dump.yml with {1 << 33}: narrow" in str(result.error)
 
 
 def test_a_file_that_two_patterns_name_counts_once(fleet: SshdFleet, tmp_path: Path) -> None:
