@@ -10,6 +10,7 @@ in the mirror's own place and that somebody else made is refused: it may be push
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -46,6 +47,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 
 AUTHOR: Final = "prometheus_fleet"
 _SECONDS: Final = 300
+_END_SECONDS: Final = 5.0
 # How long another git that works in the mirror is waited for.
 _LOCK_SECONDS: Final = 5.0
 # A commit message names this many servers in its first line, and this many files below. It is one word of a command,
@@ -352,15 +354,17 @@ class _Repository:
     def run(self, *words: str | bytes, given: bytes = b"") -> bytes:
         """Raises MirrorError with git's own words."""
         try:
-            done = subprocess.run(
-                [*self._command, *words],
-                input=given,
-                capture_output=True,
-                env=self._environment,
-                cwd=self._tree.path,
-                timeout=_SECONDS,
-                umask=self._umask,
-                check=False,
+            status, output, complaints = _ended(
+                subprocess.Popen(
+                    [*self._command, *words],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=self._environment,
+                    cwd=self._tree.path,
+                    umask=self._umask,
+                ),
+                given,
             )
         except FileNotFoundError as error:
             raise _without_git(self._tree.path) from error
@@ -368,10 +372,24 @@ class _Repository:
             raise MirrorError(
                 f"git {os.fsdecode(words[0])} in {self._tree.path} took more than {_SECONDS} seconds"
             ) from error
-        if done.returncode != 0:
-            said = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
+        if status != 0:
+            said = " ".join(complaints.decode("utf-8", "replace").split())[:300]
             raise MirrorError(f"git {os.fsdecode(words[0])} in {self._tree.path} failed: {said}")
-        return done.stdout
+        return output
+
+
+def _ended(process: subprocess.Popen[bytes], given: bytes) -> tuple[int, bytes, bytes]:
+    with process:
+        try:
+            output, complaints = process.communicate(given, _SECONDS)
+        except BaseException:
+            # Told to end, git takes its lock away. Killed, it would leave it in the way of every sweep to come.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+            process.kill()
+            raise
+    return process.returncode, output, complaints
 
 
 def message(change: MirrorChange) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -65,6 +68,40 @@ def test_each_changed_sweep_is_a_commit(tmp_path: Path) -> None:
     ]
     assert git(tmp_path, "status", "--porcelain") == ""
     assert git(tmp_path, "show", f"HEAD~1:prom-01{PROM}") == "a: 1\n"
+
+
+class _TimeIsUpError(BaseException):
+    """As Ansible's, which may come at any moment."""
+
+
+def test_a_commit_that_is_ended_leaves_no_lock(tmp_path: Path) -> None:
+    """git is held by a filter of the repository's own, as that of large files is."""
+    assert sweep(tmp_path, {"a": ok(item(PROM))})
+    lock, held = tmp_path / ".git/index.lock", tmp_path / "held"
+    held.touch()
+    git(tmp_path, "config", "filter.slow.clean", f"while [ -e '{held}' ]; do sleep 0.05; done; cat")
+    (tmp_path / ".git/info/attributes").write_text("* filter=slow\n", encoding="utf-8")
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        raise _TimeIsUpError
+
+    def end_it() -> None:
+        while not lock.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    thread = threading.Thread(target=end_it, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(_TimeIsUpError):
+            sweep(tmp_path, {"a": ok(item(PROM, "b: 2\n"), digest="2")})
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        held.unlink()
+    thread.join()
+    assert not lock.exists()
+    assert sweep(tmp_path, {"a": ok(item(PROM, "c: 3\n"), digest="3")})
 
 
 def test_only_what_is_the_mirrors_is_committed(tmp_path: Path) -> None:
