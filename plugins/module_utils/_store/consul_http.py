@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import re
 import threading
 import traceback
@@ -38,6 +39,10 @@ _TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CONNECT_SECONDS = 5.0
 # What Consul says while it elects a leader, and while the new one goes through its log.
 NO_LEADER = ("No cluster leader", "rpc error", "leadership lost", "Not ready to serve consistent reads")
+# What newer ones say with 503 where the limit of writes (request_limits) is reached.
+RATE_EXCEEDED = "rate limit exceeded"
+# Said by what stands in front of an agent that is away for a moment.
+GATEWAY = (502, 503, 504)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -132,7 +137,8 @@ class ConsulClient:
             # Whoever asked for it knows. The warning, given in the thread of a request, never came back in a lookup of
             # ansible-core 2.18.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        http = client(self.endpoint.host, self.endpoint.port, self.endpoint.scheme, self._verify, self._pair)
+        verify = _trusted() if self._verify is True and self.endpoint.scheme == "https" else self._verify
+        http = client(self.endpoint.host, self.endpoint.port, self.endpoint.scheme, verify, self._pair)
         http.base_uri = self.endpoint.url
         session = http.session
         session.request = _bounded_request(session.request, self.settings.timeout)
@@ -294,8 +300,8 @@ class ConsulClient:
             return StoreDeniedError(f"Consul at {self.where} does not know the token: it is wrong, expired or deleted.")
         if answer.status in (401, 403):
             return StoreDeniedError(self.denied(verb, body))
-        if answer.status == 429:
-            message = f"Consul at {self.where} limits requests and refused this one (429). Try again later."
+        if answer.status == 429 or (answer.status >= 500 and RATE_EXCEEDED in answer.body):
+            message = f"Consul at {self.where} limits requests and refused this one ({answer.status}). Try again later."
             return StoreUnavailableError(message, passing=True)
         if answer.status == 413:
             return StoreError(f"Consul at {self.where} refused a value as too large (413): {body}")
@@ -316,8 +322,9 @@ class ConsulClient:
             )
             return StoreUnavailableError(message, passing=True)
         if answer.status >= 500:
-            message = f"Consul at {self.where} failed with {answer.status}: {body}. Look in the log of its servers."
-            return StoreUnavailableError(message)
+            said = f": {body}" if body else ""
+            message = f"Consul at {self.where} failed with {answer.status}{said}. Look in the log of its servers."
+            return StoreUnavailableError(message, passing=answer.status in GATEWAY)
         if 300 <= answer.status < 400:
             target = self._clean(answer.headers.get("Location") or "another place")
             return StoreError(
@@ -447,6 +454,17 @@ def _pair(settings: ConsulSettings) -> str | tuple[str, str] | None:
     if not settings.client_key:
         return certificate
     return certificate, _existing(settings.client_key, "client_key", "CONSUL_CLIENT_KEY")
+
+
+def _trusted() -> bool | str:
+    """What the system trusts: left alone, requests takes the list that it brings along, without a site's own."""
+    import ssl
+
+    named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    system = ssl.get_default_verify_paths()
+    # Where the system has no certificates at all, that list it is.
+    folder = system.capath if system.capath and any(Path(system.capath).glob("*")) else None
+    return next(filter(None, (*named, system.cafile, folder)), True)
 
 
 def _existing(path: str, option: str, variable: str) -> str:

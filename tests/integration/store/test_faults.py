@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,6 +133,23 @@ def test_own_authority_and_client_certificate(secured: ConsulAgent, certificates
     assert not publish_to(store_at(secured.address, tls=True, validate_certs=False, **tls), FLEET).changed
 
 
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_authority_that_the_system_trusts(
+    secured: ConsulAgent, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """As the consul command: a site's own authority among those of the system need not be named again."""
+    hashed = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", certificates.ca], capture_output=True, text=True, check=True
+    )
+    (tmp_path / f"{hashed.stdout.strip()}.0").symlink_to(certificates.ca)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing"))
+    monkeypatch.setenv(variable, str(certificates.ca if variable == "SSL_CERT_FILE" else tmp_path))
+    tls = {"client_cert": str(certificates.client_cert), "client_key": str(certificates.client_key)}
+    assert publish_to(store_at(secured.url, f"trusted/{variable}", **tls), FLEET).changed
+
+
 @pytest.mark.parametrize(
     ("scheme", "given", "message"),
     [
@@ -206,7 +224,9 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
     [
         (Fault(status=429, body=b"Your IP is issuing too many concurrent connections"), r"limits requests.*Try again"),
         (Fault(status=500, body=b"boom"), r"failed with 500: boom\. Look in the log"),
-        (Fault(status=503, body=b""), "failed with 503"),
+        (Fault(status=503, body=b""), r"failed with 503\. Look in the log"),
+        (Fault(status=503, body=b"rate limit exceeded, try again later"), r"limits requests.*\(503\)\. Try again"),
+        (Fault(status=500, body=b"rpc error making call: rate limit exceeded"), r"limits requests.*\(500\)"),
         (Fault(status=500, body=b"No cluster leader"), "has no leader now"),
         (Fault(status=413, body=b"too big"), r"too large \(413\)"),
         (Fault(status=200, body=b"<html>login</html>"), "is not Consul"),
@@ -216,7 +236,21 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
         (Fault(drip=0.1), r"did not answer within 0\.5 s"),
         (Fault(lose=True), "broke"),
     ],
-    ids=["429", "500", "503", "no leader", "413", "login page", "redirect", "odd", "hangs", "drips", "closes"],
+    ids=[
+        "429",
+        "500",
+        "503",
+        "limit",
+        "server-limit",
+        "no-leader",
+        "413",
+        "login-page",
+        "redirect",
+        "odd",
+        "hangs",
+        "drips",
+        "closes",
+    ],
 )
 def test_fault_that_stays_ends_with_a_message(
     agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault, message: str, method: str
@@ -248,6 +282,16 @@ def test_fault_that_passes_is_waited_for(agent: ConsulAgent, proxy: Proxy, prefi
     assert outcome.plan.report.added == ["company", "env"]
     assert names(store) == ["company", "env"]
     assert len(agent.dump(prefix)) == 3
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_what_stands_in_front_of_an_agent_is_waited_for_from_the_first_request(
+    proxy: Proxy, prefix: str, status: int
+) -> None:
+    """A load balancer whose agent restarts, or a limit that others have used up: something is there."""
+    proxy.script = only("GET", Fault(status=status, body=b"<html>later</html>"), 1, 2)
+    outcome = publish_to(store_at(proxy.address, prefix), FLEET)
+    assert (outcome.changed, outcome.attempts) == (True, 3)
 
 
 def test_unchanged_publish_is_one_read(proxy: Proxy, prefix: str) -> None:
