@@ -40,6 +40,10 @@ class SourceError(Exception):
     """A source could not answer; the text is for the user."""
 
 
+class _UnusableError(Exception):
+    """The cache plugin could not begin, as where its directory cannot be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What a source gave. fetched: when, in seconds since the epoch; source: its name."""
@@ -120,7 +124,7 @@ def cache_directory(plugin: str, connection: str) -> Path | None:
 class PluginCache:
     """One of Ansible's cache plugins, by name. connection is its directory or address; files are ours alone (0600).
 
-    The plugin is loaded when it is first asked. Raises CacheError where it cannot be.
+    The plugin is loaded when it is first asked. Raises CacheError where there is none of that name.
     """
 
     name = "cache"
@@ -168,6 +172,9 @@ class PluginCache:
                 file.chmod(0o600)
         except CacheError:
             raise
+        except _UnusableError:
+            # That was said when it was to be read.
+            return
         except Exception as error:
             self._warn(f"The answer could not be kept in the local cache: {_said(error)}")
 
@@ -199,7 +206,7 @@ class PluginCache:
         try:
             plugin = cache_loader.get(self._name, _uri=connection, _prefix=self._prefix, _timeout=0)
         except Exception as error:
-            raise CacheError(f"the cache plugin {self._name} cannot be used: {_said(error)}") from error
+            raise _UnusableError(f"the cache plugin {self._name} cannot be used: {_said(error)}") from error
         if plugin is None:
             raise CacheError(f"the cache plugin {self._name} cannot be used: it does not do all that one must")
         if plugin.ansible_name == "ansible.builtin.memory":

@@ -375,6 +375,22 @@ def test_a_cache_plugin_that_fails_in_its_own_way_fails_no_lookup(
     assert "The answer could not be kept in the local cache: connection refused" in warnings
 
 
+def test_a_cache_whose_directory_cannot_be_made_fails_no_lookup(
+    key: str, clock: Clock, tmp_path: Path, warnings: list[str]
+) -> None:
+    """As in an execution environment in which the user has no home."""
+    (tmp_path / "home").touch()
+    store = Asked({"fields": [{"name": "1"}]})
+    tier = PluginCache("ansible.builtin.jsonfile", str(tmp_path / "home" / "cache"), "fields_", 300, warnings.append)
+    chain = Chain([tier], [Source("store", store)], clock=clock)
+    assert chain.answer(key).tier == "store"
+    assert chain.answer(key, refresh=True).tier == "store"
+    assert warnings
+    assert {warning.partition(": Error")[0] for warning in warnings} == {
+        "The local cache cannot be read: the cache plugin ansible.builtin.jsonfile cannot be used"
+    }
+
+
 ONE_OF_TWO = """
 import sys, time
 from pathlib import Path
