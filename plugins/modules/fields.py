@@ -17,7 +17,8 @@ description:
   - What each server gave is kept in a document of its own, written only when that server answered. The document of
     fields is worked out anew from all of them and from what people set on the fields. So runs over parts of a fleet,
     even at the same time, end in one complete document, and a server that cannot be reached keeps its last word.
-  - What people set on a field (its presentation, such as C(display_name)) is never overwritten.
+  - What people set on a field (its presentation, such as C(display_name)) is never overwritten. Where the document was
+    deleted from the store, it is taken from the newest earlier version.
     The technical part (C(origin), C(source_label), C(regex), C(replacement)) belongs to the sweep; where a person
     changed it by hand, O(on_conflict) decides.
   - Every write checks that nobody else wrote in between. What fits in one transaction is written in one; otherwise the
@@ -341,9 +342,11 @@ last_updated:
   returned: success
   sample: "2026-01-31T08:15:00.120431+00:00"
 restored:
-  description: The entry of the history that was restored.
+  description:
+    - The entry of the history that was restored. With O(state=published), the one that has what people set, where the
+      document itself was deleted from the store.
   type: str
-  returned: with O(state=rolled_back)
+  returned: with O(state=rolled_back), or where the document was deleted
   sample: 20260130T081500.224310Z
 store:
   description: Which store it is.
@@ -570,6 +573,11 @@ def main() -> None:
     known = {*outcome.plan.report.forgotten, *outcome.plan.document.server_names}
     if unknown := sorted({*params["forget_servers"]} - known):
         module.warn(f"forget_servers names {named(unknown)}, and the store knows no such server.")
+    if params["state"] == "published" and outcome.plan.restored:
+        module.warn(
+            f"{store.place('fields')} was deleted from the store; what people set on its fields is taken from the "
+            f"history, as of {outcome.plan.restored}."
+        )
     if unfound := outcome.plan.report.unfound:
         module.warn(
             f"No main config of Prometheus was found on {named(unfound)}, which had fields before; these stay. See the "

@@ -97,6 +97,7 @@ class State:
 class Plan:
     """commit: what to write, nothing if all is as it should be. before, after: what changes, for a diff.
 
+    restored: the entry of the history that the document, or what people set in it, comes from.
     unseen: keys that the plan takes for absent, and that a store which hides some may have all the same.
     """
 
@@ -142,6 +143,9 @@ def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any
 def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner) -> Plan:
     """Plan to publish a sweep. Raises StoreError where that must not be done."""
     state = understood(snapshot, manner.place, adopt_at=rules.now if manner.adopt else None)
+    gone = None
+    if snapshot.document is None:
+        gone, state.document = _of_history(snapshot, manner)
     taken_over = imported(state.document, state.readings)
     before = {**state.readings, **taken_over}
     unfound = {name for name, reading in sweep.readings.items() if reading.config == MISSING}
@@ -172,8 +176,30 @@ def plan_publish(snapshot: Snapshot, sweep: Sweep, rules: Rules, manner: Manner)
         document=plan.commit.document,
         last=[*plan.commit.last, *_forgotten(snapshot, report, readings), *drops],
     )
+    plan.restored = gone
     _show_servers(plan, before, readings, [*changed, *report.forgotten])
     return plan
+
+
+def _of_history(snapshot: Snapshot, manner: Manner) -> tuple[str | None, Document]:
+    """The newest earlier version and its entry, for where the document itself was deleted: people's work is in it.
+
+    Which servers there are is what the readings say: one that it names may have been forgotten since.
+    """
+    for name, entry in reversed(history.entries(snapshot).items()):
+        try:
+            earlier = decoded(entry.value, manner.place(history_key(name)))
+        except StoreNewerError:
+            raise
+        except StoreForeignError:
+            continue
+        earlier.server_status = [
+            row for row in earlier.server_status if server_key(row["hostname"]) in snapshot.entries
+        ]
+        # No version: what is not there differs from what is to be there.
+        earlier.version = ""
+        return name, earlier
+    return None, Document()
 
 
 def plan_rollback(snapshot: Snapshot, to: str | None, rules: Rules, manner: Manner) -> Plan:
@@ -252,8 +278,8 @@ def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: 
         return plan
     moment = next_after(old.last_updated, rules.now)
     new.last_updated = data["last_updated"] = stamp(moment)
-    _show_fields(plan, old.fields, new.fields)
     entry = state.snapshot.document
+    _show_fields(plan, old.fields if entry else {}, new.fields)
     saves: list[Put] = []
     if entry is not None and old.version and manner.history_keep > 0:
         saves = history.saved(state.snapshot, entry.value, old.last_updated, rules.now)

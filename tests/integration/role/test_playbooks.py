@@ -95,6 +95,18 @@ def test_status_of_an_empty_store(site: Site) -> None:
     assert f"Nothing is published at {site.consul.url}" in " ".join(alarm.output.split())
 
 
+def test_status_of_a_document_that_was_deleted(site: Site) -> None:
+    site.published()
+    drop_owner(site)
+    assert site.publish().status == 0
+    site.consul.request("DELETE", f"/v1/kv/{site.prefix}/fields")
+    [entry] = [key.removeprefix("history/") for key in site.stored() if key.startswith("history/")]
+    shown = play(site, "status").task("Status")
+    assert "Nothing is published there." in shown
+    assert "The document was deleted: the next publish makes it anew" in shown
+    assert f"  {entry}  24 fields" in shown
+
+
 @pytest.mark.parametrize("value", ["Drift", "yes", True])
 def test_an_alarm_that_would_never_ring_is_refused(site: Site, value: Any) -> None:
     run = play(site, "status", status_fail_on=value)

@@ -130,6 +130,47 @@ def test_rollback_forgets_the_servers_that_it_is_told_to(store: Store) -> None:
     assert field(store, "a")["servers"] == ["prom-01"]
 
 
+def test_document_that_was_deleted_comes_back_with_what_people_set(store: Store) -> None:
+    """By a part of the fleet, whose runs alone would know nothing of the rest."""
+    publish_to(store, extraction({"prom-01": ["os"], "prom-02": ["env", "os"], "prom-03": ["os"]}), now=NOW)
+    set_by_hand(store, "env", display_name="Ambiente")
+    part = extraction({"prom-01": ["os", "rack"]})
+    publish_to(store, part, now=NOW + timedelta(minutes=1), forget=["prom-03"])
+    publish_to(store, extraction({"prom-01": ["os"]}), now=NOW + timedelta(minutes=2))
+    newest = view(store)["history"][0]["entry"]
+    store.commit(Commit(last=[Delete(DOCUMENT_KEY, store.read().version(DOCUMENT_KEY))]))
+
+    checked = publish_to(store, part, now=LATER, check_mode=True)
+    assert (checked.changed, view(store)["exists"]) == (True, False)
+    outcome = publish_to(store, part, now=LATER)
+    assert (outcome.changed, outcome.plan.restored) == (True, newest)
+    assert checked.plan.after == outcome.plan.after
+    assert outcome.plan.before["fields"] == {}
+    assert sorted(outcome.plan.after["fields"]) == ["env", "os", "rack"]
+    env = field(store, "env")
+    assert (env["display_name"], env["status"], env["servers"]) == ("Ambiente", "synced", ["prom-02"])
+    assert [source["servers"] for source in env["sources"]] == [["prom-02"]]
+    assert (view(store)["lost"], view(store)["missing"]) == ([], [])
+    again = publish_to(store, part, now=LATER)
+    assert (again.changed, again.plan.restored) == (False, None)
+
+
+def test_document_that_was_deleted_comes_from_the_newest_version_that_can_be_read(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["os"]}), now=NOW)
+    set_by_hand(store, "os", display_name="System")
+    publish_to(store, extraction({"prom-01": ["env", "os"]}), now=NOW + timedelta(minutes=1))
+    [kept] = view(store)["history"]
+    store.commit(
+        Commit(
+            first=[Put(history_key("20990101T000000.000000Z"), b"{", ABSENT)],
+            last=[Delete(DOCUMENT_KEY, store.read().version(DOCUMENT_KEY))],
+        )
+    )
+    outcome = publish_to(store, extraction({"prom-01": ["env", "os"]}), now=LATER)
+    assert (outcome.plan.restored, outcome.plan.report.added) == (kept["entry"], ["env"])
+    assert field(store, "os")["display_name"] == "System"
+
+
 def test_broken_entry_is_not_restored(store: Store) -> None:
     for number, names in enumerate((["a"], ["b"], ["c"])):
         publish_to(store, extraction({"prom-01": names}), now=NOW + timedelta(minutes=number))

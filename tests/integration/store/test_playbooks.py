@@ -135,6 +135,25 @@ def test_rollback(player: Player, where: dict[str, Any]) -> None:
     assert not again["changed"]
 
 
+def test_a_document_that_was_deleted_is_a_warning(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    player.tasks({NAME: FLEET | where}, {NAME: extraction({"prom-01": ["env"], "prom-02": ["company"]}) | where})
+    (tmp_path / "store" / "fields.json").unlink()
+    [kept] = [path.stem for path in (tmp_path / "store" / "history").iterdir()]
+    looked, done, again = player.tasks(
+        {NAME: FLEET | where | {"state": "checked"}}, {NAME: FLEET | where}, {NAME: FLEET | where}
+    )
+    [warning] = done["warnings"]
+    assert warning.endswith(
+        f"fields.json was deleted from the store; what people set on its fields is taken from the "
+        f"history, as of {kept}."
+    )
+    assert done["restored"] == kept
+    for quiet in (looked, again):
+        assert "warnings" not in quiet
+    assert "restored" not in again
+
+
 def test_options_that_cannot_be(player: Player, where: dict[str, Any]) -> None:
     results = player.tasks(
         {NAME: where},
