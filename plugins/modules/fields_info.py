@@ -76,7 +76,8 @@ fields:
 servers:
   description:
     - What each server last gave, by name. C(fields) are the names of its fields; C(last_seen) is when it gave this, and
-      C(age) how long ago that is, in seconds.
+      C(age) how long ago that is, in seconds. C(imported) is true for a server that a document of the older form named
+      and that has not answered since.
   type: dict
   returned: success
   sample:

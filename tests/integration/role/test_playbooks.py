@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.role.site import COLLECTION, NAMES, Run, Site
 
@@ -54,6 +56,23 @@ def test_status_names_servers_whose_readings_are_gone(site: Site) -> None:
     assert rows["company"][1:3] == ["synced", "3"]
 
 
+def test_status_marks_servers_that_the_inventory_does_not_have(site: Site) -> None:
+    site.published()
+    inventory = yaml.safe_load(site.inventory().read_text(encoding="utf-8"))
+    hosts = inventory["monitoring"]["hosts"]
+    hosts["renamed"] = hosts.pop(NAMES[0])
+    path = site.folder / "renamed.yml"
+    path.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    assert marked(site.play(f"{COLLECTION}.status", inventory=path)) == [NAMES[0]]
+    # None is given, as where the store alone is looked at.
+    assert marked(site.play(f"{COLLECTION}.status", inventory=Path(os.devnull))) == []
+
+
+def marked(run: Run) -> list[str]:
+    lines = [line for line in run.task("Status").splitlines() if "not in this inventory" in line]
+    return [line.split()[0].strip('"') for line in lines]
+
+
 def test_status_fails_for_drift_where_asked(site: Site) -> None:
     site.published()
     assert play(site, "status", status_fail_on="drift").status == 0
@@ -67,12 +86,13 @@ def test_status_fails_for_drift_where_asked(site: Site) -> None:
 
 def test_status_of_fields_without_one(site: Site) -> None:
     """As a document of the older form has them, or a person adds them."""
-    row = {"hostname": "prom-01", "status": "success", "fields": [{"name": "old"}]}
+    row = {"hostname": "prom-01", "success": True, "fields": [{"name": "old"}]}
     older = {"version": "2.0.0", "fields": [{"name": "old"}], "extraction_status": {"server_status": [row]}}
     site.consul.put(f"{site.prefix}/fields", json.dumps(older))
     run = play(site, "status")
     assert run.status == 0, run.output
     assert "old" in run.task("Status")
+    assert re.search(r'"prom-01 +taken over +1 ', run.task("Status"))
 
     site.consul.request("DELETE", f"/v1/kv/{site.prefix}/fields")
     assert site.publish().status == 0
