@@ -12,6 +12,7 @@ options:
   address:
     description:
       - The HTTP address of the Consul agent, as V(host:port) or as a URL. A path in the URL goes before every request.
+        Without a port it is 8500, and in a URL that of its scheme, 443 or 80.
       - With V(https://) TLS is used, whatever O(tls) says.
       - If not set, the value of the environment variable E(CONSUL_HTTP_ADDR) is used.
     type: str

@@ -414,7 +414,10 @@ def endpoint_of(settings: ConsulSettings) -> Endpoint:
     # As the consul command does it: whoever asks for TLS gets it, and nothing takes it back: a token may travel.
     tls = bool(settings.tls) or parts.scheme == "https"
     named = f"[{host}]" if ":" in host else host
-    return Endpoint("https" if tls else "http", named, port or 8500, parts.path.rstrip("/"))
+    scheme = "https" if tls else "http"
+    # A URL without a port has that of its scheme, for every other tool too.
+    usual = {"https": 443, "http": 80}[scheme] if parts.scheme else 8500
+    return Endpoint(scheme, named, port or usual, parts.path.rstrip("/"))
 
 
 def token_of(settings: ConsulSettings) -> str | None:
