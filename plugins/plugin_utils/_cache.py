@@ -118,7 +118,12 @@ def cache_directory(plugin: str, connection: str) -> Path | None:
     found = cache_loader.get_with_context(plugin, class_only=True).object
     if found is None:
         raise CacheError(f"there is no cache plugin {plugin}: see ansible-doc -t cache -l, and set cache_plugin")
-    return Path(os.path.expandvars(connection)).expanduser() if issubclass(found, BaseFileCacheModule) else None
+    return Path(_expanded(connection)) if issubclass(found, BaseFileCacheModule) else None
+
+
+def _expanded(path: str) -> str:
+    """With a home in place of the tilde. Path.expanduser() raises where a user has none."""
+    return os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111
 
 
 class PluginCache:

@@ -375,13 +375,16 @@ def test_a_cache_plugin_that_fails_in_its_own_way_fails_no_lookup(
     assert "The answer could not be kept in the local cache: connection refused" in warnings
 
 
+@pytest.mark.parametrize("place", ["home/cache", "~nobody-of-that-name/cache"])
 def test_a_cache_whose_directory_cannot_be_made_fails_no_lookup(
-    key: str, clock: Clock, tmp_path: Path, warnings: list[str]
+    key: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str], place: str
 ) -> None:
     """As in an execution environment in which the user has no home."""
-    (tmp_path / "home").touch()
+    monkeypatch.chdir(tmp_path)
+    for name in ("home", "~nobody-of-that-name"):
+        (tmp_path / name).touch()
     store = Asked({"fields": [{"name": "1"}]})
-    tier = PluginCache("ansible.builtin.jsonfile", str(tmp_path / "home" / "cache"), "fields_", 300, warnings.append)
+    tier = PluginCache("ansible.builtin.jsonfile", place, "fields_", 300, warnings.append)
     chain = Chain([tier], [Source("store", store)], clock=clock)
     assert chain.answer(key).tier == "store"
     assert chain.answer(key, refresh=True).tier == "store"
