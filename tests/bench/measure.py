@@ -128,17 +128,6 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
         print(line)
 
 
-def timed(repeat: int, work: object) -> float:
-    """Median wall seconds of calling work() so often."""
-    assert callable(work)
-    taken = []
-    for _unused in range(repeat):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
 def print_reads(what: str, read: Callable[[], str], tier: str, reads: int) -> None:
     """Read so often and print what it took. read() says which tier answered; another than the one meant ends all."""
     walls, cpus = [], []
