@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import Final
 
@@ -79,7 +80,9 @@ def unreachable(target: Target, error: OSError) -> Failure:
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return dropped(target)
     hint = _FAR.get(error.errno or 0, "see that the host is up and that its address is right")
-    return Failure("unreachable", f"cannot connect to {where} ({error.strerror or error}): {hint}")
+    # asyncio's own text of a call that failed holds the address as Python writes it.
+    reason = os.strerror(error.errno) if error.errno else error
+    return Failure("unreachable", f"cannot connect to {where} ({reason}): {hint}")
 
 
 def dropped(target: Target) -> Failure:

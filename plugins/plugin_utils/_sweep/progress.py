@@ -81,7 +81,8 @@ class Progress:
             line += f" {len(result.files)} files {_bytes(size)}"
         line += f" {result.seconds.total:.2f} s"
         if result.error:
-            line += f": {' '.join(result.error.split())}"
+            # Which begins with the name, too.
+            line += f": {' '.join(result.error.removeprefix(shown(f'{server}: ')).split())}"
         elif result.empty:
             line += f": no file of {shown(', '.join(result.empty))} matches the patterns"
         return line

@@ -94,7 +94,7 @@ def test_nothing_listens(fleet: SshdFleet, tmp_path: Path) -> None:
     port = free_port()
     result = beside(fleet, tmp_path, ansible_port=port)
     assert result.status == "unreachable"
-    assert f"cannot connect to 127.0.0.1:{port}" in str(result.error)
+    assert f"cannot connect to 127.0.0.1:{port} (Connection refused): " in str(result.error)
     assert "see that sshd runs, and that ansible_port is right" in str(result.error)
 
 

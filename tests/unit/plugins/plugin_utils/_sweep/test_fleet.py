@@ -22,6 +22,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Service,
     Status,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 OPTIONS = fleet.Options((Service("prometheus", "/etc/prometheus", ("*.yml",)),))
 
@@ -135,6 +136,18 @@ def test_a_name_that_is_more_than_a_line() -> None:
     lines: list[str] = []
     Progress(1, lines.append).add("prom\n\x1b[2J-01", result("ok", 1, 999))
     assert lines == ["[1/1] prom\\n\\x1b[2J-01 ok 1 files 999 B 0.31 s"]
+
+
+def test_a_line_names_the_server_once() -> None:
+    lines: list[str] = []
+    for name in ("prom-01", "prom\n01"):
+        told = result("denied")
+        told.error = shown(f"{name}: it may not be read")
+        Progress(1, lines.append).add(name, told)
+    assert lines == [
+        "[1/1] prom-01 denied 0.31 s: it may not be read",
+        "[1/1] prom\\n01 denied 0.31 s: it may not be read",
+    ]
 
 
 @pytest.mark.parametrize(("total", "count"), [(100, 100), (101, 20), (1000, 20), (10_007, 20)])
