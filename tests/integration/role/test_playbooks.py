@@ -217,13 +217,19 @@ def test_backup_holds_everything_and_is_for_its_owner_only(site: Site) -> None:
     assert open_to_others == []
     assert len(commits(dest)) == 1
 
+    assert f"Files in {dest}: 24 new, 0 changed, 0 removed, commit " in run.task("Summary")
+
     again = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring")
     assert again.status == 0, again.output
     assert again.changed == 0
+    assert f'Files in {dest}: 0 new, 0 changed, 0 removed"' in again.task("Summary")
     assert len(commits(dest)) == 1
 
     drop_owner(site)
-    assert play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring").changed == 1
+    site.fleet[NAMES[0]].path("/etc/prometheus/rules/recording.yml").unlink()
+    run = play(site, "backup", backup_dest=str(dest), publish_hosts="monitoring")
+    assert run.changed == 1
+    assert f"Files in {dest}: 0 new, 3 changed, 1 removed, commit " in run.task("Summary")
     assert len(commits(dest)) == 2
 
 
@@ -250,6 +256,7 @@ def test_backup_in_check_mode_writes_nothing(site: Site) -> None:
     assert run.status == 0, run.output
     assert run.changed == 1
     assert SECRET not in run.output
+    assert "24 new, 0 changed, 0 removed; this is what would be, nothing was written" in run.task("Summary")
     assert not dest.exists()
 
 

@@ -172,6 +172,33 @@ def test_a_run_that_fails_at_the_extraction_says_so_in_the_summary_file(site: Si
     assert f"There is no mirror at {mirror}" in json.loads(file.read_text(encoding="utf-8"))["error"]
 
 
+def test_errors_in_configs_are_told_before_all_else(site: Site) -> None:
+    """A server that answers whole and gives no fields: why stood behind a count, and in the status behind warnings."""
+    refused, broken = (site.fleet[name] for name in NAMES[:2])
+    config = refused.path("/etc/prometheus/prometheus.yml")
+    config.write_text(config.read_text(encoding="utf-8") + "scrape_configs: []\n", encoding="utf-8")
+    config = yaml.safe_load(broken.path("/etc/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    gone = {"file_sd_configs": [{"files": [f"/etc/prometheus/targets/gone{number}.yml"]} for number in range(3)]}
+    config["scrape_configs"].append({"job_name": "gone", **gone})
+    broken.write("/etc/prometheus/prometheus.yml", yaml.safe_dump(config))
+    broken.write("/etc/prometheus/rules/probes.yml", "groups: []\nfirst: 1\nsecond: 2\n")
+    mirror = str(site.folder / "mirror")
+    for unchanged in ("", " (3 unchanged, which send none)"):
+        run = site.publish(publish_mirror=mirror)
+        assert run.status == 0, run.output
+        summary = run.task("Summary")
+        assert re.search(rf"Servers: 3 of 3 answered whole, \d+ files in [\d.]+ s{re.escape(unchanged)}\"", summary)
+        assert f"  {NAMES[0]}: refused - /etc/prometheus/prometheus.yml:" in summary
+        error = "/etc/prometheus/rules/probes.yml:2: has the unknown key 'first' in a rule file"
+        assert f"  {NAMES[1]}: error - {error} (and 1 more)" in summary
+        assert f"{NAMES[2]}: " not in summary
+    lines = [line.strip(' ",') for line in site.play(f"{COLLECTION}.status").task("Status").splitlines()]
+    [row] = [number for number, line in enumerate(lines) if line.startswith(f"{NAMES[1]} ")]
+    assert error in lines[row + 1]
+    assert lines[row + 4].endswith("more (fields_info has them)")
+    assert lines[row + 5].startswith(f"{NAMES[2]} ")
+
+
 def test_a_conflict_is_warned_of_once_and_only_where_the_stored_value_is_kept(site: Site) -> None:
     site.published()
     edit_by_hand(site, "company", source_label="__meta_by_hand")
