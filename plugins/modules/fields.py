@@ -246,37 +246,37 @@ added:
   description: Names of the fields that were added.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: [company, env]
 updated:
   description: Names of the fields whose technical part was changed.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: [os]
 orphaned:
   description: Names of the fields that became orphans.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: [rack]
 returned:
   description: Names of the fields that were orphans and are there again.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: []
 removed:
   description: Names of the fields that were removed.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: []
 missing:
   description: Names of the fields that servers have and the document has not.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: [tenant]
 conflicts:
   description:
@@ -284,7 +284,7 @@ conflicts:
       C(last_swept) is null where it is not known any more.
   type: list
   elements: dict
-  returned: success
+  returned: success, but not with O(state=checked)
   sample:
     - field: os
       attribute: regex
@@ -296,50 +296,50 @@ servers:
   description: Names of the servers whose readings were written.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: [prom-01, prom-02]
 silent:
   description: The servers that did not answer, with their status. Nothing of theirs was changed.
   type: dict
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: {prom-03: unreachable}
 forgotten:
   description: Names of the servers that were forgotten.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: []
 unfound:
   description:
     - Names of the servers that answered without a main configuration of Prometheus, and had fields before. These stay.
   type: list
   elements: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: []
 statuses:
   description: How many fields are in each status after this.
   type: dict
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: {synced: 12, outdated: 1, orphan: 0, missing: 1}
 total_fields:
   description: How many fields the document holds after this.
   type: int
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: 13
 total_servers:
   description: How many servers the store knows after this.
   type: int
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: 40
 detail:
   description: The form in which the document is written.
   type: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: full
 last_updated:
   description: When the document was last written.
   type: str
-  returned: success
+  returned: success, but not with O(state=checked)
   sample: "2026-01-31T08:15:00.120431+00:00"
 restored:
   description:
@@ -586,7 +586,8 @@ def main() -> None:
         )
     result = result_of(outcome, store)
     if params["state"] == "checked":
-        result["changed"] = False
+        # What would become of this data is no news of the store: the role checks before it has any.
+        result = {"changed": False, **{name: result[name] for name in ("store", "requests", "attempts")}}
     elif module._diff:
         result["diff"] = diff_of(outcome.plan, store.place("fields"))
     module.exit_json(invocation=invocation, **sayable(result))

@@ -172,6 +172,14 @@ def test_a_run_that_fails_at_the_extraction_says_so_in_the_summary_file(site: Si
     assert f"There is no mirror at {mirror}" in json.loads(file.read_text(encoding="utf-8"))["error"]
 
 
+def test_the_check_of_the_store_tells_of_no_orphans(site: Site) -> None:
+    """It has no fields yet: with -v it said that all of the fleet's had become orphans."""
+    site.published()
+    looked = site.publish("-v").task("Look at the store")
+    assert '"store": {' in looked
+    assert "orphan" not in looked
+
+
 def test_errors_in_configs_are_told_before_all_else(site: Site) -> None:
     """A server that answers whole and gives no fields: why stood behind a count, and in the status behind warnings."""
     refused, broken = (site.fleet[name] for name in NAMES[:2])
