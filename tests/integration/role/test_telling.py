@@ -190,9 +190,9 @@ def test_errors_in_configs_are_told_before_all_else(site: Site) -> None:
     config["scrape_configs"].append({"job_name": "gone", **gone})
     broken.write("/etc/prometheus/prometheus.yml", yaml.safe_dump(config))
     broken.write("/etc/prometheus/rules/probes.yml", "groups: []\nfirst: 1\nsecond: 2\n")
-    mirror = str(site.folder / "mirror")
+    mirror, file = str(site.folder / "mirror"), site.folder / "summary.json"
     for unchanged in ("", " (3 unchanged, which send none)"):
-        run = site.publish(publish_mirror=mirror)
+        run = site.publish(publish_mirror=mirror, publish_summary_file=str(file))
         assert run.status == 0, run.output
         summary = run.task("Summary")
         assert re.search(rf"Servers: 3 of 3 answered whole, \d+ files in [\d.]+ s{re.escape(unchanged)}\"", summary)
@@ -200,6 +200,9 @@ def test_errors_in_configs_are_told_before_all_else(site: Site) -> None:
         error = "/etc/prometheus/rules/probes.yml:2: has the unknown key 'first' in a rule file"
         assert f"  {NAMES[1]}: error - {error} (and 1 more)" in summary
         assert f"{NAMES[2]}: " not in summary
+        told = json.loads(file.read_text(encoding="utf-8"))["servers"]
+        assert [told[name]["config"] for name in NAMES] == ["refused", "loaded", "loaded"]
+        assert [[item["line"] for item in told[name]["errors"]] for name in NAMES[1:]] == [[2, 3], []]
     lines = [line.strip(' ",') for line in site.play(f"{COLLECTION}.status").task("Status").splitlines()]
     [row] = [number for number, line in enumerate(lines) if line.startswith(f"{NAMES[1]} ")]
     assert error in lines[row + 1]
