@@ -50,7 +50,7 @@ def options(given: Mapping[str, Any]) -> fleet.Options:
         meant = next(iter(get_close_matches(name.strip().lower(), SERVICE_NAMES, 1, _ALIKE)), name)
         if meant != name:
             # Its files would be swept and read by nobody, as if the fleet had no labels any more.
-            raise ValueError(f"services: the service {name} is probably to be {meant}: nothing reads it by that name")
+            raise ValueError(f"services: the service {name} is probably meant to be {meant}: nothing reads that name")
     services = tuple(
         Service(item["service"], item["directory"], tuple(item.get("patterns") or PATTERNS))
         for item in given.get("services") or SERVICES

@@ -114,7 +114,7 @@ def test_where_no_server_answers_nothing_is_written(site: Site, fail_on: str, fa
 @pytest.mark.parametrize(
     ("service", "words"),
     [
-        ({"service": "Prometheus", "directory": "/etc/prometheus"}, "is probably to be prometheus"),
+        ({"service": "Prometheus", "directory": "/etc/prometheus"}, "is probably meant to be prometheus"),
         (
             {"service": "prometheus", "directory": "/etc/prometheus", "patterns": ["rules/*.yml"]},
             "No main config of Prometheus was found on",

@@ -186,7 +186,7 @@ def test_wrong_options(controller: Controller) -> None:
         ({"services": [{"service": "prometheus"}]}, "directory"),
         (
             {"services": [{"service": "Prometheus", "directory": "/etc/prometheus"}]},
-            "the service Prometheus is probably to be prometheus",
+            "the service Prometheus is probably meant to be prometheus",
         ),
         ({"no_such_option": 1}, "no_such_option"),
     ]

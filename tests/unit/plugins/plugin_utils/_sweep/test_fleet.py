@@ -204,7 +204,7 @@ def asked(service: str) -> fleet.Options:
     "name", ["Prometheus", "promethues", "prometeus", " prometheus", "alert_manager", "ALERTMANAGER"]
 )
 def test_misspelt_service_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"the service {name} is probably to be (prometheus|alertmanager)"):
+    with pytest.raises(ValueError, match=f"the service {name} is probably meant to be (prometheus|alertmanager)"):
         asked(name)
 
 
