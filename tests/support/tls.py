@@ -34,20 +34,22 @@ def make_certificates(
     names: Sequence[str] = ("localhost",),
     *,
     server_days: int = 1,
+    with_usage: bool = True,
 ) -> Certificates:
     """Write a new authority, one server certificate for the addresses and names, and one client certificate.
 
-    They are valid for a day; the server's ends server_days from now, and began two days before that.
+    They are valid for a day; the server's ends server_days from now, and began two days before that. Without usage, the
+    authority is such as openssl makes where nobody tells it more.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
-    ca_cert = (
-        _builder(ca_name, ca_name, ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(authority=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
+    authority = _builder(ca_name, ca_name, ca_key.public_key()).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
+    if with_usage:
+        authority = authority.add_extension(_key_usage(authority=True), critical=True)
+    ca_cert = authority.sign(ca_key, hashes.SHA256())
     ca = folder / "ca.pem"
     ca.write_bytes(ca_cert.public_bytes(serialization.Encoding.PEM))
     paths = [ca]

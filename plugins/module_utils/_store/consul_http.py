@@ -37,6 +37,8 @@ BODY_SHOWN = 200
 _TOKEN = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A connection is there at once or not at all; an answer may take its time.
 CONNECT_SECONDS = 5.0
+# What OpenSSL says of a certificate whose authority it does not trust; anything else is wrong with the certificate.
+UNTRUSTED = ("issuer certificate", "self-signed", "self signed", "first certificate", "signature failure")
 # What Consul says while it elects a leader, and while the new one goes through its log.
 NO_LEADER = ("No cluster leader", "rpc error", "leadership lost", "Not ready to serve consistent reads")
 # What newer ones say with 503 where the limit of writes (request_limits) is reached.
@@ -279,10 +281,15 @@ class ConsulClient:
         if "has expired" in text or "not yet valid" in text:
             what = "has expired" if "has expired" in text else "is not valid yet"
             return f"The certificate of {where}, or of its authority, {what}. Renew it, or set the clock right here."
-        if "CERTIFICATE_VERIFY_FAILED" in text:
+        if "CERTIFICATE_VERIFY_FAILED" in text and any(sign in text for sign in UNTRUSTED):
             return (
                 f"The certificate of {where} is not signed by an authority that is trusted here "
                 f"({self._clean(text)}). Give its authority in ca_cert (variable CONSUL_CACERT)."
+            )
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return (
+                f"The certificate of {where}, or of its authority, is refused here ({self._clean(text)}). Make it anew "
+                "without that fault. Python 3.13 and later take none that lack a key usage or key identifier."
             )
         if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text or "UNKNOWN_PROTOCOL" in text:
             return (

@@ -10,9 +10,11 @@ Consul never does (429, 500, endless answers, lost answers) is put in by a proxy
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,6 +193,29 @@ def test_certificate_out_of_its_time(tmp_path: Path, days: int, message: str) ->
             publish_to(store_at(agent.url, ca_cert=str(certificates.ca), **tls), FLEET)
     finally:
         agent.stop()
+
+
+def test_certificate_for_clients_alone(tmp_path: Path) -> None:
+    """To name its authority, which the user did, would not help."""
+    made = make_certificates(tmp_path / "tls")
+    certificates = dataclasses.replace(made, server_cert=made.client_cert, server_key=made.client_key)
+    refusal = pytest.raises(StoreError, match=r"is refused here \(.*purpose.*\)\. Make it anew")
+    with consul_agent(tmp_path / "consul", certificates=certificates) as agent, refusal:
+        publish_to(store_at(agent.url, ca_cert=str(certificates.ca)), FLEET)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="earlier Pythons take such a certificate")
+def test_authority_that_does_not_say_what_it_is_for(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path / "tls", with_usage=False)
+    refusal = pytest.raises(StoreError, match=r"is refused here \(.*key usage.*\)\. Make it anew")
+    with consul_agent(tmp_path / "consul", certificates=certificates) as agent, refusal:
+        publish_to(store_at(agent.url, ca_cert=str(certificates.ca)), FLEET)
+
+
+def test_authority_that_was_made_anew(secured: ConsulAgent, tmp_path: Path) -> None:
+    other = make_certificates(tmp_path)
+    with pytest.raises(StoreError, match=r"not signed by an authority.*CONSUL_CACERT"):
+        publish_to(store_at(secured.url, ca_cert=str(other.ca)), FLEET)
 
 
 def test_plain_port_asked_by_tls(agent: ConsulAgent, prefix: str) -> None:
