@@ -28,6 +28,9 @@ def plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, bytes):
         return bytes(value).decode("utf-8", errors="surrogateescape")
+    if getattr(value, "__ENCRYPTED__", False):
+        # A vaulted text of ansible-core 2.18, to Python a sequence of characters.
+        return str(value)
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (Sequence, Set)):
