@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_entry import unpacked
 from tests.integration.role.planted import Planted, plant
-from tests.integration.role.site import COLLECTION, NAMES, Run, Site, lay_trees
+from tests.integration.role.site import BIN, COLLECTION, NAMES, Run, Site, lay_trees
 from tests.support import machine
 from tests.support.consul import consul_agent
 from tests.support.sshd import SshdFleet
@@ -161,6 +163,34 @@ def test_a_run_without_a_mirror_writes_no_secret_to_temporary_files(guarded: Sit
     assert (guarded.folder / "modules").stat().st_mode & 0o077 == 0
     shutil.rmtree(guarded.folder / "modules")
     assert named(seen(planted.places, kept), planted) == {}
+
+
+def test_the_token_may_be_in_a_vault(guarded: Site, tmp_path: Path) -> None:
+    """As docs/publishing.md advises. To ansible-core 2.18 such a variable is no text until it is used."""
+    token = str(guarded.variables["publish_consul_token"])
+    password = tmp_path / "password"
+    password.write_text("not-a-secret\n", encoding="utf-8")
+    encrypt: list[str | Path] = [BIN / "ansible-vault", "encrypt_string", "--vault-password-file", password]
+    vaulted = subprocess.run(
+        [*encrypt, "--stdin-name", "publish_consul_token"],
+        input=token,
+        env=guarded.fleet.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    (tmp_path / "vaulted.yml").write_text(vaulted, encoding="utf-8")
+    play = tmp_path / "own.yml"
+    play.write_text(
+        f"- hosts: monitoring\n  gather_facts: false\n  vars_files: [vaulted.yml]\n  roles: [{COLLECTION}.publish]\n",
+        encoding="utf-8",
+    )
+    site = dataclasses.replace(guarded, prefix=f"{guarded.prefix}/vaulted", variables={})
+    inventory = site.inventory({name: logins() for name in NAMES})
+    run = site.play(play, "-vvv", "--vault-password-file", password, inventory=inventory)
+    assert run.status == 0, run.output[-6000:]
+    assert "company" in site.fields()
+    assert token not in run.output
 
 
 def test_errors_hold_no_secret(guarded: Site, planted: Planted) -> None:

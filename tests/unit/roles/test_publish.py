@@ -70,7 +70,8 @@ def test_a_variable_is_what_its_option_is(name: str) -> None:
     variable, option = variables()[name], options()[name]
     for attribute in ("type", "elements", "choices"):
         assert variable.get(attribute) == option.get(attribute), attribute
-    assert bool(variable.get("no_log")) == bool(option.get("no_log"))
+    # In a role it hides nothing, and ansible-core 2.18 fails over it where the variable is vaulted.
+    assert "no_log" not in variable
     if "fallback" in option:
         # Any value at all would hide the environment variable that the module looks at.
         assert "default" not in variable
@@ -97,7 +98,7 @@ def test_defaults_are_those_that_the_argument_spec_names() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    secret = {name for name, option in variables().items() if option.get("no_log")}
+    secret = {name for name, option in options().items() if option.get("no_log")}
     assert secret == {"publish_consul_token"}
     assert secret & set(load("defaults/main.yml")) == set()
 
