@@ -186,7 +186,7 @@ def test_names_of_ssh(tmp_path: Path, name: str) -> None:
         ({"ansible_become": True, "ansible_become_method": "no_such"}, "the become plugin no_such is not installed"),
         (
             {"ansible_become": True, "ansible_shell_type": "powershell"},
-            "settings cannot be used .*does not support become.*: correct its inventory variables",
+            r"settings cannot be used \(.*become.*\): correct its inventory variables",
         ),
     ],
 )
