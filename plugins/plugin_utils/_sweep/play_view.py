@@ -57,15 +57,12 @@ class PlayView:
     def variables(self, server: str) -> HostView:
         # A host's variables may use those of others: a bastion is best named once.
         found = self.in_task(server) if self.in_task else self.hostvars.raw_get(server)
-        return self._view_of(found)
-
-    def own_variables(self, server: str) -> HostView:
-        """Without what the play, its roles and the task say."""
-        return self._view_of(self.hostvars.raw_get(server))
-
-    def _view_of(self, found: Mapping[str, Any]) -> HostView:
         raw = {**found, "hostvars": self.hostvars}
         return HostView(self, raw, self.templar.copy_with_new_env(available_variables=raw))
+
+    def as_own(self, server: str, name: str) -> Any:
+        """A host's own variable as it is written, whatever the play, its roles and the task say in its place."""
+        return self.hostvars.raw_get(server).get(name)
 
 
 class HostView:

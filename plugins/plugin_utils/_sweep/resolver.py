@@ -72,7 +72,7 @@ class Resolver:
         if name in _LOCAL and not _is_here(server):
             # A play or a task may be local because it has nothing to do on servers. What lies on the controller must
             # not be taken for what they have.
-            name = str(self._view.own_variables(server).get("ansible_connection") or "ssh")
+            name = str(variables.render(self._view.as_own(server, "ansible_connection")) or "ssh")
         if name in _SSH:
             name = "ssh"
         options = variables.subset(self._option_names(name))
