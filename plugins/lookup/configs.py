@@ -14,7 +14,9 @@ description:
   - Does what M(skills_eye.prometheus_fleet.configs_info) does, where a value is wanted rather than a task.
   - Keywords of the play, as C(remote_user) and C(become), do not reach a lookup - variables, C(ansible.cfg), the
     environment and the command line do.
-  - Variables of the play, its roles and the task count as for a task on each of the servers.
+  - Variables of the play, its roles and the task count as for a task on each of the servers. In what Ansible reads
+    before there is a task on a host, as the condition of a C(meta) task, those named C(ansible_*) count only where they
+    are templates, and passwords asked for by C(-k) and C(-K) do not.
 options:
   _terms:
     description:

@@ -125,11 +125,30 @@ def of_lookup(variables: Mapping[str, Any], templar: Any) -> PlayView:
     """The view that a lookup has: no keywords of a play."""
     hostvars = variables["hostvars"]
     view = PlayView(hostvars, templar)
+    current = str(variables.get("inventory_hostname"))
     task = getattr(_worker(), "_task", None)
     if task and "inventory_hostname" in variables:
         view.in_task = _in_task(task, hostvars, variables)
         _give_passwords(view)
+    elif view.knows(current):
+        view.in_task = _beside(variables, hostvars, current)
     return view
+
+
+def _beside(variables: Mapping[str, Any], hostvars: Any, current: str) -> Callable[[str], Mapping[str, Any]]:
+    """What the play says where no worker knows the task, as in a condition of a meta task: what a host does not say
+    itself. Written out, how to reach it may be this host's alone, from a file that the play reads for each host.
+    """
+    own = hostvars.raw_get(current)
+    said = {
+        name: value
+        for name, value in variables.items()
+        if name != "vars" and (_is_template(value) or not name.startswith("ansible_"))
+    }
+    # A role's defaults, perhaps: what others say of themselves wins.
+    below = {name: value for name, value in said.items() if name not in own}
+    above = {name: value for name, value in said.items() if name in own and not _same(value, own[name])}
+    return lambda server: {**below, **hostvars.raw_get(server), **above}
 
 
 def _worker() -> Any:

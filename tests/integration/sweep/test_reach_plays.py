@@ -223,8 +223,11 @@ def test_variables_of_a_role_that_was_included(
     assert statuses(result) == dict.fromkeys(OK, "ok" if public else "auth_failed"), result
 
 
-@pytest.mark.parametrize("written_out", [False, True])
-@pytest.mark.parametrize("way", ["argument", "condition", "role", "of the task"])
+# What is written out does not count in a condition of a meta task.
+@pytest.mark.parametrize(
+    ("way", "written_out"),
+    [*itertools.product(["argument", "condition", "role", "of the task"], [False, True]), ("meta", False)],
+)
 def test_a_lookup_knows_what_the_play_says(
     controller: Controller, fleet: SshdFleet, way: str, *, written_out: bool
 ) -> None:
@@ -250,9 +253,13 @@ def test_a_lookup_knows_what_the_play_says(
         keywords, tasks = {"roles": ["asking"]}, []
     elif way == "of the task":
         keywords, tasks = {}, [{**debug, "vars": said}]
+    elif way == "meta":
+        # Of which Ansible reads the condition itself, and no worker.
+        fail = {"ansible.builtin.fail": {"msg": f"found {{{{ {statuses_of} }}}}"}}
+        tasks = [{"ansible.builtin.meta": "end_play", "when": f"{statuses_of} == ['ok', 'ok']"}, fail]
     status, output = controller.play(*tasks, **keywords)
     assert status == 0, output
-    assert "found ['ok', 'ok']" in output
+    assert way == "meta" or "found ['ok', 'ok']" in output
 
 
 @pytest.mark.parametrize(
