@@ -93,7 +93,7 @@ def test_what_an_ended_run_left_is_removed_a_day_later(site: Site) -> None:
     made = {
         "prometheus-fleet-0123456789abcdef": 25,
         "prometheus-fleet-fedcba9876543210": 23,
-        "prometheus-fleet-of-somebody": 25,
+        "prometheus-fleet-of-somebody-else": 25,
         "other": 25,
     }
     # A short path: ansible-core 2.21 has a socket below it.
