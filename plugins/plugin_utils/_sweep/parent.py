@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
@@ -53,16 +54,16 @@ def ended_in_time() -> Iterator[None]:
         return
     loop, came = asyncio.get_running_loop(), False
 
-    def over() -> None:
+    def over(_number: int, _frame: FrameType | None) -> None:
         nonlocal came
         came = True
-        task.cancel()
+        loop.call_soon_threadsafe(task.cancel)
 
-    loop.add_signal_handler(signal.SIGALRM, over)
+    # The loop's own way to do this leaves a moment at its end in which the signal kills the process.
+    signal.signal(signal.SIGALRM, over)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGALRM)
         signal.signal(signal.SIGALRM, handler)
         if came:
             signal.raise_signal(signal.SIGALRM)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,27 @@ def test_a_fault_of_the_code_costs_one_server() -> None:
     assert [result.status for result in results.values()] == ["denied", "protocol_error", "timeout"]
     assert results["a"].error == "a: not you"
     assert results["b"].error == "b: unexpected ZeroDivisionError: please report it"
+
+
+def test_no_moment_in_which_the_time_of_a_task_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hears of what comes while the signal does what it does by default."""
+    handlers: list[Any] = []
+    real = signal.signal
+
+    def record(number: int, handler: Any) -> Any:
+        if number == signal.SIGALRM:
+            handlers.append(handler)
+        return real(number, handler)
+
+    before = signal.signal(signal.SIGALRM, lambda *_unused: None)
+    try:
+        monkeypatch.setattr(signal, "signal", record)
+        fleet.sweep(["a"], Endpoints({"a": Failure("denied", "not you")}), OPTIONS)
+    finally:
+        monkeypatch.undo()
+        signal.signal(signal.SIGALRM, before)
+    assert handlers
+    assert signal.SIG_DFL not in handlers
 
 
 def test_messages_are_masked() -> None:
