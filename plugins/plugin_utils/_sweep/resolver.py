@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import ASYNCSSH, Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.play_view import HostView, PlayView
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_config import unset_of_nameless
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import (
     Credentials,
     Target,
@@ -170,6 +171,12 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
         raise UnsupportedError("ssh_executable is set")
     if settings.get("pkcs11_provider"):
         raise UnsupportedError("pkcs11_provider is set")
+    if unset := unset_of_nameless():
+        raise Failure(
+            "unreachable",
+            f"the user {os.getuid()}, who runs Ansible, has no entry in the user database of this machine: set"
+            f" {' and '.join(unset)} in the environment",
+        )
     password = _secret(settings.get("password"))
     if settings.get("password_mechanism") == "disable":
         password = None

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import pwd
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import ssh_config
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.resolver import Resolver
@@ -193,6 +196,37 @@ def test_names_of_ssh(tmp_path: Path, name: str) -> None:
 def test_settings_that_cannot_be_used(tmp_path: Path, variables: dict[str, Any], words: str) -> None:
     with pytest.raises(Failure, match=words):
         resolve(tmp_path, **variables)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "set HOME and USER in the environment"),
+        ({"HOME": "/runner"}, "set USER in the environment"),
+        ({"USER": "runner"}, "set HOME in the environment"),
+        ({"HOME": "/runner", "LOGNAME": "runner"}, None),
+    ],
+)
+def test_a_user_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], words: str | None
+) -> None:
+    """As a container may have it."""
+
+    def nobody(number: int) -> NoReturn:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ssh_config.home.cache_clear()
+    try:
+        with contextlib.nullcontext() if words is None else pytest.raises(Failure, match=words):
+            assert resolve(tmp_path).transport == "asyncssh"
+        assert resolve(tmp_path, ansible_ssh_executable="/opt/ssh").transport == "ssh"
+    finally:
+        ssh_config.home.cache_clear()
 
 
 def test_host_that_nobody_knows(tmp_path: Path) -> None:
