@@ -95,9 +95,8 @@ def test_what_says_where_tasks_run(controller: Controller, where: str, kind: str
 @pytest.mark.parametrize("where", ["play", "task"])
 def test_the_inventory_says_local_by_a_word_of_the_play(controller: Controller, where: str) -> None:
     controller.host("prom-01")["ansible_connection"] = "{{ way }}"
-    said = {"vars": {"way": "local"}}
-    task: dict[str, Any] = said if where == "task" else {}
-    result = controller.result(task=task, **(said if where == "play" else {}))
+    said: dict[str, Any] = {"vars": {"way": "local"}}
+    result = controller.result(**({"task": said} if where == "task" else said))
     assert result["hosts"]["prom-01"]["transport"].startswith("local "), result["hosts"]["prom-01"]
 
 
