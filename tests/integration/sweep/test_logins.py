@@ -309,7 +309,8 @@ def test_servers_that_take_one_kind_of_rsa_signature(tmp_path: Path, algorithm: 
     with SshdFleet(tmp_path, 1, sshd_config=f"PubkeyAcceptedAlgorithms {algorithm}") as fleet:
         right, wrong = new_keys(tmp_path, "rsa", "ed25519")
         authorized(fleet["prom-01"], right)
-        if algorithm == "rsa-sha2-512" or first:
+        # The early request is followed by one with the other signature; asyncssh before 2.24.1 makes none, as ssh.
+        if algorithm == "rsa-sha2-512" or (first and hasattr(asyncssh.SSHClientConnection, "auth")):
             result = login(fleet, tmp_path, **offered(*([right, wrong] if first else [wrong, right])))
             assert (result.status, result.error) == ("ok", None)
 
