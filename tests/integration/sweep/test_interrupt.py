@@ -27,6 +27,8 @@ from tests.support.sweeping import sweep
 __all__ = ["installed_collection"]
 
 BIN = Path(sys.executable).parent
+# Where the tests run in the background, an interrupt may be a signal that is ignored, by whatever is started too.
+HEEDING = ["env", "--default-signal=INT"]
 
 TALKING_CONNECTION = """
 DOCUMENTATION = '''
@@ -86,7 +88,7 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals) -> None:
         play = [{"hosts": "monitoring", "gather_facts": False, "tasks": [{**task, "run_once": True}]}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
         process = subprocess.Popen(
-            [BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
+            [*HEEDING, BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
             env=fleet.environment(MARK=mark, TMPDIR=temporary),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,

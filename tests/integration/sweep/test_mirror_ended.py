@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.integration.sweep.test_actions import CONFIGS
-from tests.integration.sweep.test_interrupt import BIN, started_by
+from tests.integration.sweep.test_interrupt import BIN, HEEDING, started_by
 from tests.support.sshd import SshdFleet
 
 
@@ -41,7 +41,7 @@ def test_nothing_is_left_staged(tmp_path: Path, number: signal.Signals, whole_gr
         play = [{"hosts": "monitoring", "gather_facts": False, "tasks": [{CONFIGS: {"dest": str(mirror)}}]}]
         (tmp_path / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
         process = subprocess.Popen(
-            [BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
+            [*HEEDING, BIN / "ansible-playbook", "-i", tmp_path / "inventory.yml", tmp_path / "play.yml"],
             env=fleet.environment(MARK=mark),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
