@@ -85,8 +85,10 @@ def in_other_forms(text: str) -> Iterator[Span]:
 def of_netrc(text: str) -> Iterator[Span]:
     """The passwords of netrc, whose words may stand on several lines."""
     for match in _NETRC.finditer(text):
-        before = text[max(match.start() - 300, 0) : match.start()].split()
-        if (before[-2:-1] == ["machine"] or before[-1:] == ["default"]) and _is_value(text, match.span(1)):
+        before = ["", "", *text[max(match.start() - 300, 0) : match.start()].rsplit(None, 2)]
+        # A quote of a shell, or more, may stand before the first word.
+        is_login = before[-2].endswith("machine") or before[-1].endswith("default")
+        if is_login and _is_value(text, match.span(1)):
             yield match.span(1)
 
 
