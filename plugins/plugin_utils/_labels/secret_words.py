@@ -53,6 +53,7 @@ _SET_HEADER = re.compile(
 )
 _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?(\S{1,4000})")
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
+_SNMP = r"snmp(?:bulk)?(?:walk|get(?:next)?|set|table)"
 # Words of commands, each with what its secret looks like.
 _COMMANDS = (
     ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}")),
@@ -63,15 +64,15 @@ _COMMANDS = (
     ("AUTH=", re.compile(rf"AUTH=[\"']?{_LOGIN.pattern}")),
     ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
     ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
-    ("snmp", re.compile(rf"snmp(?:b?ulk)?(?:walk|get|set|next|table)[ \t]{_BEFORE}(?<=\s)-[cA][ \t]{{0,4}}{_REST}")),
-    ("snmp", re.compile(rf"snmp(?:b?ulk)?(?:walk|get|set|next|table)[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
+    ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-[cA][ \t]{{0,4}}{_REST}")),
+    ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
     ("ipmitool", re.compile(rf"ipmitool[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
     ("docker login", re.compile(rf"docker login{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_REST}")),
 )
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
 COMMAND_SIGNS: Final = (
     " -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login", "snmpwalk", "snmpget", "snmpbulk",
-    "ipmitool",
+    "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
 EXPRESSIONS = frozenset(
@@ -125,8 +126,10 @@ _NUMBERED = re.compile(r"[A-Za-z][a-z]+\d$")
 _PLAIN_WORD = re.compile(r"[a-z]+[.,:;)]*")
 # "password: see the vault": only words, which say where the secret is, or that there is none.
 _PLACE = r"vaults?|env(?:ironment)?|variables?|secrets?|files?|sops|wiki|docs|ansible|terraform|kubernetes"
+_FIRST_WORD = "see|ask|stored|kept|found|managed|provided|taken|generated|comes|siehe|liegt|steht|ver|veja"
+# A word like "was" is followed by the secret itself.
 _WHERE = re.compile(
-    r"(?:see|ask|stored|kept|found|managed|provided|taken|generated|comes)(?:[ \t]+[a-z]{1,15}[.,;!]?){1,12}"
+    rf"(?:{_FIRST_WORD})(?:[ \t]+(?!(?:is|was|or|use|old|then|currently)\b)[a-z]{{1,15}}[.,;!]?){{1,12}}"
     rf"|(?:from|in|via)[ \t]+(?:(?:a|an|the|our|your)[ \t]+)?(?:[a-z]{{1,15}}[ \t]+)?(?:{_PLACE})[.;!]?"
     r"|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
@@ -185,7 +188,7 @@ def _of_commands(text: str, *, in_sentence: bool = False) -> Iterator[Span]:
     for word, pattern in _COMMANDS:
         if word in text:
             for match in pattern.finditer(text):
-                if _is_value(match.group(1)):
+                if _is_value(match.group(1)) and match.group(1) not in _PROSE:
                     yield match.span(1)
 
 

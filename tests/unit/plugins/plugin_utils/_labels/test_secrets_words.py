@@ -59,6 +59,11 @@ def only_masked(text: str) -> None:
         "run: |\n  x --token \\\n    @ --y --password \\\n  '@'\n",
         "run: |\n  mysql -u x \\\n    -p@ db && redis-cli \\\n  -a @ ping\n  docker login \\\n  -p @\n",
         'run: "x --token \\\\\\n  @ --y"\n',
+        "run: snmpset -v2c -c @ h x i 1\n",
+        "x: 1\n# snmpgetnext -v2c -c @ h\n",
+        "x: 1\n# snmpbulkwalk -v2c -c @ h\n",
+        "x: 1\n# snmpbulkget -v2c -c @ h\n",
+        "x: 1\n# snmptable -v2c -c @ h\n",
         "environment:\n- AUTH=bob:@\n- BASIC_AUTH=@\n- NEO4J_AUTH=@\n- X_AUTH='bob:@'\n",
         "env:\n  BASIC_AUTH: @\n",
         "x: 1\n# AUTH=bob:@\n",
@@ -87,6 +92,8 @@ def test_what_a_command_is_told(text: str) -> None:
         "environment: [AUTH=ldap, AUTH=h.example:8080, 'AUTH=$U:$P', 'AUTH={{u}}:{{p}}', BASIC_AUTH=true, X_AUTH=/x]\n",
         "run: |\n  x --token \\\n    $TOKEN --password \\\n  --y\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
+        "description: snmpwalk has -c for the name, ipmitool -P is as bad; docker login and -p of it\n",
+        "x: 1\n# redis-cli -a is not safe, snmpget with -c option\n",
         "args: [--sort-key, node_load15, --public-key=abc1234]\nx: https://h/?sort_key=name1\n",
         "description: The password for user1234 expired; the password rotation1 and password since 2024-12-31.\n",
     ],
@@ -359,7 +366,7 @@ def test_what_is_no_name_of_a_key_and_no_port(key: str, frame: str) -> None:
     "said",
     [
         "secret: see vault", "token: ask bob for it", "password: none", "password: stored in our vault, not here.",
-        "password: from the environment", "api_key: see the wiki",
+        "password: from the environment", "api_key: see the wiki", "senha: veja o vault", "Passwort: siehe Wiki",
     ],
 )  # fmt: skip
 def test_a_comment_that_says_where_a_secret_is(frame: str, said: str) -> None:
@@ -367,8 +374,13 @@ def test_a_comment_that_says_where_a_secret_is(frame: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["password: @", "secret: see @", "token: correct horse battery staple", "password: from correcthorse"]
-)
+    "said",
+    [
+        "password: @", "secret: see @", "token: correct horse battery staple", "password: from correcthorse",
+        "password: see vault, was correcthorse", "password: ask bob, until then it is correcthorse",
+        "token: stored in vault, or use correcthorse",
+    ],
+)  # fmt: skip
 def test_a_comment_that_does_not(said: str) -> None:
     said = said.replace("@", SECRET)
     assert masked(f"# {said}\nx: 1\n") == f"# {said.partition(': ')[0]}: M\nx: 1\n"
