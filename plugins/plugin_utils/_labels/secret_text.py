@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_logins import bare_logins
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     UNDERSCORE_KEY,
     parameter_names_a_secret,
@@ -62,24 +63,6 @@ _VARIABLE = re.compile(r"\$\d+|\$\{\w+\}|\{\{.*\}\}")
 # Where a URL belongs, a place without a scheme may stand, with a login before it.
 _LOGIN_SIGN = re.compile(r":[^\s/@:]{1,200}@")
 _LOGIN = re.compile(r"[ ]*[^\s/@:]{1,200}:([^\s/@]{1,200})@[^\s/@]+")
-# The same anywhere: a host that no word of prose is, and what stands before it. A version or a digest is no host.
-_AT_HOST = re.compile(
-    r"@(?:(?:[\w-]{1,63}\.){1,9}[A-Za-z][\w-]{1,62}|(?:\d{1,3}\.){3}\d{1,3}|localhost|(?!sha\d{3}:)[\w-]{1,63}(?=:\d)"
-    r"|\[[0-9A-Fa-f:.]{2,45}\])(:\d{2,5}(?!\w))?(?![\w.-]*@)"
-)
-_BEFORE_LOGIN = re.compile(r"[\s\"'<>`]")
-_BEFORE_USER = re.compile(r"[,;()\[\]{|=&?!]")
-_LOGIN_USER = re.compile(r"(?=.*[A-Za-z}])[\w.%+~$-]{0,100}\}{0,2}")
-_OTHER_SCHEMES = frozenset({"acct", "callto", "git", "im", "mailto", "sip", "sips", "ssh", "xmpp"})
-# Behind such a word an address of mail is likelier than a password.
-_MAIL_WORDS = frozenset(
-    {
-        "account", "author", "bcc", "by", "cc", "contact", "e-mail", "email", "from", "group", "identity", "mail",
-        "maintainer", "member", "name", "oncall", "owner", "principal", "recipient", "sender", "serviceaccount",
-        "systemd", "team", "to", "unit", "upn", "user",
-    }
-)  # fmt: skip
-_PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+-][A-Za-z0-9]+)*")
 _DATABASE = re.compile(r"@(?:[a-z][a-z0-9]{0,15})?\(")
 _DATABASE_USER = re.compile(r"[\w.~%-]$")
 _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
@@ -87,11 +70,15 @@ _PATTERN_SIGNS = re.compile(r"[()\[\]{}|\\*]")
 _SHORT_PARAMETERS = frozenset({"p", "pw", "code"})
 # Names that mean other things as well: what looks like a secret behind one of them is one.
 _VAGUE_PARAMETERS = frozenset({"access", "code", "session", "sid", "ticket"})
+_TICKET_OR_DATE = re.compile(r"[A-Z]{2,10}[-_]?\d{1,12}|\d{4}-\d\d-\d\d(?:[T_ ][\d:.]{1,20}Z?)?")
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 
 _AUTHORIZATION = r"\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
+# Names like k8s-prod and app-v1beta1, of words with a hyphen between them.
+_PART = r"(?:[a-z]{1,40}\d{0,2}|[a-z]?\d{1,2}[a-z]?|v\d(?:alpha|beta)\d)"
+_NOT_A_NAME = rf"(?!{_PART}(?:-{_PART}){{1,9}}(?![\w.~-]))"
 # Letters and digits change places: thrice, and once more.
-_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d|[A-Za-z]\d{1,40}[A-Za-z]))"
+_MIXED = _NOT_A_NAME + r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d|[A-Za-z]\d{1,40}[A-Za-z]))"
 _VERY_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d{1,40}[A-Za-z]|[A-Za-z]\d{1,40}[A-Za-z]{1,40}\d))"
 _END = r"[^\s\"'<>`\\,|)\]}]"
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
@@ -341,7 +328,7 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.append(login.span(1))
     if "@" in value and ":" in value:
         found.extend(_logins(value) if "(" in value else ())
-        found.extend(() if pattern else _bare_logins(value))
+        found.extend(() if pattern else (span for span in bare_logins(value) if not NO_VALUE.match(value, *span)))
     if len(value) > 20 or value[:1] == "/":
         found.extend(_tokens(value))
     if "PRIVATE KEY" in value:
@@ -410,24 +397,6 @@ def _logins(value: str) -> Iterator[Span]:
             yield end - len(password), end
 
 
-def _bare_logins(value: str) -> Iterator[Span]:
-    """The passwords of logins without a scheme: ``user:password@host``."""
-    low = 0
-    for match in _AT_HOST.finditer(value):
-        at = match.start()
-        user, colon, password = _BEFORE_LOGIN.split(value[max(at - 300, low) : at])[-1].partition(":")
-        low = match.end()
-        user = _BEFORE_USER.split(user)[-1]
-        if not colon or not _LOGIN_USER.fullmatch(user) or user.lower() in _OTHER_SCHEMES:
-            continue
-        if not password or password[0] == "/" or "://" in password or NO_VALUE.match(password):
-            continue
-        is_mail = user.lower() in _MAIL_WORDS and not match.group(1) and _PERSON.fullmatch(password)
-        is_port = password.isdigit() and len(password) <= 5 and "." in user
-        if not is_mail and not is_port:
-            yield at - len(password), at
-
-
 def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
     at = 0
     while match := _PARAMETER.search(value, at):
@@ -445,6 +414,7 @@ def _parameters(value: str, *, address: bool, pattern: bool) -> Iterator[Span]:
         if said.startswith("{{") or _VARIABLE.fullmatch(said) or (pattern and said[0] in "([{\\.*"):
             continue
         is_status = name == "code" and len(said) == 3 and said.isdigit()
+        is_vague = is_vague and not _TICKET_OR_DATE.fullmatch(said)
         is_likely = address and not is_status and (name in _SHORT_PARAMETERS or _RANDOM.fullmatch(said))
         if named or is_likely or (is_vague and is_telling(said, Elsewhere.VALUE)):
             yield content.span(1)

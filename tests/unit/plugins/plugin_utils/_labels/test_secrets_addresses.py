@@ -47,6 +47,9 @@ def test_other_logins_without_a_scheme(text: str) -> None:
         "job:x:rate5m@end()", "job:x:rate5m@1609746000", "git@github.com:owner/repo", "h1.example:9100@dc1.example",
         "${USER}:${PASSWORD}@h.example:1", "bob:{{pw}}@h.example:1", "bob:$PASSWORD@h.example:1", "12:30@h.example:80",
         "https://h.example/@bob:80", "https://h.example:80/x@y.example", "host:/x@y.example", "bob@h.example:9100",
+        "pager:bob@example.org", "cluster:bob@example.org", "escalation:on-call@example.org", "kontakt:bob@example.org",
+        "token of principal:HTTP/h.example@EXAMPLE.ORG", "std::sort@libstdc.so", "failed:postgresql@14-main.service",
+        "failed:getty@tty1.timer", "2024-01-01T10:00:00@h.example",
     ],
 )  # fmt: skip
 def test_what_reads_like_a_login(frame: str, said: str) -> None:
@@ -84,10 +87,24 @@ def test_parts_of_an_address(frame: str, address: str) -> None:
         "/monkey/a1b2c3d4e5", "https://h.example/s/team-space1/app", "/push/metrics", "/s/2024q1x/x",
         "https://h.example/s/8fd50110-7b0c-490a-bedf-7544daebbec4/app", "https://h.example/token/node-exporter-1",
         "https://h.example/x?session=morning", "/?ticket=OPS-12", "https://h.example/key/{{ key1a2b }}",
+        "https://h.example/heartbeat/k8s-production/ping", "secret/key/k8s-staging", "/token/app-v1beta1-eu",
+        "https://h.example/push/prod-us-east-1a", "https://h.example/?ticket=OPS-12345",
+        "https://h.example/?ticket=CHG0012345", "https://h.example/?session=2024-01-01T00:00:00Z",
     ],
 )  # fmt: skip
 def test_parts_of_an_address_that_are_no_secret(frame: str, address: str) -> None:
     assert masked(frame.format(address)) == frame.format(address)
+
+
+@pytest.mark.parametrize(
+    ("before", "secret"),
+    [
+        ("/heartbeat/", f"k8s-{SECRET}"), ("/push/", "ab12cd3e"), ("/key/", "a1b-c2d3e4-f5"),
+        ("?ticket=", f"ST-1234-{SECRET}"),
+    ],
+)  # fmt: skip
+def test_what_reads_like_a_name_and_is_a_secret(before: str, secret: str) -> None:
+    assert masked(f"x: https://h.example{before}{secret}\n") == f"x: https://h.example{before}M\n"
 
 
 def test_a_code_that_is_a_number() -> None:

@@ -150,7 +150,7 @@ def test_hostile_texts_come_to_an_end(piece: str) -> None:
         "x: 1\n# h.example:5432:db:bob:correcthorse\n",
         "# echo 'machine h.example login bob password correcthorse > x\nx: 1\n",
         'x: |\n  echo "machine h.example login bob password correcthorse > x\n',
-        "x: printf \"(default login bob password correcthorse\n",
+        'x: printf "(default login bob password correcthorse\n',
         "# NETRC=machine h.example login bob password correcthorse\nx: 1\n",
     ],
 )
