@@ -43,7 +43,9 @@ def bare_logins(value: str) -> Iterator[tuple[int, int]]:
             continue
         if not password or password[0] in "/:" or "://" in password:
             continue
-        is_mail = user.lower() in _MAIL_WORDS and not match.group(1) and _PERSON.fullmatch(password)
+        word = user.lower()
+        is_before_mail = word in _MAIL_WORDS or word.endswith(("email", "emails"))
+        is_mail = is_before_mail and not match.group(1) and _PERSON.fullmatch(password)
         is_port = password.isdigit() and len(password) <= 5 and "." in user
         is_other = match.group().endswith(_UNIT_ENDS) or _CLOCK.fullmatch(password)
         if not is_mail and not is_port and not is_other:
