@@ -23,7 +23,7 @@ _MAIL_WORDS = frozenset(
         "account", "assignee", "author", "bcc", "by", "cc", "cluster", "contact", "context", "e-mail", "email",
         "escalation", "from", "group", "identity", "kontakt", "mail", "maintainer", "member", "name", "oncall",
         "owner", "pager", "principal", "recipient", "reviewer", "sender", "serviceaccount", "spn", "support",
-        "systemd", "team", "to", "unit", "upn", "user",
+        "systemd", "team", "to", "unit", "upn",
     }
 )  # fmt: skip
 _PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+/-][A-Za-z0-9]+)*")

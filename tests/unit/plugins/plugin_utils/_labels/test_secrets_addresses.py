@@ -42,7 +42,7 @@ def test_other_logins_without_a_scheme(text: str) -> None:
     "said",
     [
         "mailto:bob@example.org", "principal:bob@EXAMPLE.ORG", "unit:getty@tty1.service",
-        "owner:bob.smith@example.org", "user:bob2@example.org", "sip:1000@example.org",
+        "owner:bob.smith@example.org", "name:bob2@example.org", "sip:1000@example.org",
         "image:v1.2@sha256:0123456789abcdef", "h.example:5000/x/y:v1@sha256:0123456789abcdef", "uses:a/b@v1.2.3",
         "job:x:rate5m@end()", "job:x:rate5m@1609746000", "git@github.com:owner/repo", "h1.example:9100@dc1.example",
         "${USER}:${PASSWORD}@h.example:1", "bob:{{pw}}@h.example:1", "bob:$PASSWORD@h.example:1", "12:30@h.example:80",
@@ -55,6 +55,10 @@ def test_other_logins_without_a_scheme(text: str) -> None:
 )  # fmt: skip
 def test_what_reads_like_a_login(frame: str, said: str) -> None:
     assert masked(frame.format(said)) == frame.format(said)
+
+
+def test_a_password_that_reads_like_a_name() -> None:
+    assert masked("# user:hunter2@db.example.com\nx: 1\n") == "# user:M@db.example.com\nx: 1\n"
 
 
 def test_logins_in_messages() -> None:
