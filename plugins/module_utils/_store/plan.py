@@ -196,6 +196,8 @@ def _of_history(snapshot: Snapshot, manner: Manner) -> tuple[str | None, Documen
         earlier.server_status = [
             row for row in earlier.server_status if server_key(row["hostname"]) in snapshot.entries
         ]
+        # Of the older form, this notes what its readers expect, and the ways that are in use besides the stored one.
+        imported(earlier, {})
         # No version: what is not there differs from what is to be there.
         earlier.version = ""
         return name, earlier

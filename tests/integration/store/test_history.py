@@ -246,6 +246,29 @@ def test_document_of_the_older_form_is_taken_over(store: Store) -> None:
     assert not roll_back(store, oldest, now=LATER).changed
 
 
+def test_document_that_was_deleted_comes_back_for_readers_of_the_older_form(store: Store) -> None:
+    """Nothing was replaced since it was taken over, so the history has the older form alone."""
+    ways = {"prom-01": "a", "prom-02": "b"}
+    rows = [
+        {"hostname": name, "success": True, "fields": [{"name": "os", "regex": regex}]} for name, regex in ways.items()
+    ]
+    fields = [{"name": "os", "regex": "a", "display_name": "System"}]
+    older = {"version": "2.0.0", "fields": fields, "extraction_status": {"server_status": rows}}
+    store.commit(Commit(document=Put(DOCUMENT_KEY, json.dumps(older).encode(), ABSENT)))
+    fleet = extraction({"prom-03": ["env", "os"]})
+    publish_to(store, fleet, now=NOW)
+    before = store.read_document()
+    assert before is not None
+    store.commit(Commit(last=[Delete(DOCUMENT_KEY, before.version)]))
+    publish_to(store, fleet, now=LATER)
+    after = store.read_document()
+    assert after is not None
+    old, new = json.loads(before.value), json.loads(after.value)
+    assert new["imported_from"] == old["imported_from"] == "2.0.0"
+    assert new["extraction_status"] == old["extraction_status"]
+    assert field(store, "os")["display_name"] == "System"
+
+
 def test_what_people_note_of_a_server_stays(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["company"], "prom-02": ["company"]}), now=NOW)
     entry = store.read_document()
