@@ -157,8 +157,8 @@ options:
     default: skills_eye.prometheus_fleet
   retry_seconds:
     description:
-      - How long to go on where somebody else writes at the same time, or the store has no leader or restarts, in
-        seconds.
+      - How long to go on where somebody else writes at the same time, or the store has no leader, restarts or limits
+        requests, or what stands in front of it answers 502 to 504, in seconds.
     type: float
     default: 15.0
   mode:
