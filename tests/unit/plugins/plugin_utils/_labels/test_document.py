@@ -273,6 +273,17 @@ def test_a_colon_may_end_plain_text_before_a_bracket(text: str, value: Any) -> N
     assert shown(parse(text).root) == value
 
 
+def test_any_number_of_colons_may_stand_before_brackets() -> None:
+    """One reading for each would take minutes."""
+    line = "- {a: b:, c: 'd:]', e: \"f:}\", g: [h:]}  # i:]\n"
+    document = parse('- {"j":[k:], l: m:}\n' + line * 1000 + '- n: o:]\n- {p: [q:,r:], "s":[]}\n')
+    assert document.faults == []
+    first, second, *_others, before, last = shown(document.root)
+    assert second == {"a": ("b:", 2), "c": ("d:]", 2), "e": ("f:}", 2), "g": [("h:", 2)]}
+    assert first == {"j": [("k:", 1)], "l": ("m:", 1)}
+    assert (before, last) == ({"n": ("o:]", 1002)}, {"p": [("q:", 1003), ("r:", 1003)], "s": []})
+
+
 @pytest.mark.parametrize("text", ["{a: b:[c]}", "{a: b:{c: d}}", "{a:{b: c}}", "{a: b:?}", "[a:", "[\ue03a, b:]"])
 def test_a_colon_before_a_bracket_opens_nothing(text: str) -> None:
     assert [fault.severity for fault in parse(text).faults] == ["error"]
