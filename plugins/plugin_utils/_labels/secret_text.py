@@ -168,7 +168,8 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 
 _WORD = re.compile(r"\S+")
 _NAME = (
-    r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd"
+    r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha"
+    r"|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"

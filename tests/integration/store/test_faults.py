@@ -200,7 +200,7 @@ def test_certificate_for_clients_alone(tmp_path: Path) -> None:
     made = make_certificates(tmp_path / "tls")
     certificates = dataclasses.replace(made, server_cert=made.client_cert, server_key=made.client_key)
     refusal = pytest.raises(StoreError, match=r"is refused here \(.*purpose.*\)\. Make it anew")
-    with consul_agent(tmp_path / "consul", certificates=certificates) as agent, refusal:
+    with refusal, consul_agent(tmp_path / "consul", certificates=certificates) as agent:
         publish_to(store_at(agent.url, ca_cert=str(certificates.ca)), FLEET)
 
 
@@ -208,7 +208,7 @@ def test_certificate_for_clients_alone(tmp_path: Path) -> None:
 def test_authority_that_does_not_say_what_it_is_for(tmp_path: Path) -> None:
     certificates = make_certificates(tmp_path / "tls", with_usage=False)
     refusal = pytest.raises(StoreError, match=r"is refused here \(.*key usage.*\)\. Make it anew")
-    with consul_agent(tmp_path / "consul", certificates=certificates) as agent, refusal:
+    with refusal, consul_agent(tmp_path / "consul", certificates=certificates) as agent:
         publish_to(store_at(agent.url, ca_cert=str(certificates.ca)), FLEET)
 
 
