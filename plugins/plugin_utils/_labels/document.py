@@ -10,6 +10,7 @@ exhaust the process; a document that would grow too much for a reader that follo
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -214,16 +215,11 @@ class Documents:
     """
 
     def __init__(self) -> None:
-        self._known: dict[object, Document] = {}
+        self._parsed = functools.lru_cache(_DOCUMENTS_KEPT)(parse)
 
     def of(self, file: ConfigFile, *, is_json: bool = False) -> Document:
         """The document of a file whose content is text."""
-        key = (file.key, is_json)
-        document = self._known.pop(key, None) or parse(file.content or "", is_json=is_json)
-        self._known[key] = document
-        if len(self._known) > _DOCUMENTS_KEPT:
-            del self._known[next(iter(self._known))]
-        return document
+        return self._parsed(file.content or "", is_json=is_json)
 
 
 class _RefusedError(Exception):

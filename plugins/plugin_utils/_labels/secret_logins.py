@@ -39,11 +39,11 @@ def bare_logins(value: str) -> Iterator[tuple[int, int]]:
         user, colon, password = _BEFORE_LOGIN.split(value[max(at - 300, low) : at])[-1].partition(":")
         low = match.end()
         user = _BEFORE_USER.split(user)[-1]
-        if not colon or not _LOGIN_USER.fullmatch(user) or user.lower() in _OTHER_SCHEMES:
+        word = user.lower()
+        if not colon or not _LOGIN_USER.fullmatch(user) or word in _OTHER_SCHEMES:
             continue
         if not password or password[0] in "/:" or "://" in password:
             continue
-        word = user.lower()
         is_before_mail = word in _MAIL_WORDS or word.endswith(("email", "emails"))
         is_mail = is_before_mail and not match.group(1) and _PERSON.fullmatch(password)
         is_port = password.isdigit() and len(password) <= 5 and "." in user

@@ -72,7 +72,8 @@ def home() -> str:
         return str(Path.home())
 
 
-def unset_of_nameless() -> list[str]:
+@functools.cache
+def unset_of_nameless() -> tuple[str, ...]:
     """What must be set, and is not, where the user who runs Ansible has no entry in the user database, as in a
     container. asyncssh asks for it, whoever logs in.
     """
@@ -80,8 +81,8 @@ def unset_of_nameless() -> list[str]:
         pwd.getpwuid(os.getuid())
     except KeyError:
         places = {"HOME": ("HOME",), "USER": ("LOGNAME", "USER", "LNAME", "USERNAME")}
-        return [name for name, found in places.items() if not any(os.environ.get(place) for place in found)]
-    return []
+        return tuple(name for name, found in places.items() if not any(os.environ.get(place) for place in found))
+    return ()
 
 
 @functools.cache

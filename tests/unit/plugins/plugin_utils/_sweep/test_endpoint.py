@@ -220,13 +220,16 @@ def test_a_user_without_a_name(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    ssh_config.home.cache_clear()
+    cached = (ssh_config.home, ssh_config.unset_of_nameless)
+    for function in cached:
+        function.cache_clear()
     try:
         with contextlib.nullcontext() if words is None else pytest.raises(Failure, match=words):
             assert resolve(tmp_path).transport == "asyncssh"
         assert resolve(tmp_path, ansible_ssh_executable="/opt/ssh").transport == "ssh"
     finally:
-        ssh_config.home.cache_clear()
+        for function in cached:
+            function.cache_clear()
 
 
 def test_host_that_nobody_knows(tmp_path: Path) -> None:
