@@ -234,6 +234,9 @@ class Attempt:
                 self.trust, target.host_key_algorithms, certificates=self._certificates
             ),
             "x509_trusted_certs": None,
+            "x509_trusted_cert_paths": [],
+            # Of host-based logins alone.
+            "client_username": "",
             # The client is asked for them.
             "client_keys": None,
             "agent_path": None,
