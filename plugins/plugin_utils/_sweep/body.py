@@ -96,6 +96,8 @@ class Asked:
     def __init__(self, services: Sequence[Service]) -> None:
         self.names = [service.service for service in services]
         self.directories = [service_directory(service) for service in services]
+        # As the command names them.
+        self.folders = [b"." + path.rstrip("/").encode("utf-8", "surrogateescape") for path in self.directories]
         self.fingerprint = fingerprint(tuple(services)).encode()
         self._services = services
         self._prefixes = [directory.rstrip("/") + "/" for directory in self.directories]
@@ -248,8 +250,10 @@ class Body:
         message = ERRORS.get(code.decode("ascii", "replace"))
         if message is None:
             raise StreamError("a record of unknown form")
-        path, service = self._asked.directories[self._service], self._asked.names[self._service]
-        if name != b"." + path.rstrip("/").encode("utf-8", "surrogateescape"):
+        if name in self._asked.folders:
+            index = self._asked.folders.index(name)
+            path, service = self._asked.directories[index], self._asked.names[index]
+        else:
             path = self._asked.path(name)
             service = self._asked.service(path, through=True)
         self._denied = self._denied or code == b"denied"

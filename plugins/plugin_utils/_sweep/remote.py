@@ -23,7 +23,7 @@ A body is records and tar archives. A record is a newline, a letter, a blank, te
 
 The digest is the hash of the body, so both sides compute it from the same bytes: the server by packing into the hash
 tool, the controller from what it received. Every process costs a server about a millisecond, so a sweep starts as few
-as can be: sh and tar, and gzip or the hash tool.
+as can be: sh and tar, and the hash tool, or gzip and ls.
 """
 
 from __future__ import annotations
@@ -123,14 +123,35 @@ unseen() {
   unread "$1";
 };
 
-# Whether the directory $1 can be listed; if not, it says why. One that seems to be empty may be one that is broken.
-listed() {
-  [ -r "$1" ] && [ -x "$1" ] || { skip denied "$1"; return 1; };
-  for entry in "$1"/*; do break; done;
-  case $entry in "$1/*")
-    command -v ls >/dev/null 2>&1 || return 0;
-    why=$(ls "$1" 2>&1 >/dev/null) || { unread "$1"; return 1; } ;;
-  esac;
+# Whether $1 is a directory that may be listed.
+listable() { [ -d "$1" ] && [ -r "$1" ] && [ -x "$1" ]; };
+
+# Whether the directory $1 may be listed; if not, it says so.
+listed() { listable "$1" || { skip denied "$1"; return 1; }; };
+
+# Say which of these directories cannot be listed to their ends: of one that breaks off, a shell takes what came.
+unbroken() {
+  [ $# -eq 0 ] || ls "$@" >/dev/null 2>&1 || for file do
+    why=$(ls "$file" 2>&1 >/dev/null) || unread "$file";
+  done;
+};
+
+# Say it of all directories that the words of body() name: one more process, and none where nothing is sent.
+ends() {
+  new=1;
+  for word do
+    [ "$new" ] && { set --; new=; };
+    glob=${word#?};
+    case $word in
+      s*) folder=$glob; listable "$folder" && set -- "$@" "$folder" ;;
+      d*)
+        for file in "$folder"/$glob; do
+          listable "$file" && set -- "$@" "$file";
+          [ $# -lt 500 ] || { unbroken "$@"; set --; };
+        done ;;
+    esac;
+  done;
+  unbroken "$@";
 };
 
 # Whether the folder can be listed; if not, it says why.
@@ -159,7 +180,15 @@ missed() {
 
 # The words say, by their first letter: a service in this folder; directories to be readable; files to be packed.
 body() {
-  printf "\nc %s\0" "$asked"; bad=0; count=0; number=0; new=1;
+  printf "\nc %s\0" "$asked"; bad=0;
+  files "$@";
+  [ "$sends" ] && command -v ls >/dev/null 2>&1 && ends "$@";
+  printf "\n%s %s\0" "$end" "$bad";
+  [ "$bad" -eq 0 ] || kill -USR1 $$;
+};
+
+files() {
+  count=0; number=0; new=1;
   for word do
     [ "$new" ] && { set --; new=; };
     glob=${word#?};
@@ -192,19 +221,17 @@ body() {
     done;
   done;
   [ $# -eq 0 ] || pack "$@";
-  printf "\n%s %s\0" "$end" "$bad";
-  [ "$bad" -eq 0 ] || kill -USR1 $$;
 };
 
 say() { printf "\n%s/1 %s %s\n" prometheus-fleet "$1" "$2"; };
 
 send() {
-  say "$mode" "$kind";
+  sends=1; say "$mode" "$kind";
   case $mode in gz) sweep | gzip -1cf ;; *) sweep ;; esac;
 };
 
 cd / || exit 1;
-probe=; end=e; reader=:; command -v cat >/dev/null 2>&1 && reader=cat;
+probe=; sends=; end=e; reader=:; command -v cat >/dev/null 2>&1 && reader=cat;
 # What a body that tar did not pack well does, from whatever process it ran in.
 trap "probe=$reader; torn=1" USR1;
 for tool in sha256sum openssl shasum cksum none; do command -v "$tool" >/dev/null 2>&1 && break; done;
