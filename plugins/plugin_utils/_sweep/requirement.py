@@ -15,6 +15,7 @@ import gc
 import importlib
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ else:
 
 def load_asyncssh() -> None:
     """Import asyncssh, without what only costs time. Raises ImportError where it is there, but cannot be used."""
+    # What its own code has to mend, and Ansible would show: cryptography minds key exchanges that old servers have.
+    warnings.filterwarnings("ignore", module="asyncssh")
     if "asyncssh" not in sys.modules:
         with _without_collector(), _without_compiler():
             importlib.import_module("asyncssh")

@@ -537,6 +537,14 @@ def test_a_log_has_no_lines_of_the_library(controller: Controller, tmp_path: Pat
     assert "n=asyncio" not in text
 
 
+def test_a_play_has_no_warnings_of_the_library(tmp_path: Path) -> None:
+    """What asyncssh does of itself where a server has an old key exchange alone is nothing that a user can mend."""
+    with SshdFleet(tmp_path, 1, sshd_config="KexAlgorithms diffie-hellman-group14-sha256") as old:
+        result = Controller(old, tmp_path).result()
+    assert statuses(result) == {"prom-01": "ok"}
+    assert "WARNING" not in result["output"]
+
+
 @pytest.mark.parametrize("keyword", [{}, {"connection": "ansible.builtin.ssh"}, {"connection": "{{ way }}"}])
 @pytest.mark.parametrize("delegated", [{}, {"delegate_to": "localhost"}])
 def test_how_the_own_host_is_reached_says_nothing_of_the_others(
