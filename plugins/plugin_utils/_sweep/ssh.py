@@ -228,6 +228,10 @@ class Dialer:
             raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
         if attempt.trust.offered and not attempt.client.mismatch and not is_exempt(target):
             await self._remember(target, attempt.trust.offered)
+        if "-tinyssh" in str(connection.get_extra_info("server_version")):
+            # It reads no packet that comes close behind another until more come, and asyncssh sends them in pairs.
+            self.release(connection)
+            raise OtherTransportNeeded("TinySSH does not understand asyncssh")
         return connection
 
     async def _open(

@@ -37,6 +37,7 @@ PACKAGED: Mapping[str, tuple[str, str]] = {
     "ksh93": ("ksh93u+m", "bin/ksh93"),
     "mksh": ("mksh", "bin/mksh"),
     "tcsh": ("tcsh", "bin/tcsh"),
+    "tinysshd": ("tinysshd", "usr/sbin/tinysshd"),
     "toybox": ("toybox", "bin/toybox"),
     "zsh": ("zsh", "bin/zsh"),
 }

@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ServerResult
+from tests.integration.stream.host import program
+from tests.support import machine
+from tests.support.processes import port_is_open, running
 from tests.support.sshd import SshdFleet, SshServer
 from tests.support.sweeping import sweep
 
@@ -112,3 +118,37 @@ def test_old_algorithms_are_allowed_by_name(tmp_path: Path) -> None:
             algorithms = f"-o KexAlgorithms={sign}diffie-hellman-group1-sha1 -o Ciphers={sign}3des-cbc"
             result = ask(fleet, tmp_path, f"{algorithms} -o MACs={sign}hmac-md5")
             assert (result.status, result.transport) == ("ok", "asyncssh"), result.error
+
+
+# What inetd does: a server for each connection, which it reads and writes.
+_INETD = """
+import socket, subprocess, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as listening:
+    while True:
+        made = listening.accept()[0]
+        subprocess.Popen(sys.argv[3:], stdin=made, stdout=made)
+        made.close()
+"""
+
+
+@pytest.mark.needs_root
+def test_a_server_that_reads_one_packet_at_a_time(tmp_path: Path) -> None:
+    """TinySSH leaves one that came close behind another unread, and with asyncssh, that is every one."""
+    tinysshd = program("tinysshd")
+    with SshdFleet(tmp_path, 1) as fleet:
+        server = fleet["prom-01"]
+        fleet.stop_server(server.name)
+        known = server.path(f"/home/{server.user}/.ssh/authorized_keys")
+        shutil.copy(server.path(f"/etc/ssh/authorized_keys/{server.user}"), known)
+        shutil.chown(known, machine.USERS[0].uid)
+        keys = server.directory / "tiny_keys"
+        subprocess.run([f"{tinysshd}-makekey", str(keys)], check=True)
+        shown = subprocess.run([f"{tinysshd}-printkey", str(keys)], check=True, capture_output=True, text=True).stdout
+        kind, key = re.findall(r"^(ssh-ed25519) (\S+)", shown, re.MULTILINE)[0]
+        fleet.known_hosts.write_text(f"[{server.address}]:{server.port} {kind} {key}\n", encoding="utf-8")
+        command = [sys.executable, "-c", _INETD, server.address, str(server.port), tinysshd, str(keys)]
+        entered = machine.enter(server.directory / "machine", command)
+        with running(entered, ready=lambda: port_is_open(server.port, server.address), log=tmp_path / "log"):
+            result = ask(fleet, tmp_path)
+    assert (result.status, len(result.files)) == ("ok", 3), result.error
+    assert str(result.transport).startswith("ssh (TinySSH ")
