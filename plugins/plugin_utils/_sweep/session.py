@@ -69,6 +69,8 @@ class _Session(asyncssh.SSHClientSession[bytes]):
             return b""
         if answer and self._channel:
             self._channel.write(answer)
+            # A prompt explains no fault, and what follows its last word would be masked as the password.
+            self.stderr = b""
         if dialogue.succeeded:
             self._dialogue = None
             return data

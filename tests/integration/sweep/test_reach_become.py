@@ -67,6 +67,14 @@ def test_settings_of_sudo(fleet: SshdFleet, server: SshServer, tmp_path: Path, l
     assert "sudo to root refused the password" in str(result.error)
 
 
+def test_what_the_host_said_is_not_taken_for_the_password(fleet: SshdFleet, server: SshServer, tmp_path: Path) -> None:
+    more(server, "sudoers", "Defaults secure_path=/nowhere")
+    result = with_sudo(fleet, tmp_path)
+    assert result.status == "protocol_error"
+    assert "sh: not found: log in by hand" in str(result.error)
+    assert "via ansible" not in str(result.error)
+
+
 @pytest.mark.parametrize("flags", ["-H -S", "-n", "", "-i", "--login", "-E -k", "-s"])
 def test_flags(fleet: SshdFleet, tmp_path: Path, flags: str) -> None:
     assert is_whole(become(fleet, tmp_path, OPS, ansible_become_flags=flags))
