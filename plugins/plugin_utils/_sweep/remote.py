@@ -129,10 +129,11 @@ listable() { [ -d "$1" ] && [ -r "$1" ] && [ -x "$1" ]; };
 # Whether the directory $1 may be listed; if not, it says so.
 listed() { listable "$1" || { skip denied "$1"; return 1; }; };
 
-# Say which of these directories cannot be listed to their ends: of one that breaks off, a shell takes what came.
+# Say which of these directories, if they are still there, cannot be listed to their ends: of one that breaks off, a
+# shell takes what came.
 unbroken() {
   [ $# -eq 0 ] || ls "$@" >/dev/null 2>&1 || for file do
-    why=$(ls "$file" 2>&1 >/dev/null) || unread "$file";
+    why=$(ls "$file" 2>&1 >/dev/null) || { listable "$file" && unread "$file"; };
   done;
 };
 
