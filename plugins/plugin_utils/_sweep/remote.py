@@ -302,13 +302,19 @@ def service_directory(service: Service) -> str:
 def service_patterns(service: Service) -> list[str]:
     """The patterns without doubled slashes, and without those whose every file another one names as well.
 
-    Raises ValueError when one is empty or could leave the directory.
+    Raises ValueError when one is empty, could leave the directory, or does not say how deep its files lie.
     """
     patterns: dict[str, None] = {}
     for pattern in service.patterns:
         parts = [part for part in pattern.split("/") if part not in {"", "."}]
         if not parts or pattern.startswith("/") or "\0" in pattern or ".." in parts:
             raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
+        if "**" in parts[:-1]:
+            # Some shells would go down all the way, and most of them one step.
+            raise ValueError(
+                f"A pattern of service {service.service} must say how deep its files lie, with a * for each directory"
+                f" in place of **: {pattern!r}"
+            )
         patterns["/".join(parts)] = None
     kept: list[str] = []
     for one in patterns:
