@@ -180,6 +180,9 @@ def _target(server: str, settings: Mapping[str, Any]) -> Target:
     password = _secret(settings.get("password"))
     if settings.get("password_mechanism") == "disable":
         password = None
+    if password and settings.get("sshpass_prompt"):
+        # asyncssh answers to prompts for a password or a passcode, and to no other.
+        raise UnsupportedError("sshpass_prompt is set")
     key = settings.get("private_key")
     words = _split(settings.get("ssh_args"))
     if settings.get("host_key_checking") is False:

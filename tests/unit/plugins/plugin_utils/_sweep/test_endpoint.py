@@ -164,6 +164,7 @@ def test_become(tmp_path: Path) -> None:
         ({"ansible_connection": "local"}, "local", "connection local"),
         ({"ansible_connection": "ansible.builtin.local"}, "ansible.builtin.local", "connection ansible.builtin.local"),
         ({"ansible_ssh_executable": "/opt/wrapper"}, "ssh", "ssh_executable is set"),
+        ({"ansible_sshpass_prompt": "LDAP:", "ansible_password": "x"}, "ssh", "sshpass_prompt is set"),
         ({"ansible_ssh_executable": "/opt/wrapper/ssh"}, "ssh", "ssh_executable is set"),
         ({"ansible_ssh_pkcs11_provider": "/lib/x.so"}, "ssh", "pkcs11_provider is set"),
         ({"ansible_ssh_common_args": "-o NoSuchOption=1"}, "ssh", "ssh option nosuchoption"),
@@ -173,6 +174,10 @@ def test_become(tmp_path: Path) -> None:
 def test_other_transports(tmp_path: Path, variables: dict[str, Any], transport: str, reason: str) -> None:
     endpoint = resolve(tmp_path, **variables)
     assert (endpoint.transport, endpoint.reason, endpoint.target) == (transport, reason, None)
+
+
+def test_a_prompt_matters_where_there_is_a_password(tmp_path: Path) -> None:
+    assert resolve(tmp_path, ansible_sshpass_prompt="LDAP:").transport == "asyncssh"
 
 
 @pytest.mark.parametrize("name", ["ssh", "smart", "ansible.builtin.ssh"])
