@@ -67,8 +67,10 @@ _raw:
 from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import names_in, unknown_option
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._asked import play_hosts
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
@@ -87,7 +89,12 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(f"{NAME}: {wrong}")
         self.set_options(var_options=variables, direct=kwargs)
         names = ("services", "connect_timeout", "timeout", "max_parallel", "max_bytes", "max_files", "fail_on")
-        given = {name: plain(self.get_option(name)) for name in names}
+        spec = {name: value for name, value in sweep_spec().items() if name in names}
+        # Of what is in a list, Ansible checks nothing for a lookup.
+        checked = ArgumentSpecValidator(spec).validate({name: plain(self.get_option(name)) for name in names})
+        if checked.error_messages:
+            raise AnsibleLookupError(f"{NAME}: {'; '.join(checked.error_messages)}")
+        given = checked.validated_parameters
         try:
             gather, play_view = sweep_modules()
         except AnsibleError as error:

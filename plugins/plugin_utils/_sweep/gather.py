@@ -43,8 +43,7 @@ _ALIKE: Final = 0.85
 def options(given: Mapping[str, Any]) -> fleet.Options:
     """The options of a sweep. Raises ValueError with what is wrong with them."""
     for item in given.get("services") or ():
-        # Of a lookup's options Ansible does not check what is inside a list.
-        if not item.get("service") or not item.get("directory"):
+        if not item["service"] or not item["directory"]:
             raise ValueError("services: each is to have a service, which is its name, and a directory")
         name = str(item["service"])
         meant = next(iter(get_close_matches(name.strip().lower(), SERVICE_NAMES, 1, _ALIKE)), name)

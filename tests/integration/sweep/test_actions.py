@@ -454,6 +454,21 @@ def test_lookup_that_fails(controller: Controller) -> None:
     assert "nhandled exception" not in output
 
 
+def test_what_a_lookup_is_told_of_services_is_checked_as_for_a_task(controller: Controller) -> None:
+    """Ansible does not look into the list: a slip in a word was no option, and the letters of a text were patterns."""
+    named = "'service': 'prometheus', 'directory': '/etc/prometheus'"
+
+    def ask(services: str) -> str:
+        expression = "lookup('skills_eye.prometheus_fleet.configs', 'prom-01', services=" + services + ").summary.files"
+        task = {"ansible.builtin.debug": {"msg": "{{ " + expression + " }} files"}, "run_once": True}
+        return controller.play(task)[1]
+
+    assert "1 files" in ask("[{" + named + ", 'patterns': 'prometheus.yml, other.yml'}]")
+    assert "services.pattern. Supported parameters include: directory" in ask("[{" + named + ", 'pattern': 1}]")
+    assert "missing required arguments: directory found in services" in ask("[{'service': 'prometheus'}]")
+    assert "option 'services' is of type str" in ask("['prometheus']")
+
+
 def test_nothing_secret_in_any_output(controller: Controller, tmp_path: Path) -> None:
     """Passwords of the controller and secrets of the servers, at the highest verbosity, over every transport."""
     controller.fleet["prom-01"].write("/etc/prometheus/prometheus.yml", "bearer_token: planted-a\n")
