@@ -23,7 +23,7 @@ A body is records and tar archives. A record is a newline, a letter, a blank, te
 
 The digest is the hash of the body, so both sides compute it from the same bytes: the server by packing into the hash
 tool, the controller from what it received. Every process costs a server about a millisecond, so a sweep starts as few
-as can be: sh and tar, and the hash tool, or gzip and ls.
+as can be: sh and tar, and gzip or the hash tool.
 """
 
 from __future__ import annotations
@@ -137,17 +137,25 @@ unbroken() {
   done;
 };
 
-# Say it of all directories that the words of body() name: one more process, and none where nothing is sent.
+# Whether more than what was seen may be in the directory $1: of a few names, all come at once or none.
+doubtful() {
+  listable "$1" || return;
+  set -- "$1"/*;
+  [ $# -le 16 ] || return 0;
+  if [ -e "$1" ] || [ -L "$1" ]; then return 1; fi;
+};
+
+# Say it of all directories that the words of body() name: one more process where one is doubtful and contents are sent.
 ends() {
   new=1;
   for word do
     [ "$new" ] && { set --; new=; };
     glob=${word#?};
     case $word in
-      s*) folder=$glob; listable "$folder" && set -- "$@" "$folder" ;;
+      s*) folder=$glob; doubtful "$folder" && set -- "$@" "$folder" ;;
       d*)
         for file in "$folder"/$glob; do
-          listable "$file" && set -- "$@" "$file";
+          doubtful "$file" && set -- "$@" "$file";
           [ $# -lt 500 ] || { unbroken "$@"; set --; };
         done ;;
     esac;
