@@ -101,7 +101,7 @@ options:
         answered whole without it, or was forgotten. V(keep) keeps it, marked as an orphan. V(remove) removes it
         O(orphan_grace) after it became one; the history still has it.
       - A server that answered and on which no main configuration of Prometheus was found makes no orphans, nor does one
-        whose Prometheus refuses its configuration.
+        whose Prometheus refuses its configuration, or a file of rules or targets that this names.
     type: str
     choices: [keep, remove]
     default: keep

@@ -106,10 +106,11 @@ class Reading:
     def is_whole(self) -> bool:
         """Whether what it does not name is gone.
 
-        A Prometheus that refuses its new configuration runs the old one; where none was found, the sweep looked in the
-        wrong place more often than Prometheus was taken away.
+        A Prometheus that refuses its new configuration runs the old one, and so it is with files of rules and targets;
+        where none was found, the sweep looked in the wrong place more often than Prometheus was taken away.
         """
-        return self.status in WHOLE and self.config not in (REFUSED, MISSING)
+        refused = self.config in (REFUSED, MISSING) or any(map(_is_error, self.problems))
+        return self.status in WHOLE and not refused
 
     @property
     def files_count(self) -> int:
@@ -198,6 +199,10 @@ def sweep_from(fields: Sequence[Any], servers: Mapping[str, Any], seen: str) -> 
     return sweep
 
 
+def _is_error(problem: Any) -> bool:
+    return isinstance(problem, Mapping) and problem.get("severity") == "error"
+
+
 def _is_text(name: str) -> bool:
     """Half a pair of surrogates stands for a byte that was not UTF-8, and makes no key."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
@@ -207,7 +212,7 @@ def _reading(name: str, entry: Mapping[str, Any], seen: str) -> Reading | None:
     status = str(entry.get("status") or "")
     names = [str(field) for field in entry.get("fields") or []]
     files = entry.get("files") or []
-    problems = list(entry.get("problems") or [])
+    problems = sorted(entry.get("problems") or [], key=lambda problem: not _is_error(problem))
     # An unchanged server whose files were not read again says nothing new, and above all not that it has no fields.
     if status not in ANSWERED or (status == "unchanged" and not (names or files or problems)):
         return None

@@ -29,6 +29,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import PROBLEMS_KEPT
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import read_fields
 from tests.integration.store.looking import LATER, field, set_by_hand, view
 from tests.support.fleets import NOW, extraction, publish_to, roll_back
@@ -183,6 +184,22 @@ def test_a_refused_configuration_orphans_nothing(store: Store) -> None:
     assert field(store, "company")["status"] == "synced"
     # Once it loads again, its word counts.
     publish_to(store, extraction({"prom-01": ["env"], "prom-02": ["env"]}))
+    assert field(store, "company")["status"] == "orphan"
+
+
+def test_a_file_that_is_refused_orphans_nothing(store: Store) -> None:
+    """A Prometheus keeps the rules and targets of before where it would not load the new ones."""
+    publish_to(store, extraction({"prom-01": ["company", "env"], "prom-02": ["env"]}))
+    broken = extraction({"prom-01": ["env", "rack"], "prom-02": ["env"]})
+    problem = {"file": "/etc/prometheus/rules.yml", "line": 3, "message": "is not valid YAML"}
+    warnings = [{**problem, "line": line, "severity": "warning"} for line in range(PROBLEMS_KEPT)]
+    broken["servers"]["prom-01"]["problems"] = [*warnings, {**problem, "severity": "error"}]
+    publish_to(store, broken)
+    assert [field(store, name)["status"] for name in ("company", "env", "rack")] == ["synced"] * 3
+    assert view(store)["servers"]["prom-01"]["fields"] == ["company", "env", "rack"]
+    # What is merely odd does not count.
+    broken["servers"]["prom-01"]["problems"] = warnings
+    publish_to(store, broken)
     assert field(store, "company")["status"] == "orphan"
 
 

@@ -99,10 +99,12 @@ def test_statuses_are_those_of_the_sweep() -> None:
 
 def test_lists_are_bounded() -> None:
     fleet = extraction({"a": ["env"]}, values={"env": [str(number) for number in range(500)]})
-    fleet["servers"]["a"]["problems"] = [{"message": str(number)} for number in range(500)]
+    warnings = [{"message": str(number), "severity": "warning"} for number in range(500)]
+    errors = [{"message": name, "severity": "error"} for name in ("b", "a")]
+    fleet["servers"]["a"]["problems"] = [*warnings, *errors]
     sweep = sweep_of(fleet)
     assert len(sweep.values["env"]) == VALUES_KEPT
-    assert len(sweep.readings["a"].problems) == PROBLEMS_KEPT
+    assert sweep.readings["a"].problems == [*errors, *warnings][:PROBLEMS_KEPT]
 
 
 @pytest.mark.parametrize(
