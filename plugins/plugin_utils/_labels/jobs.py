@@ -232,16 +232,18 @@ class Job:
                 line = group["labels"].line_of(name)
                 self._places.setdefault((name, groups.kind), (groups.file, line))
             targets = group.get("targets") or ()
-            each = list(dict.fromkeys(targets)) if self._reads_address else targets[:1]
+            # Where no rule reads the address, one target stands for all that are taken or refused alike.
+            each = {target if self._reads_address else self._form(target): target for target in targets}
             self._looked_at += len(each)
             if self._looked_at > self.limit:
                 self._add_state(self._unknown_target(labels, groups))
-            elif self._reads_address:
-                for target in each:
-                    self._add_target(target, labels, groups, group.line)
-            elif targets:
-                plain = [target for target in targets if "/" not in target]
-                self._add_target((plain or targets)[0], labels, groups, group.line)
+                continue
+            for target in each.values():
+                self._add_target(target, labels, groups, group.line)
+
+    def _form(self, address: str) -> tuple[bool, ...]:
+        """What decides whether an address is one of a target."""
+        return not address, "/" in address, self.dialect.instance_port and _lacks_port(address)
 
     def _unknown_target(self, labels: Mapping[str, str], groups: Groups) -> State:
         cells = abstract.known(labels, groups.kind)
@@ -265,7 +267,9 @@ class Job:
             return
         fault = target_fault(done.labels, self.dialect)
         if fault is not None:
-            self._faults.append(Fault(line if groups.kind == "static" else self.section.line, fault, "warning"))
+            if groups.kind != "static":
+                line, fault = self.section.line, fault.replace("a target", f"a target in {groups.file}", 1)
+            self._faults.append(Fault(line, fault, "warning"))
             return
         names = set(final_labels(done.labels, self.dialect))
         for name in names:

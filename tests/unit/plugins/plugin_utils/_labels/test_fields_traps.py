@@ -14,6 +14,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     ConfigFile,
     ServerConfigs,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options
 
 
 @dataclass(frozen=True)
@@ -261,3 +262,32 @@ def test_rule_and_result_are_of_one_rule() -> None:
     assert [(source["regex"], source["replacement"], source["line"]) for source in os["sources"]] == [
         (None, "dc-$1", 6)
     ]
+
+
+URLS = "[{targets: ['http://h:1/metrics', 'ok:1', 'also-ok:1', ''], labels: {env: prod}}]"
+
+
+RULES = ["{target_label: a, replacement: b}", "{source_labels: [__address__], target_label: a}"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("sources", [f"static_configs: {URLS}", "file_sd_configs: [{files: [web.yml]}]"])
+def test_a_target_that_is_not_taken_is_told_whatever_the_others_are(rule: str, sources: str) -> None:
+    """And it costs the group no label: each target stands for itself, whether rules read its address or not."""
+    config = f"scrape_configs:\n- job_name: j\n  {sources}\n  relabel_configs: [{rule}]\n"
+    texts = {"prometheus.yml": config, "web.yml": URLS}
+    files = [ConfigFile(f"/etc/prometheus/{name}", "prometheus", text) for name, text in texts.items()]
+    found = extract({"s": ServerConfigs("ok", None, files)})["servers"]["s"]
+    what = "a target" if sources.startswith("static") else "a target in /etc/prometheus/web.yml"
+    assert sorted(problem["message"] for problem in found["problems"]) == [
+        f"has {what} that has no address after relabelling",
+        f"has {what} whose address after relabelling is not a host name or address",
+    ]
+    assert found["fields"] == ["a", "env", "instance", "job"]
+
+
+def test_prometheus_2_takes_a_target_with_a_port_beside_one_without() -> None:
+    """It adds no port to an address under a scheme of its own, and one without a port is then no target."""
+    config = job("__scheme__: tcp", "{target_label: a, replacement: b}").replace("['h:9100']", "['h', 'h:9100']")
+    server = ServerConfigs("ok", None, [ConfigFile("/etc/prometheus/prometheus.yml", "prometheus", config)])
+    assert [item["name"] for item in extract({"s": server}, Options(version=2))["fields"]] == ["a", "instance", "job"]
