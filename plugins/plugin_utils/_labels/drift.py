@@ -221,7 +221,7 @@ class _Fleet:
             if len(names) < 2 or not (by or variables):
                 continue
             label = by[0] if by else next(label for label in replicas if label in labels[names[0]])
-            message = f"{_listed(names)} are an HA pair: their external labels differ in {label} alone."
+            message = f"{_pair(names)}: their external labels differ in {label} alone."
             self._add("ha_pair", "info", label, names, message, external_labels=dict(items))
             self._pair_differs(names)
 
@@ -239,7 +239,7 @@ class _Fleet:
                 lacking = [name for name in names if not ways[name]]
                 label = field["name"]
                 how = f"{label} is missing on {_listed(lacking)}" if lacking else f"they make {label} in different ways"
-                message = f"{_listed(names)} are an HA pair and must make the same labels, but {how}."
+                message = f"{_pair(names)} and must make the same labels, but {how}."
                 self._add("ha_pair_differs", "error", label, names, message)
 
     def _add(
@@ -360,6 +360,10 @@ def _differences(groups: Sequence[frozenset[Way]]) -> list[str]:
     common = frozenset.intersection(*groups)
     ways = [way for group in groups for way in group - common]
     return [key for number, key in enumerate(_WAY_KEYS) if len({way[number] for way in ways}) > 1]
+
+
+def _pair(names: Sequence[str]) -> str:
+    return f"{_listed(names)} are an HA {'pair' if len(names) == 2 else 'group'}"
 
 
 def _listed(names: Sequence[str]) -> str:

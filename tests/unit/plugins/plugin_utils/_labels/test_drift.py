@@ -268,6 +268,12 @@ def test_ha_pairs() -> None:
     fleet["b2"] = server("", "site: sao, replica: b")
     assert "but company is missing on b2" in drift(fleet)[0]["message"]
     assert not [item for item in drift(fleet, replica_labels=("member",)) if item["kind"].startswith("ha")]
+    more = {f"a{n}": server(external=f"site: rio, replica: r{n}") for n in range(4)}
+    assert [item["message"] for item in drift(more)] == [
+        "a0, a1, a2 and a3 are an HA group: their external labels differ in replica alone."
+    ]
+    more["a3"] = server("", "site: rio, replica: r3")
+    assert "are an HA group and must make the same labels, but company is missing on a3." in drift(more)[0]["message"]
 
 
 def test_servers_that_tell_nothing_are_named() -> None:
