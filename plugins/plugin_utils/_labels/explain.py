@@ -46,6 +46,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 MAX_TARGETS: Final = 500
 MAX_EXAMPLES: Final = 5
+MAX_VALUES: Final = 8
 FILTERS: Final = frozenset({"keep", "drop", "keepequal", "dropequal"})
 ABSENT: Final = "absent"
 
@@ -84,6 +85,15 @@ class Story:
         return asdict(self)
 
 
+def _together(stories: Sequence[Story]) -> Story:
+    """The first of some stories that go the same way, with the values of all."""
+    story = stories[0]
+    story.targets = len(stories)
+    story.start = _either(other.start for other in stories)
+    story.result = _either(other.result for other in stories)
+    return story
+
+
 def rule_text(rule: Rule) -> str:
     """A rule on one line."""
     sources = f"[{', '.join(rule.source_labels)}]"
@@ -111,14 +121,14 @@ def describe(cell: Cell) -> str:
     """The values that a label may have, in words."""
     values = list(dict.fromkeys(item.value for item in present(cell)))
     words = [_describe_value(value) for value in values if not any(_covers(other, value) for other in values)]
-    words = list(dict.fromkeys(words))
-    if len(words) > 8:
-        words = [*words[:8], "others"]
-    if not words:
-        return ABSENT
-    if any(item.value == EMPTY for item in cell) or not cell:
+    if words and (any(item.value == EMPTY for item in cell) or not cell):
         words.insert(0, ABSENT)
-    return " or ".join(words)
+    return _either(words) or ABSENT
+
+
+def _either(words: Iterable[str]) -> str:
+    found = list(dict.fromkeys(words))
+    return " or ".join([*found[:MAX_VALUES], "others"] if len(found) > MAX_VALUES else found)
 
 
 def _covers(whole: Value, part: Value) -> bool:
@@ -176,30 +186,32 @@ class JobExplainer:
         self.rules = rules_of(section, "relabel_configs")
         self.base = base_labels(section, settings)
         self.wanted = feeding(self.rules, label)
+        self.left_out = 0  # known targets of which no story tells
 
     # --- targets that are known ---
 
     def groups(self, groups: Groups) -> list[Story]:
-        """One story for each way in which targets of these groups fare, with an example."""
-        found: dict[object, Story] = {}
-        looked_at = 0
-        for group in groups.groups:
-            if not isinstance(group, Section):
-                continue
-            for target in group.get("targets") or ():
-                looked_at += 1
-                if looked_at > MAX_TARGETS:
-                    break
-                labels = {**(group.get("labels") or {}), "__address__": target}
-                if groups.kind == "file_sd":
-                    labels["__meta_filepath"] = groups.file
-                story = self.target(labels, groups.file)
-                key = (tuple((step.line, step.effect) for step in story.steps), story.presence, story.dropped)
-                if key in found:
-                    found[key].targets += 1
-                elif len(found) < MAX_EXAMPLES:
-                    found[key] = story
-        return list(found.values())
+        """One story for each way in which targets of these groups fare: the steps of an example, the values of all."""
+        each = [
+            (number, place, target)
+            for place, group in enumerate(groups.groups)
+            if isinstance(group, Section)
+            for number, target in enumerate(group.get("targets") or ())
+        ]
+        # The first of each group rather than the second of any, but told as they are written.
+        followed = sorted(sorted(each)[:MAX_TARGETS], key=lambda item: item[1])
+        found: dict[object, list[Story]] = {}
+        for _number, place, target in followed:
+            group = groups.groups[place]
+            labels = {**(group.get("labels") or {}), "__address__": target}
+            if groups.kind == "file_sd":
+                labels["__meta_filepath"] = groups.file
+            story = self.target(labels, groups.file)
+            key = (tuple((step.line, step.effect) for step in story.steps), story.presence, story.dropped)
+            found.setdefault(key, []).append(story)
+        told = [_together(stories) for stories in list(found.values())[:MAX_EXAMPLES]]
+        self.left_out += len(each) - sum(story.targets for story in told)
+        return told
 
     def target(self, own: Mapping[str, str], source: str) -> Story:
         """The story of one label set, as the discovery gives it."""

@@ -76,6 +76,7 @@ def _job(given: JobInput, label: str, target: Mapping[str, str] | None, dialect:
         "file": given.file,
         "line": given.section.line,
         "targets": [story.as_dict() for story in stories],
+        "left_out": explainer.left_out,
     }
 
 
@@ -99,6 +100,8 @@ def _text(result: Mapping[str, Any]) -> str:
         lines.append(f"  job {entry['job']} ({entry['file']}:{entry['line']}) on {_names(entry['servers'])}")
         for story in entry["targets"]:
             lines.extend(f"    {line}" for line in _story_lines(story))
+        if entry["left_out"]:
+            lines.append(f"    and {entry['left_out']} targets more, not followed or in further ways")
     others = [source for source in result["sources"] if source["stage"] not in _FOLLOWED]
     lines.extend(f"  {_source_line(source)}" for source in others)
     if not result["jobs"] and not others:

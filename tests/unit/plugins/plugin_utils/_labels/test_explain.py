@@ -79,7 +79,8 @@ def test_targets_that_fare_alike_are_one_story() -> None:
     targets = ", ".join(f"'h{number}:1'" for number in range(200))
     text = f"scrape_configs: [{{job_name: j, static_configs: [{{targets: [{targets}]}}]}}]"
     (story,) = stories(explain({"s": server(text)}, "instance"), "j")
-    assert (story["targets"], story["target"], story["result"]) == (200, "h0:1", "'h0:1'")
+    assert (story["targets"], story["target"]) == (200, "h0:1")
+    assert story["result"].startswith("'h0:1' or 'h1:1' or ")
 
 
 def test_a_given_target_is_followed_with_its_values() -> None:
@@ -203,3 +204,35 @@ def test_rules_for_alerts_are_told_in_full() -> None:
     assert explain({"s": server(text)}, "dc")["text"].splitlines()[1:] == [
         "  alert_relabel_configs (/p/prometheus.yml:1) on s: [site] =~ '(.*)' gives dc = '$1'"
     ]
+
+
+def test_targets_of_one_story_are_told_with_all_their_values() -> None:
+    groups = "".join(f"  - {{targets: ['h{n}:1'], labels: {{env: {value}}}}}\n" for n, value in enumerate("abac"))
+    found = explain({"s": server(f"scrape_configs:\n- job_name: j\n  static_configs:\n{groups}")}, "env")
+    (story,) = stories(found, "j")
+    assert (story["target"], story["targets"]) == ("h0:1", 4)
+    assert story["start"] == story["result"] == "'a' or 'b' or 'c'"
+    assert "target h0:1 and 3 more like it (/p/prometheus.yml): 'a' or 'b' or 'c' at first" in found["text"]
+    ten = explain({"s": server(MANY)}, "n")
+    assert stories(ten, "j")[0]["result"].endswith("or '7' or others")
+
+
+HOSTS = ", ".join(f"'h{number}:1'" for number in range(600))
+MANY = f"""
+scrape_configs:
+- job_name: j
+  static_configs: [{{targets: [{HOSTS}]}}, {{targets: ['q:1', 'q:2'], labels: {{env: test}}}}]
+  relabel_configs: [{{source_labels: [__address__], regex: 'h(.*):1', target_label: n}}]
+"""
+
+
+def test_targets_that_are_not_followed_are_counted() -> None:
+    """And a group is not among them because one before it is large."""
+    found = explain({"s": server(MANY)}, "env")
+    (large, small) = stories(found, "j")
+    assert (large["targets"], small["targets"], small["result"]) == (498, 2, "'test'")
+    assert found["jobs"][0]["left_out"] == 102
+    assert "    and 102 targets more, not followed or in further ways" in found["text"].splitlines()
+    few = explain({"s": server(CONFIG)}, "company")
+    assert {entry["left_out"] for entry in few["jobs"]} == {0}
+    assert "not followed" not in few["text"]
