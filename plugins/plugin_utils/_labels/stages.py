@@ -111,27 +111,24 @@ def external_labels(settings: Section | None, file: str) -> list[Made]:
 
 
 def rule_labels(groups: Any, file: str) -> list[Made]:
-    """The labels that recording and alerting rules set; those of a group count for each of its rules.
+    """The labels that recording and alerting rules set; a rule has those of its group that it does not set itself.
 
     An alert has its own name for alertname, over any label so called.
     """
     found: dict[str, Made] = {}
     for group in (groups or {}).get("groups") or ():
-        if not isinstance(group, Section):
-            continue
-        rules = [rule for rule in group.get("rules") or () if isinstance(rule, Section)]
-        for section in (*rules, *([group] if rules else ())):
-            labels = section.get("labels")
-            if not isinstance(labels, Section):
+        rules = (group.get("rules") or ()) if isinstance(group, Section) else ()
+        for rule in rules:
+            if not isinstance(rule, Section):
                 continue
-            templated = section is group or bool(section.get("alert"))
-            of_alerts = all(rule.get("alert") for rule in (rules if section is group else [section]))
-            for name, value in labels.items():
-                if value and is_public(name) and not (of_alerts and name == "alertname"):
-                    line = labels.line_of(name)
+            is_alert = bool(rule.get("alert"))
+            shared, own = (section.get("labels") or Section(0) for section in (group, rule))
+            for name, value in {**shared, **own}.items():
+                if value and is_public(name) and not (is_alert and name == "alertname"):
+                    line = (own if name in own else shared).line_of(name)
                     made = found.setdefault(name, Made(name, "rule", "rules", file, line, always=False))
                     made.line = min(made.line, line)
-                    made.add_value(None if templated and "{{" in value else value)
+                    made.add_value(None if is_alert and "{{" in value else value)
     return list(found.values())
 
 

@@ -291,3 +291,25 @@ def test_prometheus_2_takes_a_target_with_a_port_beside_one_without() -> None:
     config = job("__scheme__: tcp", "{target_label: a, replacement: b}").replace("['h:9100']", "['h', 'h:9100']")
     server = ServerConfigs("ok", None, [ConfigFile("/etc/prometheus/prometheus.yml", "prometheus", config)])
     assert [item["name"] for item in extract({"s": server}, Options(version=2))["fields"]] == ["a", "instance", "job"]
+
+
+def test_a_label_of_a_group_counts_for_the_rules_that_have_no_other_value() -> None:
+    rules = """
+groups:
+- name: g
+  labels: {severity: warning, team: core, note: "{{ $value }}", gone: x, alertname: z}
+  rules:
+  - {alert: A, expr: up, labels: {severity: page, gone: ''}}
+  - {record: r, expr: up, labels: {severity: info, gone: '', note: "{{ as it is }}", alertname: y}}
+- {name: without rules, labels: {idle: x}}
+"""
+    texts = {"prometheus.yml": "rule_files: [rules.yml]", "rules.yml": rules}
+    files = [ConfigFile(f"/etc/prometheus/{name}", "prometheus", text) for name, text in texts.items()]
+    found = extract({"s": ServerConfigs("ok", None, files)})["fields"]
+    assert {item["name"]: (item["values"], item["values_complete"]) for item in found} == {
+        "alertname": (["y"], True),
+        "note": (["{{ as it is }}"], False),
+        "severity": (["info", "page"], True),
+        "team": (["core"], True),
+    }
+    assert [source["line"] for item in found for source in item["sources"]] == [7, 4, 6, 4]
