@@ -58,7 +58,9 @@ class _Fleet:
         self._fields = [_with_mapped(field, families) for field in fields if field["name"] not in settings.ignore]
         self._servers = servers
         self._settings = settings
-        self._compared = [name for name in sorted(servers) if servers[name].get("config", "loaded") == "loaded"]
+        self._loaded = [name for name in sorted(servers) if servers[name].get("config", "loaded") == "loaded"]
+        # Without those of which a file is refused, who run the one before it, or could not be read.
+        self._compared = [name for name in self._loaded if not _first_error(servers[name])]
         self._found: list[dict[str, Any]] = []
 
     def findings(self) -> list[dict[str, Any]]:
@@ -77,10 +79,10 @@ class _Fleet:
         for name in sorted(self._servers):
             server = self._servers[name]
             status, config = server.get("status", "ok"), server.get("config", "loaded")
-            if config == "refused":
-                fault = next((item for item in server.get("problems") or () if item["severity"] == "error"), None)
-                why = f" ({fault['file']}:{fault['line']}: {fault['message']})" if fault else ""
-                reasons[f"its Prometheus would refuse the config{why}"].append(name)
+            why = _first_error(server)
+            if config == "refused" or why:
+                what = "its Prometheus would refuse the config" if config == "refused" else "a file of it is of no use"
+                reasons[f"{what}{why}"].append(name)
             elif status not in {"ok", "partial", "unchanged", "no_such_directory"}:
                 reasons[f"the sweep did not reach it ({status})"].append(name)
         for reason, names in reasons.items():
@@ -143,7 +145,7 @@ class _Fleet:
             for source in field["sources"]
             if source["stage"] != "external_labels"
             for server in source["servers"]
-        }
+        }.intersection(self._compared)
         missing = [name for name in self._compared if name not in having]
         present = len(self._compared) - len(missing)
         if not missing or not present:
@@ -158,16 +160,16 @@ class _Fleet:
     # ---- external labels ----
 
     def _external_labels(self) -> None:
-        labels = {name: dict(self._servers[name].get("external_labels") or {}) for name in self._compared}
+        labels = {name: dict(self._servers[name].get("external_labels") or {}) for name in self._loaded}
         if len(labels) < 2:
             return
         names = Counter(label for own in labels.values() for label in own if label not in self._settings.ignore)
         if not names:
-            message = f"No server has external labels, so what {_listed(self._compared)} send cannot be told apart."
-            self._add("no_external_labels", "warning", None, self._compared, message)
+            message = f"No server has external labels, so what {_listed(self._loaded)} send cannot be told apart."
+            self._add("no_external_labels", "warning", None, self._loaded, message)
             return
         for label in sorted(names):
-            missing = [name for name in self._compared if label not in labels[name]]
+            missing = [name for name in self._loaded if label not in labels[name]]
             if missing:
                 message = f"The external label {label} is missing on {_listed(missing)}"
                 place = next((_first_place(item) for item in self._fields if item["name"] == label), "")
@@ -211,7 +213,7 @@ class _Fleet:
 
     def _pairs(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
-        replicas = self._settings.replica_labels
+        replicas, compared = self._settings.replica_labels, set(self._compared)
         for name, own in labels.items():
             if any(label in own for label in replicas):
                 groups[tuple(sorted(item for item in own.items() if item[0] not in replicas))].append(name)
@@ -223,7 +225,7 @@ class _Fleet:
             label = by[0] if by else next(label for label in replicas if label in labels[names[0]])
             message = f"{_pair(names)}: their external labels differ in {label} alone."
             self._add("ha_pair", "info", label, names, message, external_labels=dict(items))
-            self._pair_differs(names)
+            self._pair_differs([name for name in names if name in compared])
 
     def _pair_differs(self, names: Sequence[str]) -> None:
         """What the members of an HA pair make differently, although they must make the same."""
@@ -248,6 +250,12 @@ class _Fleet:
         self._found.append(
             {"kind": kind, "severity": severity, "label": label, "servers": list(servers), "message": message, **more}
         )
+
+
+def _first_error(server: Mapping[str, Any]) -> str:
+    """The first of a server's problems that is an error, as an addition to a sentence."""
+    fault = next((item for item in server.get("problems") or () if item.get("severity") == "error"), None)
+    return f" ({_place(fault)}: {fault['message']})" if fault else ""
 
 
 def _with_mapped(field: Mapping[str, Any], families: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -337,7 +345,8 @@ def _described_rule(item: Mapping[str, Any]) -> str:
 
 
 def _place(source: Mapping[str, Any]) -> str:
-    return f"{source['file']}:{source['line']}" if source.get("file") else ""
+    line = f":{source['line']}" if source.get("line") else ""
+    return f"{source['file']}{line}" if source.get("file") else ""
 
 
 def _first_place(field: Mapping[str, Any]) -> str:

@@ -294,6 +294,33 @@ def test_servers_that_tell_nothing_are_named() -> None:
     ]
 
 
+def test_a_file_that_is_refused_is_the_finding_and_not_what_is_missing_for_it() -> None:
+    """What the server makes of the file that it ran before is not known; its external labels are."""
+    main = "global: {external_labels: {site: rio, replica: %s}}\nscrape_configs:\n- job_name: a\n"
+    main += "  file_sd_configs: [{files: [t.yml]}]\n"
+    good, bad = "- {targets: ['h:1'], labels: {env: prod}}\n", "- {targets: ['h:1'], labels: {env: prod}\n"
+    fleet = {
+        name: ServerConfigs(
+            "ok",
+            None,
+            [
+                ConfigFile("/p/prometheus.yml", "prometheus", main % replica),
+                ConfigFile("/p/t.yml", "prometheus", targets),
+            ],
+        )
+        for name, replica, targets in (("a1", "a", good), ("a2", "b", bad), ("a3", "c", good), ("a4", "c", bad))
+    }
+    found = drift(fleet)
+    assert [(item["kind"], item["servers"]) for item in found] == [
+        ("external_labels_equal", ["a3", "a4"]),
+        ("not_compared", ["a2", "a4"]),
+        ("ha_pair", ["a1", "a2", "a3", "a4"]),
+    ]
+    assert found[1]["message"].startswith(
+        "a2 and a4 could not be compared: a file of it is of no use (/p/t.yml:2: is not valid YAML"
+    )
+
+
 def test_many_servers_are_not_all_listed_in_a_message() -> None:
     fleet = {f"s{n:03}": server(external=f"site: s{n}") for n in range(40)}
     fleet |= {f"t{n:03}": server("", external=f"site: t{n}") for n in range(20)}
