@@ -215,7 +215,7 @@ class JobExplainer:
 
     def target(self, own: Mapping[str, str], source: str) -> Story:
         """The story of one label set, as the discovery gives it."""
-        labels = laid_under(own, self.base)
+        labels = laid_under(own, self.base, self.dialect)
         story = Story(source, labels.get("__address__", ""), 1, _shown(labels.get(self.label, "")))
         for rule in self.rules:
             before = labels.get(self.label, "")
@@ -261,7 +261,7 @@ class JobExplainer:
         return self._unknown("no service discovery", unknown_target())
 
     def _unknown(self, source: str, state: State) -> Story:
-        state = laid_under_state(state, self.base)
+        state = laid_under_state(state, self.base, self.dialect)
         rules: Sequence[Rule] = self.rules
         steps = abstract.trace(rules, state, self.label, self.dialect)
         if steps and steps[-1].dropped and state.open_start:

@@ -146,19 +146,28 @@ def has_discovery(job: Section) -> bool:
     return any(key == "static_configs" or kind_of(key) for key in job)
 
 
-def laid_under(own: Mapping[str, str], base: Mapping[str, str]) -> dict[str, str]:
+def _wins(name: str, dialect: Dialect) -> bool:
+    """Whether a label that the job gives counts also where the target has it."""
+    return dialect.params_win and name.startswith("__param_")
+
+
+def laid_under(own: Mapping[str, str], base: Mapping[str, str], dialect: Dialect) -> dict[str, str]:
     """A target's own labels over those that its job gives; an empty label does not exist."""
     labels = {name: value for name, value in own.items() if value}
     for name, value in base.items():
-        labels.setdefault(name, value)
+        if name not in labels or _wins(name, dialect):
+            labels[name] = value
     return labels
 
 
-def laid_under_state(state: State, base: Mapping[str, str]) -> State:
+def laid_under_state(state: State, base: Mapping[str, str], dialect: Dialect) -> State:
     """The same for a target that is not known."""
     cells = dict(state.cells)
     for name, value in base.items():
         default = Alternative(constant(value), (Root(name, "default" if name == "job" else "setting"),))
+        if _wins(name, dialect):
+            cells[name] = (default,)
+            continue
         cell = present(cells.get(name, ()))
         if name not in cells and state.open_kind is not None and not state.open_start:
             cell = (Alternative(UNKNOWN, (Root(name, state.open_kind),)),)
@@ -259,9 +268,9 @@ class Job:
         }
         track["__address__"] = _Track((Root("__address__", "address"),))
         for name in self.base:
-            if not labels.get(name):
+            if not labels.get(name) or _wins(name, self.dialect):
                 track[name] = _Track((Root(name, "default" if name == "job" else "setting"),))
-        done = _evaluated(self.rules, tuple(laid_under(labels, self.base).items()), self.dialect)
+        done = _evaluated(self.rules, tuple(laid_under(labels, self.base, self.dialect).items()), self.dialect)
         self._follow(done, track)
         if done.dropped_by is not None:
             return
@@ -308,7 +317,8 @@ class Job:
         self._add_outcome(outcome)
 
     def _add_state(self, state: State) -> None:
-        self._add_outcome(abstract.run(self.rules, laid_under_state(state, self.base), self.dialect))
+        state = laid_under_state(state, self.base, self.dialect)
+        self._add_outcome(abstract.run(self.rules, state, self.dialect))
 
     def _add_outcome(self, outcome: Outcome) -> None:
         for index, labels in outcome.written.items():
@@ -414,7 +424,7 @@ def _discovered(
     Where they keep only targets with an internal label that nothing sets, suppose that it is set, and say so (the rule
     and a message): other programs fill in such labels, or variables in the expression that tests them.
     """
-    state = laid_under_state(start_state(kind, labels), dict(base))
+    state = laid_under_state(start_state(kind, labels), dict(base), dialect)
     outcome = abstract.run(rules, state, dialect)
     if outcome.dropped_by is None or not state.open_start:
         return outcome, None

@@ -62,16 +62,20 @@ class Dialect:
     dot_newline: a dot matches a line break. utf8_names: any name that is not empty is a label name.
     template_deletes: an empty result deletes a label whose name came from a template.
     instance_port: the default port is added to an address that has none.
+    params_win: a parameter of the job replaces the one that a target has.
     """
 
     dot_newline: bool = True
     utf8_names: bool = True
     template_deletes: bool = True
     instance_port: bool = False
+    params_win: bool = False
 
 
 PROMETHEUS_3: Final = Dialect()
-PROMETHEUS_2: Final = Dialect(dot_newline=False, utf8_names=False, template_deletes=False, instance_port=True)
+PROMETHEUS_2: Final = Dialect(
+    dot_newline=False, utf8_names=False, template_deletes=False, instance_port=True, params_win=True
+)
 
 
 @dataclass(frozen=True, slots=True)

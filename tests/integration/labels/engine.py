@@ -43,7 +43,7 @@ def server(config: str, files: Mapping[str, str] | None = None, folder: str = "/
 
 def target_labels(given: JobInput, own: Mapping[str, str], chosen: Options) -> dict[str, str] | None:
     """The labels of one target whose own labels are known; None where it is dropped."""
-    labels = laid_under(own, base_labels(given.section, given.settings))
+    labels = laid_under(own, base_labels(given.section, given.settings), chosen.dialect)
     done = run(rules_of(given.section, "relabel_configs"), labels, chosen.dialect)
     if done.dropped_by is not None or target_fault(done.labels, chosen.dialect) is not None:
         return None

@@ -313,3 +313,26 @@ groups:
         "team": (["core"], True),
     }
     assert [source["line"] for item in found for source in item["sources"]] == [7, 4, 6, 4]
+
+
+@pytest.mark.parametrize(("version", "module"), [(2, "job"), (3, "group")])
+@pytest.mark.parametrize("sources", ["static_configs", "file_sd_configs", "http_sd_configs"])
+def test_whose_parameter_counts_depends_on_the_version(version: int, module: str, sources: str) -> None:
+    """Prometheus 2.24 and 2.42 send what the job says, 3.5 what the target says."""
+    groups = "[{targets: ['h:1'], labels: {__param_module: group}}]"
+    given = {
+        "static_configs": groups,
+        "file_sd_configs": "[{files: [t.yml]}]",
+        "http_sd_configs": "[{url: 'http://h'}]",
+    }
+    config = f"scrape_configs:\n- job_name: j\n  params: {{module: [job]}}\n  {sources}: {given[sources]}\n"
+    config += "  relabel_configs: [{source_labels: [__param_module], target_label: module}]\n"
+    files = [
+        ConfigFile("/etc/prometheus/prometheus.yml", "prometheus", config),
+        ConfigFile("/etc/prometheus/t.yml", "prometheus", groups),
+    ]
+    result = extract({"s": ServerConfigs("ok", None, files)}, Options(version=version))
+    (found,) = (item for item in result["fields"] if item["name"] == "module")
+    is_known = sources != "http_sd_configs" or version == 2
+    assert found["values"] == ([module] if is_known else ["job"])
+    assert found["values_complete"] is is_known
