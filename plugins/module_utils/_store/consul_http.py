@@ -410,10 +410,9 @@ def endpoint_of(settings: ConsulSettings) -> Endpoint:
     try:
         parts = urllib.parse.urlsplit(address if "//" in address else f"//{address}")
         host, port = parts.hostname, parts.port
-    except ValueError as fault:
-        raise StoreError(
-            "The address of Consul is not host:port or a URL. Check address (CONSUL_HTTP_ADDR)."
-        ) from fault
+    except ValueError:
+        # Without the cause, which may quote a password: Ansible would print both, one after the other.
+        raise StoreError("The address of Consul is not host:port or a URL. Check address (CONSUL_HTTP_ADDR).") from None
     if parts.username or parts.password:
         raise StoreError("The address of Consul must not hold a user or password. Use token or token_file.")
     if not host or parts.scheme not in ("", "http", "https"):
