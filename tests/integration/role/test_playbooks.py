@@ -109,7 +109,7 @@ def test_status_of_fields_without_one(site: Site) -> None:
 def test_status_of_an_empty_store(site: Site) -> None:
     run = play(site, "status")
     assert run.status == 0, run.output
-    assert "Nothing is published there" in run.task("Status")
+    assert f"Nothing is published at {site.consul.url} under {site.prefix}." in run.task("Status")
     alarm = play(site, "status", status_fail_on="drift")
     assert alarm.status != 0
     assert f"Nothing is published at {site.consul.url}" in " ".join(alarm.output.split())
@@ -122,7 +122,7 @@ def test_status_of_a_document_that_was_deleted(site: Site) -> None:
     site.consul.request("DELETE", f"/v1/kv/{site.prefix}/fields")
     [entry] = [key.removeprefix("history/") for key in site.stored() if key.startswith("history/")]
     shown = play(site, "status").task("Status")
-    assert "Nothing is published there." in shown
+    assert "Nothing is published at " in shown
     assert "The document was deleted: the next publish makes it anew" in shown
     assert f"  {entry}  24 fields" in shown
 
