@@ -39,11 +39,12 @@ function bytes(value) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-// A moment as the store writes it ("2025-11-12T14:03:22Z"), short; text that is no moment stays as it is.
+// A moment as the store writes it ("2025-11-12T14:03:22Z"), short, in the reader's time zone, which it names: a page is
+// mailed and printed. Text that is no moment stays as it is.
 function moment(text) {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return String(text);
-  return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return date.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 }
 
 const place = (file, line) => (line ? `${file}:${line}` : String(file));

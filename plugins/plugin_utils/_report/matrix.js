@@ -81,7 +81,7 @@ class Matrix {
 
   #cells(field) {
     const name = el("th", { scope: "row" }, el("a", { href: `#field-${encodeURIComponent(field.name)}`, tabindex: "-1" }, field.name));
-    const under = field.source_label ?? field.display_name;
+    const under = field.source_label ?? (field.display_name === field.name ? null : field.display_name);
     if (under) name.append(el("small", {}, under));
     name.title = under ? `${field.name}\n${under}` : field.name;
     const found = field.findings.length

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -52,6 +53,29 @@ def test_the_overview_counts_the_run(chromium: Browser, write: Write) -> None:
             "In the store 9 7 synced, 1 outdated, 1 orphan, 1 missing",
         ]
         expect(view.page.locator("#when time")).to_have_attribute("datetime", samples.WHEN)
+        # A page is mailed and printed: which time zone it is read in must be there.
+        zone = view.page.evaluate("new Intl.DateTimeFormat('en-GB', {timeZoneName: 'short'}).format().split(', ')[1]")
+        expect(view.page.locator("#when time")).to_have_text(re.compile(rf"^\d+ \w+ \d+, \d\d:\d\d {re.escape(zone)}$"))
+
+
+def test_without_scripts_there_is_the_notice_alone(chromium: Browser, write: Write) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto(write(samples.small_fleet()).as_uri())
+        expect(page.locator("noscript .notice")).to_be_visible()
+        assert page.locator("header, section, select").filter(visible=True).count() == 0
+    finally:
+        context.close()
+
+
+def test_a_field_that_is_called_as_it_is_shown_is_named_once(chromium: Browser, write: Write) -> None:
+    given = samples.small_fleet()
+    given["stored"] = [entry | {"display_name": entry["name"]} for entry in given["stored"]]
+    with opened(chromium, write(given)) as view:
+        rows = view.page.locator(f"{FIELDS} tbody tr[data-index] th").all_inner_texts()
+        assert rows
+        assert [row for row in rows if len(set(row.split())) < len(row.split())] == []
 
 
 def test_what_did_not_change_is_said_and_not_counted_as_nothing(chromium: Browser, write: Write) -> None:
