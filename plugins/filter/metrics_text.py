@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._requirements import missing
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils import _metrics
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked, strange_result
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._cache_hits import TIERS
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED, Status
@@ -42,9 +42,9 @@ def metrics_text(
     if _metrics.PROMETHEUS_CLIENT_ERROR is not None:
         raise AnsibleFilterError(f"metrics_text: {missing('prometheus-client', 'for the metrics')}")
     sweep, extracted, published = (
-        _mapping("sweep", sweep),
-        _mapping("extracted", extracted),
-        _mapping("published", published),
+        _result("sweep", sweep),
+        _result("extracted", extracted),
+        _result("published", published),
     )
     hosts = _mappings("sweep.hosts", sweep.get("hosts"))
     reached = any(server.get("status") in ANSWERED for server in hosts.values())
@@ -77,6 +77,13 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise AnsibleFilterError(f"metrics_text: {name} must be a dictionary, got {type(value).__name__}")
     return dict(value)
+
+
+def _result(name: str, value: Any) -> dict[str, Any]:
+    found = _mapping(name, value)
+    if wrong := strange_result(name, found):
+        raise AnsibleFilterError(f"metrics_text: {wrong}")
+    return found
 
 
 def _mappings(name: str, value: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked, strange_result
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report import assemble, data
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED
@@ -52,6 +52,8 @@ def _argument(name: str, value: Any, kind: type[Any]) -> Any:
         return kind()
     if not isinstance(value, Mapping if kind is dict else kind):
         raise AnsibleFilterError(f"report_html: {name} must be a {kind.__name__}, got {type(value).__name__}")
+    if kind is dict and (wrong := strange_result(name, value)):
+        raise AnsibleFilterError(f"report_html: {wrong}")
     return value
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from ansible.errors import AnsibleFilterError
@@ -18,6 +18,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# What other plugins return, by the name of the argument that takes it: who makes it, and keys of which it has one.
+_RESULTS = {
+    "sweep": ("configs or configs_info", {"hosts", "summary"}),
+    "extracted": ("extract_fields", {"fields", "servers"}),
+    "published": ("the module fields", {"statuses", "missing", "conflicts"}),
+}
 # What Ansible adds to the options of a lookup, in a loop with with_.
 _OF_ANSIBLE = frozenset({"wantlist"})
 
@@ -65,6 +71,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*arguments, **given)
 
     return call
+
+
+def strange_result(argument: str, given: Mapping[str, Any]) -> str | None:
+    """What is wrong with the result of another plugin; that of a task that failed or was skipped may have no keys."""
+    maker, keys = _RESULTS[argument]
+    if not given or not keys.isdisjoint(given) or any(given.get(key) for key in ("failed", "skipped", "unreachable")):
+        return None
+    return f"{argument} must be what {maker} returns, and has none of its keys ({', '.join(sorted(keys))})"
 
 
 def names_in(terms: Any) -> list[str] | None:

@@ -126,6 +126,8 @@ def test_problems_and_fields_of_the_extraction_are_counted() -> None:
         ({"sweep": sweep(a=server()) | {"failed": True}}, 0),
         ({"sweep": sweep(a=server()), "published": {"failed": True, "msg": "no leader"}}, 0),
         ({"sweep": {}}, 0),
+        ({"sweep": {"failed": True, "msg": "no git"}}, 0),
+        ({"sweep": {"changed": False, "skipped": True, "skip_reason": "a tag"}}, 0),
         ({"sweep": sweep(a=server()), "success": False}, 0),
         ({"sweep": sweep(a=server("timeout")), "success": True}, 1),
     ],
@@ -204,6 +206,9 @@ def test_any_name_is_a_label_value(names: list[str]) -> None:
         ({"sweep": [1]}, "sweep must be a dictionary, got list"),
         ({"sweep": {}, "drift": {"a": 1}}, "drift must be a list of findings, got dict"),
         ({"sweep": {}, "cache": "x"}, "cache must be a dictionary, got str"),
+        ({"sweep": {"prom-01": server()}}, "sweep must be what configs or configs_info returns, and has none of its"),
+        ({"sweep": {}, "extracted": sweep(a=server())}, "extracted must be what extract_fields returns"),
+        ({"sweep": {}, "published": sweep(a=server())}, "published must be what the module fields returns"),
     ],
 )
 def test_a_wrong_kind_of_argument_is_named(arguments: dict[str, Any], message: str) -> None:

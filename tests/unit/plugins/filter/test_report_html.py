@@ -52,6 +52,7 @@ def test_what_a_run_did_not_get_to_may_be_nothing(nothing: Any) -> None:
         ({"extracted": []}, "extracted must be a dict, got list"),
         ({"extracted": {}, "drift": {"a": 1}}, "drift must be a list, got dict"),
         ({"extracted": {}, "published": "no"}, "published must be a dict, got str"),
+        ({"extracted": {"hosts": {}}}, "extracted must be what extract_fields returns, and has none of its keys"),
     ],
 )
 def test_a_wrong_kind_of_argument_is_named(arguments: dict[str, Any], message: str) -> None:
