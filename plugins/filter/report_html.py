@@ -41,6 +41,7 @@ def report_html(
             routes=_argument("routes", routes, list),
             published=_argument("published", published, dict),
             stored=_argument("stored", stored, list),
+            unchecked=[name for name, given in (("drift", drift), ("routes", routes)) if given is None or given == ""],
         )
     )
 

@@ -41,10 +41,12 @@ def page_data(
     routes: Sequence[Mapping[str, Any]] = (),
     published: Mapping[str, Any] | None = None,
     stored: Sequence[Mapping[str, Any]] = (),
+    unchecked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything the page shows, JSON-able. The arguments have the shapes of the contracts; contents are not used.
 
-    published is what the publish said; stored are the fields of the store's document, where it was read.
+    published is what the publish said; stored are the fields of the store's document, where it was read; unchecked is
+    what nobody looked for.
     """
     hosts: Mapping[str, Any] = sweep.get("hosts") or {}
     read: Mapping[str, Any] = extracted.get("servers") or {}
@@ -55,6 +57,7 @@ def page_data(
     return {
         "title": title,
         "generated": generated,
+        "unchecked": list(unchecked),
         "summary": dict(sweep.get("summary") or {}),
         "published": _published(published or {}, entries),
         "servers": [_server(name, hosts.get(name) or {}, read.get(name) or {}, answered) for name in names],

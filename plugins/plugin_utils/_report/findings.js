@@ -43,7 +43,7 @@ class Findings {
     const shown = fitting.slice(0, this.limit);
     byId("findings-list").replaceChildren(...shown.map((finding) => this.#line(finding)));
     const all = this.model.findings.length;
-    byId("findings-count").textContent = all === 0 ? "None." : fitting.length === all ? plural(all, "finding") : `${count(fitting.length)} of ${plural(all, "finding")}`;
+    byId("findings-count").textContent = all === 0 ? `None${this.model.unchecked && `; ${this.model.unchecked}`}.` : fitting.length === all ? plural(all, "finding") : `${count(fitting.length)} of ${plural(all, "finding")}`;
     byId("findings-more").hidden = shown.length === fitting.length;
     byId("findings-more").textContent = `Show ${Math.min(FINDINGS_MORE, fitting.length - shown.length)} more`;
   }

@@ -31,6 +31,7 @@ function matcher(text) {
 
 function readModel(data) {
   const model = { ...data };
+  model.unchecked = data.unchecked.length ? `${data.unchecked.join(" and ")} not checked` : "";
   model.findings = data.findings.map((finding, number) => readFinding(finding, number));
   model.findings.sort((a, b) => a.rank - b.rank || b.servers.length - a.servers.length || a.number - b.number);
   const byLabel = new Map();

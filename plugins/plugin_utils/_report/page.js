@@ -43,10 +43,11 @@ function overview() {
   const unchanged = model.servers.filter((server) => server.status === "unchanged").length;
   const given = [files ? `${plural(files, "file")}, ${bytes(size)}` : null, unchanged ? `${plural(unchanged, "server")} unchanged` : null];
   const missed = model.servers.length - answered;
+  const found = model.findings.length ? severities(model.findings) : model.unchecked ? [] : ["nothing found"];
   const stats = [
     stat("Servers read", count(answered), `of ${count(model.servers.length)}`, missed ? el("b", { class: "error" }, `${count(missed)} not read`) : answered ? "all answered" : "none"),
     stat("Fields", count(model.fields.length), null, `${count(different)} made in more than one way, ${count(partly)} absent somewhere`),
-    stat("Findings", count(model.findings.length), null, model.findings.length ? severities(model.findings) : "nothing found"),
+    stat("Findings", count(model.findings.length), null, [found, found.length && model.unchecked ? "; " : "", model.unchecked]),
     stat("Sweep", model.summary.seconds === undefined ? "–" : seconds(model.summary.seconds), null, given.filter(Boolean).join("; ") || "no files"),
   ];
   if (model.published) {

@@ -58,6 +58,20 @@ def test_the_overview_counts_the_run(chromium: Browser, write: Write) -> None:
         expect(view.page.locator("#when time")).to_have_text(re.compile(rf"^\d+ \w+ \d+, \d\d:\d\d {re.escape(zone)}$"))
 
 
+def test_what_nobody_looked_for_is_not_said_to_be_in_order(chromium: Browser, write: Write) -> None:
+    given = samples.small_fleet()
+    bare = {name: given[name] for name in ("sweep", "extracted")}
+    for arguments, stat, heading in (
+        (bare, "1 error; drift and routes not checked", "1 finding"),
+        ({"sweep": {}, "extracted": {}}, "drift and routes not checked", "None; drift and routes not checked."),
+        ({"sweep": {}, "extracted": {}, "drift": [], "routes": []}, "nothing found", "None."),
+        ({"sweep": {}, "extracted": {}, "drift": []}, "routes not checked", "None; routes not checked."),
+    ):
+        with opened(chromium, write(arguments)) as view:
+            expect(view.page.locator(".stat", has_text="Findings")).to_contain_text(stat)
+            expect(view.page.locator("#findings-count")).to_have_text(heading)
+
+
 def test_without_scripts_there_is_the_notice_alone(chromium: Browser, write: Write) -> None:
     context = chromium.new_context(java_script_enabled=False)
     try:
