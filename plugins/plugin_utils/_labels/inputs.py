@@ -29,6 +29,8 @@ def servers_of(data: Any, only: Sequence[str] | None = None) -> dict[str, Server
         hosts = {"localhost": data}
     if not isinstance(hosts, Mapping):
         raise InputError(f"hosts must be a dictionary of servers, not {_kind(hosts)}")
+    if hosts is data and not all(isinstance(entry, Mapping) for entry in hosts.values()):
+        raise InputError(f"expected a sweep result; this has no hosts, but {', '.join(map(named, list(hosts)[:5]))}")
     missing = [name for name in only or () if name not in hosts]
     if missing:
         raise InputError(f"the sweep has no server {', '.join(map(named, missing))}")
