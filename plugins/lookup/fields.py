@@ -260,7 +260,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(f"{NAME}: {fault}") from fault
         self._variables = variables or {}
         with _without_empty(self._names_of_variables()):
-            self.set_options(var_options=self._resolved(self._variables), direct=kwargs)
+            self.set_options(var_options=self._said(self._resolved(self._variables)), direct=self._said(kwargs))
         self._given = {name: plain(value) for name, value in self.get_options().items()}
         if self._given["token"] and self._is_of_environment("token_file") and not self._is_of_environment("token"):
             # What a play says wins over the environment.
@@ -282,6 +282,15 @@ class LookupModule(LookupBase):
         """The variables that options are read from. A lookup is given them as they were written, templates and all."""
         names = C.config.get_plugin_vars("lookup", self._load_name)
         return {name: self._templar.template(variables[name]) for name in names if name in variables}
+
+    def _said(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Without empty texts that Ansible would take for the working directory, or for no: they are not set."""
+        kinds = {
+            name: option.get("type")
+            for own, option in self.option_definitions.items()
+            for name in (own, *(entry["name"] for entry in option.get("vars") or ()))
+        }
+        return {name: value for name, value in values.items() if value != "" or kinds.get(name) not in {"path", "bool"}}
 
     def _names_of_variables(self) -> set[str]:
         """The environment variables that options are read from."""

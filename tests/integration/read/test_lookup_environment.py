@@ -22,6 +22,7 @@ from tests.support.tls import Certificates, make_certificates
 PROJECT = Path(__file__).resolve().parents[3]
 NAME = "skills_eye.prometheus_fleet.fields"
 PREFIX = "test/metadata"
+OF_PLAY = "prometheus_fleet_consul_"
 STORES = ["directory", "consul"]
 # As Consul's UI or an editor leaves it, in the older form, which everybody may write.
 DOCUMENT = {"version": "2.0.0", "fields": [{"name": "company", "display_name": "Company"}]}
@@ -71,13 +72,13 @@ class Reader:
         lines = "".join(f"{name} = {value}\n" for name, value in {"prefix": PREFIX, **settings}.items())
         (self.folder / "ansible.cfg").write_text(f"[prometheus_fleet]\n{lines}", encoding="utf-8")
 
-    def read(self, options: str = "", *, tiers: str = "'store'", **environment: str) -> Any:
+    def read(self, options: str = "", *, tiers: str = "'store'", variables: Any = None, **environment: str) -> Any:
         """What the lookup gives, or the text of its failure."""
         out = self.folder / "answer.json"
         out.unlink(missing_ok=True)
         asked = f"query('{NAME}', tiers=[{tiers}]{', ' + options if options else ''})"
         task = {"copy": {"content": "{{ " + asked + " | to_json }}", "dest": str(out)}}
-        play = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
+        play = {"hosts": "localhost", "gather_facts": False, "vars": variables or {}, "tasks": [task]}
         (self.folder / "play.yml").write_text(json.dumps([play]), encoding="utf-8")
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "CONSUL_"))}
         done = subprocess.run(
@@ -147,8 +148,18 @@ def test_an_empty_variable_does_not_turn_off_checking_the_certificate(
         consul_client_key=str(certificates.client_key),
     )
     assert "is not signed by an authority that is trusted here" in str(reader.read(CONSUL_HTTP_SSL_VERIFY=""))
+    for told in (reader.read("validate_certs=''"), reader.read(variables={OF_PLAY + "validate_certs": ""})):
+        assert "is not signed by an authority that is trusted here" in str(told)
     assert names(reader.read(CONSUL_HTTP_SSL_VERIFY="false")) == ["company"]
     assert names(reader.read(CONSUL_HTTP_SSL_VERIFY="", CONSUL_CACERT=str(certificates.ca))) == ["company"]
+
+
+def test_an_empty_path_is_not_the_working_directory(reader: Reader, agent: ConsulAgent) -> None:
+    reader.configure(consul_address=agent.address)
+    empty = dict.fromkeys((OF_PLAY + name for name in ("token_file", "ca_cert", "client_cert", "client_key")), "")
+    assert names(reader.read(variables=empty, CONSUL_HTTP_TOKEN=ROOT_TOKEN)) == ["company"]
+    assert names(reader.read("token_file='', ca_cert=''", CONSUL_HTTP_TOKEN=ROOT_TOKEN)) == ["company"]
+    assert "The directory store needs path" in reader.read("store='directory', path=''")
 
 
 def test_an_empty_variable_does_not_undo_tls_of_the_configuration_file(
