@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         status = asyncio.run(run(places, chosen.options))
     except KeyboardInterrupt:
         return 130
-    if places.summary.exists():
+    if status == 0 and places.summary.exists():
         report(places)
     return status
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.support.consul import consul_agent
-from tests.support.processes import port_is_open
+from tests.support.processes import free_port, port_is_open
 from tools.ansible_test_sanity import PROJECT, shipped_files
 
 NAMES = sorted(path.name for path in (PROJECT / "demo" / "trees").iterdir())
@@ -97,6 +97,14 @@ def test_a_second_run_finds_the_same_servers_and_changes_nothing(tmp_path: Path)
     assert re.search(r"changed=0 +unreachable=0 +failed=0", second)
     assert "This run changed nothing" in second
     assert {path: path.read_bytes() for path in (build / "store").rglob("*") if path.is_file()} == before
+
+
+def test_without_the_consul_that_was_named_it_ends_with_the_playbook(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(AssertionError, match="Nothing listens at") as ended:
+        run_demo([PROJECT / "demo" / "run", "--build", build], tmp_path, CONSUL_HTTP_ADDR=address)
+    assert "Traceback" not in str(ended.value)
 
 
 def test_with_a_consul_it_publishes_there_and_prints_the_keys(tmp_path: Path) -> None:
