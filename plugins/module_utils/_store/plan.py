@@ -252,7 +252,7 @@ def _earlier(state: State, to: str | None, manner: Manner) -> tuple[str, Documen
             raise StoreForeignError(
                 f"{fault} It cannot be restored: name another entry. There are: {others}."
             ) from broken
-        if to is not None or not state.document.version or _restored(earlier) != _restored(state.document):
+        if not state.document.version or _restored(earlier) != _restored(state.document):
             return name, earlier
         passed_over.append((name, earlier))
     return passed_over[0]

@@ -101,6 +101,7 @@ def test_first_publish_then_nothing_to_do(store: Store) -> None:
     assert outcome.changed
     assert outcome.plan.report.added == ["company", "env"]
     assert outcome.plan.report.servers == ["prom-01", "prom-02"]
+    assert (outcome.plan.before["servers"], list(outcome.plan.after["servers"])) == ({}, ["prom-01", "prom-02"])
     before = store.read().entries
     requests = store.requests
     again = publish_to(store, fleet, now=LATER)

@@ -135,8 +135,9 @@ def test_document_that_was_deleted_comes_back_with_what_people_set(store: Store)
     publish_to(store, extraction({"prom-01": ["os"], "prom-02": ["env", "os"], "prom-03": ["os"]}), now=NOW)
     set_by_hand(store, "env", display_name="Ambiente")
     part = extraction({"prom-01": ["os", "rack"]})
-    publish_to(store, part, now=NOW + timedelta(minutes=1), forget=["prom-03"])
-    publish_to(store, extraction({"prom-01": ["os"]}), now=NOW + timedelta(minutes=2))
+    publish_to(store, part, now=NOW + timedelta(minutes=1))
+    # The newest version names a server that was forgotten since.
+    publish_to(store, extraction({"prom-01": ["os"]}), now=NOW + timedelta(minutes=2), forget=["prom-03"])
     newest = view(store)["history"][0]["entry"]
     store.commit(Commit(last=[Delete(DOCUMENT_KEY, store.read().version(DOCUMENT_KEY))]))
 
@@ -180,6 +181,38 @@ def test_broken_entry_is_not_restored(store: Store) -> None:
     with pytest.raises(StoreForeignError, match=rf"not JSON\. It cannot be restored: .*There are: {oldest}\.$"):
         roll_back(store)
     assert roll_back(store, oldest).changed
+
+
+def test_rollback_replaces_what_is_not_ours_only_where_it_may(store: Store) -> None:
+    publish_to(store, extraction({"prom-01": ["a"]}), now=NOW)
+    publish_to(store, extraction({"prom-01": ["a", "b"]}), now=NOW + timedelta(minutes=1))
+    store.commit(Commit(first=[Put("servers/other", b"mine", ABSENT)]))
+    before = store.read().entries
+    with pytest.raises(StoreForeignError, match="servers/other"):
+        roll_back(store, now=LATER)
+    assert store.read().entries == before
+    assert roll_back(store, now=LATER, adopt=True).plan.report.removed == ["b"]
+    assert [key.partition("/")[0] for key, entry in store.read().entries.items() if entry.value == b"mine"] == [
+        "history"
+    ]
+
+
+def test_rollback_gives_back_what_people_note_in_the_document(store: Store) -> None:
+    for number, owner in enumerate(("one", "two")):
+        publish_to(store, extraction({f"prom-{number}": ["a"]}), now=NOW + timedelta(minutes=number))
+        note(store, owner=owner)
+    publish_to(store, extraction({"prom-2": ["a"]}), now=NOW + timedelta(minutes=2))
+    assert roll_back(store, now=LATER).changed
+    entry = store.read_document()
+    assert entry is not None
+    assert json.loads(entry.value)["owner"] == "one"
+
+
+def note(store: Store, **notes: str) -> None:
+    entry = store.read_document()
+    assert entry is not None
+    value = json.dumps({**json.loads(entry.value), **notes}).encode()
+    store.commit(Commit(document=Put(DOCUMENT_KEY, value, entry.version)))
 
 
 def test_no_history_where_none_is_wanted(store: Store) -> None:
@@ -267,6 +300,16 @@ def test_document_that_was_deleted_comes_back_for_readers_of_the_older_form(stor
     assert new["imported_from"] == old["imported_from"] == "2.0.0"
     assert new["extraction_status"] == old["extraction_status"]
     assert field(store, "os")["display_name"] == "System"
+    # So does going back to it.
+    roll_back(store, view(store)["history"][-1]["entry"], now=LATER + timedelta(minutes=1))
+    last = store.read_document()
+    assert last is not None
+    back = json.loads(last.value)
+    assert back["imported_from"] == "2.0.0"
+    made = {
+        row["hostname"]: [item["name"] for item in row["fields"]] for row in back["extraction_status"]["server_status"]
+    }
+    assert made == {"prom-01": ["os"], "prom-02": ["os"], "prom-03": ["os"]}
 
 
 def test_what_people_note_of_a_server_stays(store: Store) -> None:
