@@ -27,7 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     merge_readings,
     server_status,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import Reading
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.reading import VALUES_KEPT, Reading
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import made
 from tests.support.fleets import NOW, extraction, sweep_of
 
@@ -158,6 +158,30 @@ def test_values_are_those_of_all_servers_until_all_were_asked_again() -> None:
     assert document.fields["env"]["values"] == ["test"]
 
 
+def test_values_are_complete_where_those_of_all_servers_are() -> None:
+    def told(servers: dict[str, list[str]], values: list[str], *, complete: bool) -> dict[str, Any]:
+        extracted = extraction(servers, values={"env": values})
+        extracted["fields"][0]["values_complete"] = complete
+        return extracted
+
+    fleet, part = {"prom-0": ["env"], "prom-1": ["env"]}, {"prom-0": ["env"]}
+    document, readings, _report = run(Document(), {}, extraction({}))
+    for servers, complete, expected in (
+        (fleet, True, True),
+        (part, True, True),
+        (part, False, False),
+        (part, True, False),
+        (fleet, True, True),
+    ):
+        document, readings, _report = run(document, readings, told(servers, ["dev"], complete=complete))
+        assert document.fields["env"]["values_complete"] is expected
+    many = [f"v{number:03}" for number in range(VALUES_KEPT + 1)]
+    for servers, values, expected in ((fleet, many[:-1], True), (part, many[-1:], False)):
+        document, readings, _report = run(document, readings, told(servers, values, complete=True))
+        assert document.fields["env"]["values"] == many[:VALUES_KEPT]
+        assert document.fields["env"]["values_complete"] is expected
+
+
 def test_roots_of_equal_rules_are_put_together() -> None:
     """The extraction puts the roots of all servers into one source; a run over some of them takes none of them away."""
     fleet = extraction({"prom-0": ["env"], "prom-1": ["env"]})
@@ -211,6 +235,59 @@ def test_field_that_a_server_names_without_saying_more() -> None:
     document, _readings, report = run(Document(), {}, extracted)
     assert list(document.fields) == ["env"]
     assert report.missing == ["mystery"]
+
+
+def test_answer_that_is_not_whole_takes_nothing_away() -> None:
+    before = extraction({"prom-0": ["env", "os"]})
+    document, readings, _report = run(Document(), {}, before)
+    said = {"external_labels": {"site": "other"}, "jobs": ["other"], "files": ["/other.yml"], "config": "/other.yml"}
+    for answer in ({}, said):
+        partial = extraction({"prom-0": ["env"]}, status={"prom-0": "partial"})
+        partial["servers"]["prom-0"] |= dict.fromkeys(said) | {"external_labels": {}, "jobs": [], "files": []} | answer
+        _document, after, _report = run(document, readings, partial)
+        assert {key: getattr(after["prom-0"], key) for key in said} == {
+            key: before["servers"]["prom-0"][key] for key in said
+        } | answer
+        assert list(after["prom-0"].fields) == ["env", "os"]
+
+
+def test_answer_that_is_not_whole_says_how_what_it_has_is_made() -> None:
+    document, readings, _report = run(Document(), {}, extraction({"prom-0": ["env", "os"]}))
+    ways = {("prom-0", "env"): {"regex": "new"}}
+    partial = extraction({"prom-0": ["env"]}, status={"prom-0": "partial"}, ways=ways)
+    document, _readings, _report = run(document, readings, partial)
+    assert [source["regex"] for source in document.fields["env"]["sources"]] == ["new"]
+    assert [source["servers"] for source in document.fields["os"]["sources"]] == [["prom-0"]]
+
+
+def test_an_orphan_has_nobody_left() -> None:
+    ways = {("prom-2", "env"): {"regex": "other"}}
+    document, readings, _report = run(Document(), {}, extraction({key: ["env"] for key in SERVERS[:3]}, ways=ways))
+    assert document.fields["env"]["ways"]
+    document, _readings, report = run(document, readings, extraction({key: [] for key in SERVERS[:3]}))
+    env = document.fields["env"]
+    assert (env["status"], env["servers"], env["servers_count"], env["sources"]) == ("orphan", [], 0, [])
+    assert "ways" not in env
+    assert report.statuses == {"synced": 0, "outdated": 0, "orphan": 1, "missing": 0}
+
+
+def test_new_fields_that_are_not_to_be_added_are_counted() -> None:
+    _document, _readings, report = run(Document(), {}, extraction({"prom-0": ["env", "os"]}), new_fields="report")
+    assert (report.missing, report.statuses["missing"]) == (["env", "os"], 2)
+
+
+def test_servers_are_in_order_whatever_else_they_have() -> None:
+    fleet = {"prom-0": ["env"], "prom-1": ["env", "os"], "prom-2": ["env"]}
+    document, _readings, _report = run(Document(), {}, extraction(fleet))
+    assert document.fields["env"]["servers"] == ["prom-0", "prom-1", "prom-2"]
+
+
+def test_reading_without_a_time_is_written_anew() -> None:
+    fleet = extraction({"prom-0": ["env"]})
+    document, readings, _report = run(Document(), {}, fleet)
+    readings["prom-0"].last_seen = "at noon"
+    _document, after, _report = run(document, readings, fleet, touch_after=timedelta(days=1))
+    assert after["prom-0"].last_seen == "2026-01-31T08:15:00+00:00"
 
 
 def lines_run(work: Callable[[], object]) -> int:
