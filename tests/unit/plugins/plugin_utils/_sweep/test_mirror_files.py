@@ -492,6 +492,22 @@ def test_a_link_to_nowhere(tmp_path: Path, below: str) -> None:
     assert Mirror(str(tmp_path / "nowhere" / below)).load()["summary"]["hosts"] == 3
 
 
+def test_a_first_answer_in_part_is_not_replaced_by_an_older_one(tmp_path: Path) -> None:
+    slow = Mirror(str(tmp_path))
+    slow.prepare()
+    Mirror(str(tmp_path)).apply({"a": ok(item(PROM, "v: 2\n"), status="partial", digest=None)})
+    assert slow.apply({"a": ok(item(PROM, "v: 1\n"))}).superseded == ["a"]
+    assert held(slow) == {"a": {PROM: "v: 2\n"}}
+
+
+def test_a_path_that_is_not_absolute_is_refused(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply({"a": ok(item(PROM))})
+    with pytest.raises(MirrorError, match="a: 'etc/x' is not an absolute path"):
+        mirror.apply({"a": ok(item("etc/x"), digest="sha256:2")})
+    assert held(mirror) == {"a": {PROM: "a: 1\n"}}
+
+
 def test_two_sweeps_take_turns(tmp_path: Path) -> None:
     Mirror(str(tmp_path)).apply({"start": ok(item(PROM))})
     failures: list[BaseException] = []
