@@ -60,6 +60,7 @@ def test_three_views(
     assert verdict.swept == fingerprint(way)
     by_sweep = settle(item, {technical_id(way): 3}, {technical_id(way): way}, "sweep")
     assert (by_sweep.technical, by_sweep.status) == (way, "synced")
+    assert [conflict["kept"] for conflict in by_sweep.conflicts] == ["swept"] * len(conflicts)
 
 
 def test_person_and_sweep_change_different_attributes() -> None:
@@ -97,6 +98,12 @@ def test_way_that_is_not_known_yet_changes_nothing() -> None:
     item = stored_field(technical(regex="a"), technical(regex="a"))
     verdict = settle(item, {"unknown1": 5}, {}, "report")
     assert (verdict.technical, verdict.swept, verdict.status) == (technical(regex="a"), item["swept"], "outdated")
+
+
+@pytest.mark.parametrize(("last", "status"), [("a", "synced"), ("b", "outdated")])
+def test_way_that_no_server_tells_changes_nothing(last: str, status: str) -> None:
+    verdict = settle(stored_field(technical(regex="a"), technical(regex=last)), {"": 5}, {}, "report")
+    assert (verdict.technical, verdict.status) == (technical(regex="a"), status)
 
 
 def test_way_whose_content_was_edited_is_not_believed() -> None:

@@ -466,7 +466,8 @@ def test_unchanged_since_a_state_that_another_sweep_replaced(folder: Path) -> No
 def test_an_answer_that_is_older_than_what_another_sweep_stored(folder: Path, begin: str) -> None:
     """The first of two sweeps at once waits for a slow server, and ends last."""
     old = {name: ok(item(PROM)) for name in ("both", "slow", "same", "failed", "up", "emptied")}
-    Mirror(str(folder)).apply({**old, "up": failed()})
+    Mirror(str(folder)).apply(old)
+    Mirror(str(folder)).apply({"up": failed()})
     slow, quick = Mirror(str(folder)), Mirror(str(folder))
     acts: dict[str, Callable[[], object]] = {
         "prepare": slow.prepare,
