@@ -42,7 +42,9 @@ def test_history_keeps_the_last_versions_and_restores_them(store: Store) -> None
     assert all(row["restorable"] for row in rows)
     outcome = roll_back(store, rows[2]["entry"], now=LATER)
     assert outcome.plan.restored == rows[2]["entry"]
-    assert outcome.plan.report.removed == ["field3", "field4", "field5"]
+    assert outcome.plan.report.removed == outcome.plan.report.missing == ["field3", "field4", "field5"]
+    assert outcome.plan.report.updated == []
+    assert outcome.plan.report.statuses == {"synced": 3, "outdated": 0, "orphan": 0, "missing": 3}
     assert [item["name"] for item in view(store)["fields"]] == ["field0", "field1", "field2"]
     assert not roll_back(store, rows[2]["entry"], now=LATER).changed
     # Going back is itself undone by going back.
@@ -60,7 +62,7 @@ def test_rollback_restores_presentation_and_technical_part(store: Store) -> None
     checked = roll_back(store, now=LATER, check_mode=True)
     assert checked.changed
     assert field(store, "os")["display_name"] == "spoiled"
-    roll_back(store, now=LATER)
+    assert roll_back(store, now=LATER).plan.report.updated == ["os"]
     back = field(store, "os")
     assert (back["display_name"], back["regex"], back["status"]) == ("System", "old", "outdated")
     assert [source["line"] for source in back["sources"]] == [99]
@@ -183,6 +185,20 @@ def test_broken_entry_is_not_restored(store: Store) -> None:
     assert roll_back(store, oldest).changed
 
 
+def test_rollback_to_a_version_in_which_a_field_was_an_orphan(store: Store) -> None:
+    for number, names in enumerate((["a", "b"], ["b"], ["a", "b"])):
+        publish_to(store, extraction({"prom-01": names}), now=NOW + timedelta(minutes=number))
+    orphaned = view(store)["history"][0]["entry"]
+    set_by_hand(store, "b", display_name="B")
+    assert roll_back(store, orphaned, now=LATER).changed
+    a = field(store, "a")
+    assert (a["status"], a["servers"]) == ("synced", ["prom-01"])
+    entry = store.read_document()
+    assert entry is not None
+    [stored] = [item for item in json.loads(entry.value)["fields"] if item["name"] == "a"]
+    assert not {"orphaned_since", "last_seen"} & stored.keys()
+
+
 def test_rollback_replaces_what_is_not_ours_only_where_it_may(store: Store) -> None:
     publish_to(store, extraction({"prom-01": ["a"]}), now=NOW)
     publish_to(store, extraction({"prom-01": ["a", "b"]}), now=NOW + timedelta(minutes=1))
@@ -300,11 +316,13 @@ def test_document_that_was_deleted_comes_back_for_readers_of_the_older_form(stor
     assert new["imported_from"] == old["imported_from"] == "2.0.0"
     assert new["extraction_status"] == old["extraction_status"]
     assert field(store, "os")["display_name"] == "System"
-    # So does going back to it.
+    # So does going back to it, which does not know when a field was first seen.
+    first_seen = field(store, "os")["first_seen"]
     roll_back(store, view(store)["history"][-1]["entry"], now=LATER + timedelta(minutes=1))
     last = store.read_document()
     assert last is not None
     back = json.loads(last.value)
+    assert field(store, "os")["first_seen"] == first_seen
     assert back["imported_from"] == "2.0.0"
     made = {
         row["hostname"]: [item["name"] for item in row["fields"]] for row in back["extraction_status"]["server_status"]
