@@ -63,6 +63,9 @@ def locked(path: Path) -> Iterator[None]:
 def test_lock_of_another_run_is_waited_for_in_vain(tmp_path: Path) -> None:
     publish_to(DirectoryStore(str(tmp_path)), extraction({"prom-01": ["company"]}))
     impatient = DirectoryStore(str(tmp_path), timeout=0.1)
+    # A turn that it had is over.
+    with impatient.turn():
+        impatient.read()
     with locked(tmp_path):
         for action in (impatient.read, lambda: impatient.commit(Commit(first=[Put("servers/x", b"1", ABSENT)]))):
             with pytest.raises(StoreUnavailableError, match=r"has been locked by another run for 0\.1 s"):
