@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -133,8 +134,8 @@ def test_a_file_that_is_no_json_is_dropped_with_a_warning(
     "entry",
     [
         {},
-        {"version": 99, "fetched": 1.0, "source": "store", "document": {}},
-        {"version": 1, "fetched": 1.0, "source": "store", "document": {}},
+        {"version": 99, "fetched": 1.0, "source": "store", "document": packed({})},
+        {"version": 1, "fetched": 1.0, "source": "store", "document": packed({})},
         {"version": 2, "fetched": 1.0, "source": "store", "document": 5},
         {"version": 2, "fetched": 1.0, "source": "store", "document": "{}"},
         {"version": 2, "fetched": "now", "source": "store", "document": packed({})},
@@ -196,14 +197,25 @@ def test_the_address_of_another_kind_of_cache_is_no_directory(
     assert cache_directory("ansible.builtin.memory", "localhost:6379:0:fake-password") is None
 
 
-def test_the_cache_plugin_memory_holds_what_it_was_given(key: str, clock: Clock) -> None:
+def test_the_cache_plugin_memory_holds_what_it_was_given(key: str, clock: Clock, warnings: list[str]) -> None:
     store = Asked({"fields": [{"name": "1"}]})
 
     def asked() -> Answer:
-        tier = PluginCache("ansible.builtin.memory", "", "", 300)
+        tier = PluginCache("ansible.builtin.memory", "", "", 300, warnings.append)
         return Chain([tier], [Source("store", store)], clock=clock).answer(key)
 
     assert [asked().tier, asked().tier] == ["store", "cache"]
+    assert warnings == []
+
+
+def test_the_cache_plugin_lets_nothing_expire(
+    key: str, clock: Clock, local: Callable[[], PluginCache], tmp_path: Path
+) -> None:
+    """How old an answer may be is judged here, and an old one is wanted where every source fails."""
+    Chain([local()], [Source("store", Asked({}))], clock=clock).answer(key)
+    [file] = (tmp_path / "cache").iterdir()
+    os.utime(file, (0, 0))
+    assert local().get(key) is not None
 
 
 def test_a_cache_plugin_is_not_loaded_where_memory_answers(key: str, clock: Clock, tmp_path: Path) -> None:
