@@ -328,6 +328,17 @@ def test_a_stale_answer_is_given_only_within_its_bound_and_says_why(key: str, cl
         chain.answer(key)
 
 
+@pytest.mark.parametrize(("age", "tier"), [(500.0, "memory"), (50.0, "store")])
+def test_of_two_stale_answers_the_younger_is_given(key: str, clock: Clock, age: float, tier: str) -> None:
+    Chain([Memory(60)], [Source("store", Asked({"fields": []}))], clock=clock).answer(key)
+    clock.now += 100
+    down = Asked()
+    down.fault = "unreachable"
+    store = Source("store", Asked({"fields": [{"name": "1"}]}), age=lambda _document: age, max_age=40)
+    answer = Chain([Memory(60)], [store, Source("sweep", down)], max_stale=600, clock=clock).answer(key)
+    assert (answer.tier, answer.age, answer.stale) == (tier, min(age, 100.0), True)
+
+
 def test_without_max_stale_a_fault_is_an_error(key: str, clock: Clock) -> None:
     store = Asked({"fields": [{"name": "1"}]})
     chain = Chain([Memory(60)], [Source("store", store)], clock=clock)
