@@ -193,6 +193,17 @@ def test_roots_of_equal_rules_are_put_together() -> None:
         assert [source["from"] for source in document.fields["env"]["sources"]] == [["__meta_a", "__meta_b"]]
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(SERVERS[:3])))
+def test_a_rule_stands_where_the_first_of_its_servers_has_it(order: tuple[str, ...]) -> None:
+    lines = {server: number * 10 for number, server in enumerate(SERVERS, 1)}
+    document, readings, _report = run(Document(), {}, extraction({}))
+    for server in order:
+        ways = {(server, "env"): {"line": lines[server], "file": f"/{server}.yml"}}
+        document, readings, _report = run(document, readings, extraction({server: ["env"]}, ways=ways))
+    [source] = document.fields["env"]["sources"]
+    assert (source["servers"], source["file"], source["line"]) == (SERVERS[:3], "/prom-0.yml", 10)
+
+
 def test_job_that_no_server_has_any_more_goes() -> None:
     ways = {(server, "env"): {"jobs": ["node", "old"]} for server in SERVERS}
     before = extraction({"prom-0": ["env"], "prom-1": ["env"]}, ways=ways)

@@ -139,6 +139,7 @@ def test_readings_that_are_not_ours_are_refused(value: bytes, message: str) -> N
 
 
 def test_reading_is_read_as_it_was_written() -> None:
-    reading = sweep_of(extraction({"a": ["env", "company"]})).readings["a"]
+    reading = sweep_of(extraction({"a": ["env", "company"]}, status={"a": "partial"})).readings["a"]
+    assert (reading.status, reading.external_labels) == ("partial", {"site": "a"})
     for pretty in (True, False):
         assert reading_from("a", reading.text("servers/a", pretty=pretty), "servers/a") == reading
