@@ -508,6 +508,29 @@ def test_a_path_that_is_not_absolute_is_refused(tmp_path: Path) -> None:
     assert held(mirror) == {"a": {PROM: "a: 1\n"}}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "fine"},
+        {"files": {"etc/x.yml": {}}},
+        {"files": {PROM: {"stored": {}}}},
+    ],
+)
+def test_a_manifest_that_was_changed_by_hand_is_not_believed(tmp_path: Path, change: dict[str, Any]) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply({"a": ok(item(PROM))})
+    manifest = tmp_path / ".manifest.json"
+    data = json.loads(manifest.read_text())
+    record = data["servers"]["a"]
+    files = {path: {**record["files"][PROM], **new} for path, new in change.get("files", {PROM: {}}).items()}
+    data["servers"]["a"] = {**record, **change, "files": files}
+    manifest.write_text(json.dumps(data))
+    for act in (mirror.load, lambda: mirror.apply({"a": ok(item(PROM, "b: 2\n"))})):
+        with pytest.raises(MirrorError, match="manifest of mirror"):
+            act()
+    assert (tmp_path / "a" / PROM[1:]).read_text() == "a: 1\n"
+
+
 def test_two_sweeps_take_turns(tmp_path: Path) -> None:
     Mirror(str(tmp_path)).apply({"start": ok(item(PROM))})
     failures: list[BaseException] = []
