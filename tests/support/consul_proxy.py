@@ -32,14 +32,16 @@ class Request:
 class Fault:
     """What to do instead of passing a request on and its answer back.
 
-    status, body, headers: this answer. lose: pass the request on and close without an answer. drip: seconds between
-    the bytes of an endless answer. hang: seconds to wait before closing.
+    status, body, headers: this answer. lose: pass the request on and close without an answer. cut: pass it on and close
+    in the middle of the answer. drip: seconds between the bytes of an endless answer. hang: seconds to wait before
+    closing.
     """
 
     status: int = 0
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     lose: bool = False
+    cut: bool = False
     drip: float = 0.0
     hang: float = 0.0
 
@@ -95,19 +97,22 @@ def proxy_to(agent: ConsulAgent) -> Iterator[Proxy]:
             finally:
                 upstream.close()
 
-        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def answer(self, status: int, headers: dict[str, str], body: bytes, sent: int | None = None) -> None:
             self.send_response(status)
             for key, value in headers.items():
                 if key.startswith("X-Consul") or key in ("Content-Type", "Content-Encoding", "Location"):
                     self.send_header(key, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[:sent])
 
         def break_off(self, request: Request, fault: Fault) -> None:
             self.close_connection = True
             if fault.lose:
                 self.passed_on(request)
+            elif fault.cut:
+                status, headers, body = self.passed_on(request)
+                self.answer(status, headers, body, len(body) // 2)
             elif fault.hang:
                 proxy.stopping.wait(fault.hang)
             else:

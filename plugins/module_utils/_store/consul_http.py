@@ -245,7 +245,8 @@ class ConsulClient:
             )
         if isinstance(fault, exceptions.ConnectTimeout | exceptions.ReadTimeout):
             return StoreUnavailableError(self._slow())
-        if isinstance(fault, exceptions.ConnectionError):
+        cut = isinstance(fault, exceptions.ChunkedEncodingError)
+        if cut or isinstance(fault, exceptions.ConnectionError):
             if "refused" in text:
                 return StoreUnavailableError(
                     f"Nothing listens at {self.endpoint.url}: the connection was refused. Is the Consul agent running, "
@@ -254,12 +255,13 @@ class ConsulClient:
             if "Name or service not known" in text or "name resolution" in text or "getaddrinfo" in text:
                 return StoreError(f"The name {self.endpoint.host} cannot be resolved. Check the address of Consul.")
             broke = f"The connection to Consul at {self.where} broke: {self._clean(text)}."
-            if self._wants_certificate():
+            if self._wants_certificate() and not cut:
                 # A server may say so by closing the connection.
                 return StoreUnavailableError(f"{broke} It may want client_cert and client_key.")
             # Something listens there: an agent that restarts, or one that has enough connections of this client.
             hint = "If the agent is up, it may limit connections (limits.http_max_conns_per_client)."
-            return StoreUnavailableError(f"{broke} {hint}", passing="reset" in text or "closed connection" in text)
+            passing = cut or "reset" in text or "closed connection" in text
+            return StoreUnavailableError(f"{broke} {hint}", passing=passing)
         return StoreError(f"Consul at {self.where} cannot be asked: {self._clean(text)}")
 
     def _proxied(self) -> bool:

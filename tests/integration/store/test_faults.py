@@ -260,6 +260,7 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
         (Fault(hang=30), r"did not answer within 0\.5 s.*raise timeout"),
         (Fault(drip=0.1), r"did not answer within 0\.5 s"),
         (Fault(lose=True), "broke"),
+        (Fault(cut=True), "broke"),
     ],
     ids=[
         "429",
@@ -275,6 +276,7 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
         "hangs",
         "drips",
         "closes",
+        "cuts",
     ],
 )
 def test_fault_that_stays_ends_with_a_message(
@@ -284,7 +286,7 @@ def test_fault_that_stays_ends_with_a_message(
     before = agent.dump(prefix)
     proxy.script = only(method, fault)
     store = store_at(proxy.address, prefix, token="not-a-real-token", timeout=0.5)
-    if fault.lose and method == "PUT":
+    if (fault.lose or fault.cut) and method == "PUT":
         # The write is done although nobody heard of it: a new read finds it in place.
         assert publish_to(store, extraction({"prom-03": ["company"]}), retry_seconds=1.0).changed
         return
@@ -295,7 +297,14 @@ def test_fault_that_stays_ends_with_a_message(
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(status=429), Fault(status=500, body=b"No cluster leader"), Fault(status=503), Fault(lose=True)]
+    "fault",
+    [
+        Fault(status=429),
+        Fault(status=500, body=b"No cluster leader"),
+        Fault(status=503),
+        Fault(lose=True),
+        Fault(cut=True),
+    ],
 )
 def test_fault_that_passes_is_waited_for(agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault) -> None:
     # The third and the sixth: an attempt on an empty store looks, asks for the document by name, and writes.
