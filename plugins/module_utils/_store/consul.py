@@ -90,8 +90,9 @@ class ConsulStore:
 
     def probe(self, keys: Iterable[str]) -> None:
         # Rights come before conditions, and no key has this index: what may be written is refused as overtaken.
-        with contextlib.suppress(StoreConflictError):
-            self._transact([Put(key, b"", NO_INDEX) for key in keys])
+        for batch in self._batches([Put(key, b"", NO_INDEX) for key in keys]):
+            with contextlib.suppress(StoreConflictError):
+                self._transact(batch)
 
     def turn(self) -> AbstractContextManager[None]:
         # A lock of Consul's needs a session, which a publisher's token may not make, nor does a front end ask for one.

@@ -38,9 +38,9 @@ class Outcome:
 
 
 def written_keys(servers: Iterable[str], history_keep: int) -> list[str]:
-    """One key of each kind that a publish of these servers writes. Rights may be on these servers alone."""
+    """The keys that a publish of these servers may write, with one for the history. Rights may be on these alone."""
     history = [history_key("probe")] if history_keep > 0 else []
-    return [DOCUMENT_KEY, *(server_key(name) for name in sorted(servers)[:1]), *history]
+    return [DOCUMENT_KEY, *map(server_key, servers), *history]
 
 
 def publish(

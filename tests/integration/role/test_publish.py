@@ -250,11 +250,13 @@ def test_a_token_that_may_not_do_it_all_ends_the_run_before_a_server_is_asked(si
     keys = (f"{site.prefix}/fields", f"{site.prefix}/servers/{NAMES[0]}")
     some = " ".join(f'key "{key}" {{ policy = "write" }}' for key in keys)
     reading = f'key_prefix "{site.prefix}/" {{ policy = "read" }}'
+    last = f'key "{site.prefix}/servers/{NAMES[-1]}" {{ policy = "read" }}'
+    not_all = f'key_prefix "{site.prefix}/" {{ policy = "write" }} {last}'
     with consul_agent(tmp_path / "guarded", acl=True) as agent:
         site.variables["publish_consul_address"] = agent.address
         assert site.publish(publish_consul_token=agent.token).status == 0
         before, logins = agent.dump(), site.logins()
-        for rules, right in ((some, "read"), (reading, "write")):
+        for rules, right in ((some, "read"), (reading, "write"), (not_all, "write")):
             run = site.publish(publish_consul_token=agent.new_token(rules))
             assert run.status != 0
             assert f"does not let the token {right} this" in " ".join(run.output.split())

@@ -152,6 +152,14 @@ def test_that_a_token_may_write_is_known_without_writing(
     assert guarded.dump("fleet") == published
 
 
+def test_that_a_token_may_write_is_known_of_more_servers_than_fit_in_a_transaction(guarded: ConsulAgent) -> None:
+    keys = written_keys([f"prom-{number:03}" for number in range(100)], 1)
+    store_at(guarded.address, token=guarded.new_token(WRITE)).probe(keys)
+    rules = f'{WRITE} key "fleet/servers/prom-099" {{ policy = "read" }}'
+    with pytest.raises(StoreDeniedError, match="write this"):
+        store_at(guarded.address, token=guarded.new_token(rules)).probe(keys)
+
+
 def test_token_that_may_read_nothing_is_not_told_that_there_is_nothing(
     guarded: ConsulAgent, published: dict[str, tuple[int, bytes]]
 ) -> None:
