@@ -55,7 +55,7 @@ def test_what_was_published_is_in_the_local_cache(site: Site) -> None:
     assert run.status == 0, run.output
     fields = site.fields()
     assert fields["company"]["servers"] == NAMES
-    assert f"The local cache holds {len(fields)} fields" in run.task("Fill the local cache")
+    assert f"Read {len(fields)} fields for the local cache" in run.task("Fill the local cache")
     answer = read(site, "cache")
     assert answer["tier"] == "cache"
     assert names(answer) == sorted(fields)
@@ -75,6 +75,13 @@ def test_a_second_refresh_replaces_what_the_cache_holds(site: Site) -> None:
     assert "keeper" in names(read(site, "cache"))
 
 
+def test_of_a_cache_that_cannot_be_used_it_does_not_say_what_it_holds(site: Site) -> None:
+    run = site.play(f"{COLLECTION}.refresh", prometheus_fleet_cache_connection="/proc/not-there")
+    assert run.status == 0, run.output
+    assert "The local cache cannot be read" in run.output
+    assert "cache holds" not in run.output
+
+
 def test_under_strategy_free_and_with_a_server_down(site: Site, tmp_path: Path) -> None:
     """The cache is filled once, with what the others gave."""
     play = tmp_path / "free.yml"
@@ -88,6 +95,6 @@ def test_under_strategy_free_and_with_a_server_down(site: Site, tmp_path: Path) 
     inventory = site.inventory({NAMES[1]: {"ansible_port": free_port()}})
     run = site.play(play, inventory=inventory, publish_connect_timeout=2, **cache(site))
     assert run.status == 0, run.output
-    assert len(re.findall(r"The local cache holds \d+ fields", run.output)) == 1
+    assert len(re.findall(r"Read \d+ fields for the local cache", run.output)) == 1
     answer = read(site, "cache")
     assert {field["name"]: field["servers"] for field in answer["fields"]}["company"] == [NAMES[0], NAMES[2]]
