@@ -29,6 +29,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Write,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import (
+    NOT_CONSUL,
+    Answer,
     ConsulClient,
     ConsulSettings,
 )
@@ -78,9 +80,8 @@ class ConsulStore:
         consistency = "consistent" if latest else None
         # The slash keeps the read to our own keys: without it a sibling such as <prefix>-old would match.
         answer = self._client.get(f"/v1/kv/{self.prefix}/", [("recurse", "1")], (200, 404), consistency)
-        rows = answer.json() if answer.status == 200 else []
         start = len(self.prefix) + 1
-        entries = {row["Key"][start:]: _entry(row) for row in rows}
+        entries = {key[start:]: entry for key, entry in _entries(answer)}
         return Snapshot(entries, staleness_ms=int(answer.headers.get("X-Consul-LastContact") or 0))
 
     def see(self, keys: Iterable[str]) -> None:
@@ -100,8 +101,7 @@ class ConsulStore:
 
     def read_document(self) -> Entry | None:
         answer = self._client.get(f"/v1/kv/{self.place(DOCUMENT_KEY)}", [], (200, 404))
-        rows = answer.json() if answer.status == 200 else []
-        return _entry(rows[0]) if rows else None
+        return next((entry for _key, entry in _entries(answer)), None)
 
     def commit(self, commit: Commit) -> None:
         batches = list(self._batches(commit.writes))
@@ -180,5 +180,10 @@ class ConsulStore:
         return {"KV": operation | {name: value for name, value in tenancy.items() if value}}
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(base64.b64decode(row["Value"] or ""), int(row["ModifyIndex"]))
+def _entries(answer: Answer) -> list[tuple[str, Entry]]:
+    """Whole keys and what they hold. Raises StoreError where these are not Consul's rows."""
+    rows = answer.json() if answer.status == 200 else []
+    try:
+        return [(row["Key"], Entry(base64.b64decode(row["Value"] or ""), int(row["ModifyIndex"]))) for row in rows]
+    except (KeyError, TypeError, ValueError):
+        raise StoreError(NOT_CONSUL) from None

@@ -45,6 +45,7 @@ NO_LEADER = ("No cluster leader", "rpc error", "leadership lost", "Not ready to 
 RATE_EXCEEDED = "rate limit exceeded"
 # Said by what stands in front of an agent that is away for a moment.
 GATEWAY = (502, 503, 504)
+NOT_CONSUL = "What answers at this address is not Consul: its answer is not the JSON expected. Check the address."
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -85,13 +86,10 @@ class Answer:
         """The body, which is to be of this kind. Raises StoreError: a login page of a proxy is no answer."""
         try:
             data = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         if not isinstance(data, kind):
-            message = (
-                "What answers at this address is not Consul: its answer is not the JSON expected. Check the address."
-            )
-            raise StoreError(message)
+            raise StoreError(NOT_CONSUL)
         return data
 
 
