@@ -13,6 +13,24 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_beside import (
+    COMMENT,
+    DASHES,
+    ENTRY,
+    JSON_KEY,
+    KEY,
+    NOTHING,
+    RESOURCE,
+    SAYS,
+    TEMPLATE,
+    TOLD,
+    indent,
+    is_told_key,
+    said_values,
+    says_secret,
+    told_keys,
+    told_values,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_flow import (
     EMPTY,
     MASKED,
@@ -23,19 +41,15 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import in_other_forms
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     ANY,
-    NAMED_SECRET,
     OTHER_HEADERS,
-    SECRET,
     TEXT,
     Kind,
     Place,
-    label_names_a_secret,
     masks,
     names_a_secret,
     only_points,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
-    BREAK,
     MASK,
     PRIVATE_KEY_BEGIN,
     PRIVATE_KEY_END,
@@ -57,15 +71,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     two_words,
 )
 
-_DASHES = re.compile(r"(?:[-?][ \t]{1,200}){0,20}")
-_KEY = re.compile(
-    r"(\"(?:[^\"\\]|\\.){1,400}\"|'(?:[^']|''){1,400}'|[^\s\"'\[\]{},#&*!|>%@`:][^\s:#,\[\]{}\"']{0,400})"
-    r"[ \t]{0,40}:(?=[ \t]|$)"
-)
-# JSON needs no space after the colon.
-_JSON_KEY = re.compile(r"(\"(?:[^\"\\]|\\.){1,400}\")[ \t]{0,40}:")
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]+)*")
-_NOTHING = re.compile(r"(?:[&!*]\S*[ \t]*|[|>][-+0-9]{0,3}[ \t]*)*(?:#.*)?$")
 _BLOCK = re.compile(r"(?:[&!]\S*[ \t]+)*[|>]")
 # A comment that is but one word; with a blank before it, a word such as "unset" is prose.
 ONE_WORD = r"\S+|[ \t]+(?![A-Za-z]+[.:!?]*[ \t]*$)\S+"
@@ -73,42 +79,19 @@ ONE_WORD = r"\S+|[ \t]+(?![A-Za-z]+[.:!?]*[ \t]*$)\S+"
 _MISREAD = re.compile(rf"(?!(?:[&!]\S*[ \t]+)*[|>])(?:[&*!]\S|#+(?:{ONE_WORD})[ \t]*$)")
 _ANCHORED = re.compile(r"&([\w-]{1,200})[ \t]+([^|>\s](?:.*\S)?)")
 _ALIAS = re.compile(r"\*([\w-]{1,200})")
-# In flow style: what may be secret by what stands beside it in the same braces, and what says so.
-_MAP = re.compile(
-    r"\{(?:\$\{\w{0,80}\}|\"(?:[^\"\\]|\\.){0,400}\"|'[^']{0,400}'|[^{}]){0,2000}",
-)
-_SAID = re.compile(
-    r"(?<![\w.-])(replacement|value)[\"']?[ \t]{0,8}:[ \t]{0,8}"
-    r"(\"(?:[^\"\\]|\\.){0,400}\"|'(?:[^']|''){0,400}'|"
-    r"(?:\$\{\w{0,80}\}|[^\s,}\]\"'])(?:\$\{\w{0,80}\}|[^,}\]\r\n\x85\u2028\u2029]){0,400})"
-)
-_SAYS = re.compile(
-    r"(?<![\w.-])(kind|name|target_label)[\"']?[ \t]{0,8}:[ \t]{0,8}[\"']?([^\s,}\"']{1,200})[\"']?(?=[\s,}]|$)"
-)
-# A replacement that differs for each target.
-_VARIABLES = re.compile(r"[\"']?(?:\$\w+|\$\{\w+\})*[\"']?(?:[ \t]+#.*)?")
-# All below the data of a Secret of Kubernetes; what is secret by what stands beside it; JSON with a Secret on one line.
-_HIDDEN = Place({"": SECRET}, Kind.SECRET, SECRET)
-_TOLD = Place({"data": _HIDDEN, "stringData": _HIDDEN, "value": NAMED_SECRET, "replacement": SECRET})
-_RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
-_RESOURCE.keys["items"] = _RESOURCE
 # PromQL: what looks like an assignment there selects by a label.
 _QUERY = Place()
 # Where a line may say anything.
 _OTHER_TEXT = (TEXT, ANY, OTHER_HEADERS)
-_TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
-_COMMENT = re.compile(r"[ \t]*#+!?(?:[ \t]*#+)*")
 # A comment behind a value, and what is said in it.
 _BESIDE = re.compile(r"(?<=[ \t])#(?!\}[ \t]*$)#*+!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 # What a template says alone, with no word of its own.
 _ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|$)")
-# The lines of a template engine, and its tests, which read like prose about a secret.
-_TEMPLATE = re.compile(r"\{[{%#]")
+# The tests of a template engine, which read like prose about a secret.
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
 _QUOTED = re.compile(r"\"((?:[^\"\\]++|\\.)*+)")
-_ENTRY = re.compile(r"-(?:[ \t]|--|$)")
 # The end of a template's block, and what a merge left.
 _MARK = re.compile(
     r"\{%[-+]?[ \t]*(?:end\w{0,20}|else)[ \t]*[-+]?%\}|\{\{-?[ \t]*(?:end|else)[ \t]*-?\}\}|[<>|=]{7}(?: [\w./-]+)?"
@@ -143,7 +126,7 @@ class LineReader:
         """
         self._trusted = trusted
         self._quoted = quoted
-        # What is secret by what stands beside it: keys of _TOLD by their number, and values in flow style.
+        # What is secret by what stands beside it: keys of TOLD by their number, and values in flow style.
         self._told: frozenset[int] = frozenset()
         self._told_values: frozenset[tuple[str, str]] = frozenset()
         self._number = 0
@@ -165,16 +148,16 @@ class LineReader:
     def of(cls, text: str, *, quoted: bool = False) -> LineReader:
         """One for a config that stands in a string, or does not parse; its lines are these, in this order."""
         reader = cls(quoted=quoted)
-        if any(_says_secret(*match.groups()) for match in _SAYS.finditer(text)):
-            reader._told = _told_keys(text)
-            reader._told_values = _told_values(text)
+        if any(says_secret(*match.groups()) for match in SAYS.finditer(text)):
+            reader._told = told_keys(text)
+            reader._told_values = told_values(text)
         return reader
 
     def secrets(self, line: str) -> list[Span]:
         """The secrets of the next line, which comes without its line break."""
         check()
-        comment = _COMMENT.match(line)
-        may_be_told = bool(self._told) and not comment and _told_key(line)
+        comment = COMMENT.match(line)
+        may_be_told = bool(self._told) and not comment and is_told_key(line)
         self._is_told = may_be_told and self._number in self._told
         self._number += may_be_told
         if self._trusted and not comment:
@@ -200,14 +183,14 @@ class LineReader:
         if key_lines is not None:
             return key_lines
         if self._quote:
-            if not _KEY.match(line, _indent(line)):
+            if not KEY.match(line, indent(line)):
                 if line.rstrip().endswith(self._quote):
                     self._quote = ""
-                return _rest(line, _indent(line))
+                return _rest(line, indent(line))
             self._quote = ""
         # Braces that stay open are followed, but a line that reads like a setting of its own is believed as well.
         found = scan_flow(line, 0, self._flow) if self._flow else []
-        found.extend(_said(line, self._told_values))
+        found.extend(said_values(line, self._told_values))
         if "\\n" in line and not self._quoted:
             found.extend(_of_escaped_lines(line))
         found = merged([*found, *self._entry(line, 0, commented=False)])
@@ -227,7 +210,7 @@ class LineReader:
             return True
         top = self._open[-1] if self._open else None
         return (
-            top is not None and top.whole and not top.commented and masks(top.place.kind) and _indent(line) > top.indent
+            top is not None and top.whole and not top.commented and masks(top.place.kind) and indent(line) > top.indent
         )
 
     def _commented(self, line: str, comment: re.Match[str]) -> list[Span]:
@@ -239,8 +222,8 @@ class LineReader:
         flow, quote, self._flow, self._quote = self._flow, self._quote, [], ""
         found = self._entry(line, comment.end(), commented=True)
         self._flow, self._quote = flow, quote
-        told_values = _told_values(line) if "{" in line else frozenset()
-        found = merged([*found, *in_prose(line), *_said(line, told_values)])
+        told_here = told_values(line) if "{" in line else frozenset()
+        found = merged([*found, *in_prose(line), *said_values(line, told_here)])
         return [span for span in found if not says_where(line[slice(*span)])]
 
     def _private_key(self, line: str) -> list[Span] | None:
@@ -250,7 +233,7 @@ class LineReader:
                 self._in_private_key = False
                 return []
             # A PEM block has no keys in it: this one was never closed.
-            if not _KEY.match(line, _content(line)):
+            if not KEY.match(line, _content(line)):
                 return _rest(line, _content(line))
             self._in_private_key = False
         begin = PRIVATE_KEY_BEGIN.search(line)
@@ -266,14 +249,14 @@ class LineReader:
 
     def _note(self, line: str) -> None:
         """Follow the keys of sound YAML without asking for secrets."""
-        start = _indent(line)
+        start = indent(line)
         if start == len(line):
             return
         self._command = ""
         self._leave(line, start, commented=False)
-        dashes = _DASHES.match(line, start)
+        dashes = DASHES.match(line, start)
         at = dashes.end() if dashes else start
-        key = _KEY.match(line, at)
+        key = KEY.match(line, at)
         if key:
             self._enter(line, key, at, self._parents(line, start, "", commented=False), commented=False)
 
@@ -295,7 +278,7 @@ class LineReader:
         if name == "expr" and (place is ANY or place is TEXT):
             place = _QUERY
         rest = line[key.end() :].strip()
-        nothing = _NOTHING.match(rest) is not None
+        nothing = NOTHING.match(rest) is not None
         # The value of a secret may go on in the next lines even if it begins in this one.
         if (nothing or masks(place.kind)) and len(self._open) < MAX_OPEN:
             whole = _BLOCK.match(rest) is not None
@@ -310,7 +293,7 @@ class LineReader:
         if not commented or not self._open:
             return [self._open[-1].place if self._open else ANY]
         dash = line.startswith("-", start)
-        lowest = max(_indent(line), start - 2)
+        lowest = max(indent(line), start - 2)
         found: list[Place] = []
         deeper: list[Place] = []
         for entry in self._open[: -_MAX_PARENTS - 1 : -1]:
@@ -324,10 +307,10 @@ class LineReader:
         return [*(found or [ANY]), *deeper]
 
     def _entry(self, line: str, begin: int, *, commented: bool) -> list[Span]:
-        start = begin + _indent(line[begin:])
-        dashes = _DASHES.match(line, start)
+        start = begin + indent(line[begin:])
+        dashes = DASHES.match(line, start)
         at = dashes.end() if dashes else start
-        key = _KEY.match(line, at) or _JSON_KEY.match(line, at)
+        key = KEY.match(line, at) or JSON_KEY.match(line, at)
         item = line[at:].strip().strip("\"',") if key is None and at > start else ""
         option = self._options[commented]
         if item or key:
@@ -338,7 +321,7 @@ class LineReader:
         # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
         # neither key nor entry ends nothing: templates, prose and the marks of a conflict stand wherever they like.
         in_secret = bool(self._open) and masks(self._open[-1].place.kind)
-        if key or (not commented and not in_secret and _ENTRY.match(line, start)):
+        if key or (not commented and not in_secret and ENTRY.match(line, start)):
             self._leave(line, start, commented=commented)
         above = self._open[-1].place if self._open else ANY
         if self._open and self._open[-1].whole and masks(above.kind) and (not commented or self._open[-1].commented):
@@ -346,7 +329,7 @@ class LineReader:
         if key is None:
             if at >= len(line.rstrip()):
                 return []
-            if _TEMPLATE.match(line, at) and not masks(above.kind):
+            if TEMPLATE.match(line, at) and not masks(above.kind):
                 found = scan_flow(line, at, [above])
                 return merged([*found, *self._shaped(line), *_of_template(line, at)])
             if line[at] in "{[" and not masks(above.kind):
@@ -359,9 +342,9 @@ class LineReader:
                 return [] if says_nothing else _rest(line, at)
             said = [] if commented or (above is _QUERY and start > self._open[-1].indent) else _in_prose(line)
             return merged([*self._shaped(line), *said])
-        parents = [_TOLD] if self._is_told else self._parents(line, start, unquoted(key.group(1)), commented=commented)
+        parents = [TOLD] if self._is_told else self._parents(line, start, unquoted(key.group(1)), commented=commented)
         place = self._enter(line, key, at, parents, commented=commented)
-        value = key.end() + _indent(line[key.end() :])
+        value = key.end() + indent(line[key.end() :])
         if commented and self._is_variable(unquoted(key.group(1)), line[value:]):
             return _rest(line, value)
         # Where no keys of its own can stand below.
@@ -371,7 +354,7 @@ class LineReader:
             return _rest(line, value)
         properties = _PROPERTIES.match(line, value)
         value = properties.end() if properties else value
-        if value >= len(line.rstrip()) or _NOTHING.match(line, value):
+        if value >= len(line.rstrip()) or NOTHING.match(line, value):
             is_block = masks(place.kind) and self._open[-1].whole
             return said_beside(line, value) if is_block and not self._trusted else []
         if masks(place.kind) and not _is_map(line, value, place):
@@ -410,104 +393,14 @@ class LineReader:
         if (
             place is ANY
             and "Secret" in line
-            and any(match.groups() == ("kind", "Secret") for match in _SAYS.finditer(line))
+            and any(match.groups() == ("kind", "Secret") for match in SAYS.finditer(line))
         ):
-            place = _RESOURCE
+            place = RESOURCE
         flow = [place]
         found = scan_flow(line, at, flow)
         if flow and not self._flow:
             self._flow = flow
         return found
-
-
-class _Entry:
-    """A mapping in block style: where its keys begin, what they say, and the keys of which that decides."""
-
-    def __init__(self, column: int) -> None:
-        self.column = column
-        self.says: set[str] = set()
-        self.keys: list[tuple[str, int]] = []
-        # Whether the last key has a value on its line, so that no key can stand below it.
-        self.filled = False
-
-    def told(self) -> list[int]:
-        """The numbers of the keys that are secret."""
-        return [number for name, number in self.keys if _TELLS[name] in self.says]
-
-
-def _told_keys(text: str) -> frozenset[int]:
-    """Which keys are secret by what stands beside them: of all keys of _TELLS that begin a line, by their number."""
-    told: list[int] = []
-    entries: list[_Entry] = []
-    number = 0
-    for line in [*BREAK.split(text), "---"]:
-        if _COMMENT.match(line) or not line.strip():
-            continue
-        start, at, key = _first_key(line)
-        is_entry = at > start or _ENTRY.match(line, start) is not None
-        if key is None and not is_entry and (line[at] not in "{}[]" or _TEMPLATE.match(line, at)):
-            continue
-        while entries and entries[-1].column > (-1 if line.startswith("---") else start):
-            told.extend(entries.pop().told())
-        if key is None:
-            continue
-        # A template may have moved a key to where it looks like one below a key that has a value.
-        if not entries or is_entry or (entries[-1].column != at and not entries[-1].filled):
-            entries.append(_Entry(at))
-        entry, name, value = entries[-1], unquoted(key.group(1)), line[key.end() :].strip()
-        entry.filled = _NOTHING.match(value) is None
-        if name in _TELLS:
-            if not (name == "replacement" and _VARIABLES.fullmatch(value) and entry.filled):
-                entry.keys.append((name, number))
-            number += 1
-        elif _says_secret(name, re.split(r"[ \t]#", value)[0].strip(" \t,\"'")):
-            entry.says.add(name)
-    return frozenset(told)
-
-
-def _told_values(text: str) -> frozenset[tuple[str, str]]:
-    """The same for what stands in braces: the key and the value, as it is written."""
-    found: set[tuple[str, str]] = set()
-    for braces in _MAP.finditer(text):
-        inside = braces.group()
-        says = {match.group(1) for match in _SAYS.finditer(inside) if _says_secret(*match.groups())}
-        for match in _SAID.finditer(inside) if says else ():
-            name, value = match.groups()
-            varies = name == "replacement" and _VARIABLES.fullmatch(value)
-            if _TELLS[name] in says and not (varies or MASKED.match(value) or EMPTY.fullmatch(value)):
-                found.add((name, value))
-    return frozenset(found)
-
-
-def _said(line: str, told_values: frozenset[tuple[str, str]]) -> list[Span]:
-    """Where these keys and values stand on a line."""
-    if not told_values:
-        return []
-    said = (match for match in _SAID.finditer(line) if match.groups() in told_values)
-    return [(match.start(2), match.start(2) + len(match.group(2).rstrip())) for match in said]
-
-
-def _says_secret(name: str, value: str) -> bool:
-    """Whether this setting says that another one beside it is secret."""
-    if name == "kind":
-        return value == "Secret"
-    if name == "name":
-        return names_a_secret(value)
-    return name == "target_label" and value.startswith("__param_") and label_names_a_secret(value)
-
-
-def _first_key(line: str) -> tuple[int, int, re.Match[str] | None]:
-    """Where the text of a line begins, where it does behind the dashes, and the key that stands there."""
-    start = _indent(line)
-    dashes = _DASHES.match(line, start)
-    at = dashes.end() if dashes else start
-    return start, at, _KEY.match(line, at) or _JSON_KEY.match(line, at)
-
-
-def _told_key(line: str) -> bool:
-    """Whether a line begins with a key that may be secret by what stands beside it."""
-    key = _first_key(line)[2]
-    return key is not None and unquoted(key.group(1)) in _TELLS
 
 
 def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
@@ -579,18 +472,14 @@ def _is_map(line: str, at: int, place: Place) -> bool:
     if not place.keys and place.named is not None:
         return False
     # A secret by its name alone is a string more often than a map.
-    return line[at] in "{[" if place.kind not in _BY_NAME else line[at] == "{" and not _TEMPLATE.match(line, at)
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
+    return line[at] in "{[" if place.kind not in _BY_NAME else line[at] == "{" and not TEMPLATE.match(line, at)
 
 
 def _content(line: str) -> int:
     """Where the text of a line begins, behind indentation and comment signs."""
-    comment = _COMMENT.match(line)
+    comment = COMMENT.match(line)
     begin = comment.end() if comment else 0
-    return begin + _indent(line[begin:])
+    return begin + indent(line[begin:])
 
 
 def _rest(line: str, start: int) -> list[Span]:
