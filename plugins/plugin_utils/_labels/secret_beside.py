@@ -17,8 +17,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     SECRET,
     Kind,
     Place,
-    label_names_a_secret,
     names_a_secret,
+    rule_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import BREAK, Span
 
@@ -134,7 +134,7 @@ def says_secret(name: str, value: str) -> bool:
         return value == "Secret"
     if name == "name":
         return names_a_secret(value)
-    return name == "target_label" and value.startswith("__param_") and label_names_a_secret(value)
+    return name == "target_label" and rule_names_a_secret(value)
 
 
 def _first_key(line: str) -> tuple[int, int, re.Match[str] | None]:

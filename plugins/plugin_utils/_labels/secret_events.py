@@ -27,7 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Place,
     masks,
     names_a_secret,
-    parameter_names_a_secret,
+    rule_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
 
@@ -296,13 +296,13 @@ class Events:
         return item.type == "s" and item.start == item.end
 
     def _judge_together(self, rule: dict[str, int], *, is_top: bool) -> None:
-        """A relabel rule that writes a constant into a secret parameter, a variable, or all data of a Secret."""
+        """A relabel rule that writes a constant into a label of such a name, a variable, or all data of a Secret."""
         items = self.items
         if "target_label" in rule and "replacement" in rule:
             name, index = items[rule["target_label"]].value, rule["replacement"]
             index = self._targets.get(index, index)
-            is_secret = name.startswith("__param_") and parameter_names_a_secret(name.removeprefix("__param_"))
-            if is_secret and items[index].type == "s" and not _VARIABLES.fullmatch(items[index].value):
+            is_constant = items[index].type == "s" and not _VARIABLES.fullmatch(items[index].value)
+            if is_constant and rule_names_a_secret(name):
                 self.kinds[index] = Kind.SECRET
         elif "kind" in rule and items[rule["kind"]].value == "Secret":
             for name in ("data", "stringData"):

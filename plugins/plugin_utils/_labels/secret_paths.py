@@ -116,6 +116,7 @@ _PARAMETER = re.compile(
     r"|^(?:[a-z]{1,4})?sess(?:ion[_-]?)?id$",
     re.IGNORECASE,
 )
+_SOME_KEY = re.compile(r"(?<!api)(?<!access)(?<!private)(?<!secret)[_-]key$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
@@ -136,6 +137,11 @@ def label_names_a_secret(name: str) -> bool:
     if name.startswith("__param_"):
         return parameter_names_a_secret(name.removeprefix("__param_"))
     return names_a_secret(name)
+
+
+def rule_names_a_secret(name: str) -> bool:
+    """The same of a label that a rule writes a constant into: there, most that is called a key says whose it is."""
+    return label_names_a_secret(name) and (name.startswith("__param_") or not _SOME_KEY.search(name))
 
 
 # ---- leaves ----

@@ -138,6 +138,8 @@ def test_query_of_a_url(query: str) -> None:
         "- relabel_configs:\n  - {source_labels: [a], regex: '.*[?&]token=(.*)', target_label: b}\n",
         "- relabel_configs:\n  - {target_label: __param_token, source_labels: [a], replacement: $1}\n",
         "- relabel_configs:\n  - {target_label: __param_token, source_labels: [a], replacement: '${1}$2'}\n",
+        "- relabel_configs:\n  - {target_label: namespace_key, replacement: default}\n",
+        "- relabel_configs:\n  - {target_label: token, source_labels: [a], replacement: '${1}$2'}\n",
         "remote_write:\n- url: https://h/?token={{ token }}&x=1\n",
         "remote_write:\n- url: 'https://h/?token=${TOKEN}&x=1'\n",
         "scrape_configs:\n- consul_sd_configs:\n  - server: 'consul.example:8500'\n",
@@ -153,6 +155,9 @@ def test_what_is_no_secret_in_a_url_or_rule_stays(text: str) -> None:
         "{target_label: __param_password, replacement: pa$$@}",
         "{target_label: __param_password, replacement: '@-$1'}",
         "{target_label: __param_password, replacement: *t}",
+        "{target_label: db_password, replacement: '@'}",
+        "{target_label: token, replacement: *t}",
+        "{target_label: api_key, replacement: *t}",
     ],
 )
 def test_constant_of_a_relabel_rule(rule: str) -> None:

@@ -189,6 +189,8 @@ def test_a_rule_that_fills_a_parameter_says_nothing_of_others() -> None:
         "  - target_label: __param_auth\n{{ if .x }}\n      replacement: @\n{{ end }}\n",
         "  - target_label: __param_auth\n    # replacement: x\n    replacement: @-$1\n",
         "  - {target_label: __param_auth, replacement: @}\n",
+        "  - {target_label: token, replacement: @}\n",
+        "  - target_label: db_password\n    replacement: @\n",
         "  - {replacement: '@ x', target_label: __param_auth}\n",
         "  - {regex: 'a{2}', target_label: __param_auth,\n replacement: @}\n",
         '  - {"target_label":"__param_auth","replacement":"@"}\n',
