@@ -29,7 +29,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     names_a_secret,
     rule_names_a_secret,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    is_option_value,
+    of_words,
+)
 
 # PyYAML without libyaml gives the same events, slower.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -329,16 +332,28 @@ class Events:
                     del self.kinds[index]
 
     def _judge_options(self) -> None:
-        """The value behind ``--password`` in the list of a command's arguments."""
-        items, keys = self.items, self.keys
-        for index, item in enumerate(items[:-1]):
-            # Two values that follow each other are items of one list.
-            if item[0] != "s" or item[1][:1] != "-" or {index, index + 1} & keys:
+        """The value behind ``--password`` in the list of a command's arguments, and what else these words say."""
+        done = 0
+        for index, item in enumerate(self.items):
+            if index < done or item[0] != "s" or item[1][:1] != "-" or not self._is_item(index):
                 continue
-            value = self._targets.get(index + 1, index + 1)
-            if items[value][0] == "s" and is_option_value(item[1], items[value][1]):
-                # Such a name may mean another thing, so only what looks random is looked for elsewhere.
-                self.kinds[value] = max(self.kinds.get(value, Kind.PLAIN), Kind.PRIVATE)
+            first = done = index
+            while self._is_item(first - 1):
+                first -= 1
+            while self._is_item(done):
+                done += 1
+            targets = [self._targets.get(at, at) for at in range(first, done)]
+            words = [self.items[at][1] for at in targets]
+            are_secret = of_words(words)
+            for number, at in enumerate(targets):
+                if are_secret[number] or (number and is_option_value(words[number - 1 : number], words[number])):
+                    # Such a name may mean another thing, so only what looks random is looked for elsewhere.
+                    self.kinds[at] = max(self.kinds.get(at, Kind.PLAIN), Kind.PRIVATE)
+
+    def _is_item(self, index: int) -> bool:
+        """Whether this is a string that is neither a key nor the value of one."""
+        at = self._targets.get(index, index)
+        return 0 <= index < len(self.items) and self.items[at][0] == "s" and not {index - 1, index} & self.keys
 
     def _hide(self, first: int) -> None:
         """Judge all values of a collection to be secret."""

@@ -33,17 +33,17 @@ def scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
     # A scalar that may be a key or an item, and the place of the value that follows a key.
     pending: re.Match[str] | None = None
     place: Place | None = None
-    option = ""
+    before: list[str] = []
     for token in _FLOW.finditer(line, at):
         sign = token.group()
         if sign in {"{", "["}:
             if len(flow) < MAX_OPEN:
                 flow.append(place or flow[-1])
-            pending, place, option = None, None, ""
+            pending, place, before = None, None, []
         elif sign in {"}", "]", ","}:
             if pending and place is None:
-                found.extend(_flow_item(pending, flow[-1], option))
-                option = unquoted(pending.group().strip())
+                found.extend(_flow_item(pending, flow[-1], before))
+                before.append(unquoted(pending.group().strip()))
             pending = place = None
             if sign == ",":
                 continue
@@ -59,12 +59,12 @@ def scan_flow(line: str, at: int, flow: list[Place]) -> list[Span]:
         else:
             pending = token
     if pending and place is None:
-        found.extend(_flow_item(pending, flow[-1], option))
+        found.extend(_flow_item(pending, flow[-1], before))
     return found
 
 
-def _flow_item(token: re.Match[str], place: Place, before: str) -> list[Span]:
-    """The same of an item of a list; before: the item before it, which may be an option that takes a secret."""
+def _flow_item(token: re.Match[str], place: Place, before: list[str]) -> list[Span]:
+    """The same of an item of a list; before: the items before it, which may say that it is a secret."""
     if is_option_value(before, unquoted(token.group().strip())):
         return [(token.start(), token.start() + len(token.group().rstrip()))]
     return _flow_scalar(token, place)

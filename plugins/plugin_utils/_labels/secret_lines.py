@@ -135,9 +135,9 @@ class LineReader:
         self._quote = ""
         self._in_private_key = False
         self._flow: list[Place] = []
-        # The item before, which may be an option, of the text and of what is commented out; whether a commented-out
+        # The items before, which may be a command, of the text and of what is commented out; whether a commented-out
         # variable has the name of a secret.
-        self._options = ["", ""]
+        self._items: tuple[list[str], list[str]] = ([], [])
         self._is_named = False
         # What of a command stands on the lines before, where this one goes on with it.
         self._command = ""
@@ -312,12 +312,15 @@ class LineReader:
         at = dashes.end() if dashes else start
         key = KEY.match(line, at) or JSON_KEY.match(line, at)
         item = line[at:].strip().strip("\"',") if key is None and at > start else ""
-        option = self._options[commented]
-        if item or key:
-            # Templates and comments may stand between an option and its value.
-            self._options[commented] = item
-        if is_option_value(option, item):
-            return _rest(line, at)
+        # Templates and comments may stand between an option and its value.
+        items = self._items[commented]
+        if item:
+            is_secret = is_option_value(items, item)
+            items.append(item)
+            if is_secret:
+                return _rest(line, at)
+        elif key:
+            items.clear()
         # Only a key ends the value of a secret: garbage may stand between the two, and the indentation be off. What is
         # neither key nor entry ends nothing: templates, prose and the marks of a conflict stand wherever they like.
         in_secret = bool(self._open) and masks(self._open[-1].place.kind)

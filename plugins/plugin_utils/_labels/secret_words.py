@@ -9,7 +9,9 @@ Every pattern is bounded, so that a hostile text costs linear time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_forms import in_other_forms
@@ -31,18 +33,19 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 # Where a word of a command begins; looked back to, since `re` finds fixed text fast.
 _BEGIN: Final = r"(?<![^\s\"'\[(,;|&]"
-_REST = r"[\"']?([^\s\"'`,\]})]{1,4000})"
+# In quotes of YAML, those of a shell may stand twice.
+_REST = r"[\"']{0,2}([^\s\"'`,\]})]{1,4000})"
 # Where a command goes on; what stands before an option on its line, and on the lines before it.
 _NEXT_LINE = r"(?:\\(?:\r?\n[ \t]{0,80}(?:#[# \t]{0,80})?|$))?+"
 _BEFORE = r"(?:[^\n|;&\\]|\\[\s\S]){0,200}?"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
-    rf"|secret|token|credentials?|api-?key|{UNDERSCORE_KEY}|[_-]pass|requirepass|masterauth)"
+    rf"|secret|token|credentials?|api-?key|{UNDERSCORE_KEY}|(?<=[_-])pass|(?:store|key)pass|requirepass|masterauth)"
 )
 # `--password x`, `-token "x"`.
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}{_NEXT_LINE}(?![-{{]){_REST}", re.IGNORECASE)
 _OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
-_LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|-U")
+_LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|--proxy-auth|-U")
 _LOGIN = re.compile(r"(?!<secret:)[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
 # Headers, as an option of a command or as a string of their own.
 _HEADER = re.compile(
@@ -53,14 +56,31 @@ _SET_HEADER = re.compile(
 )
 _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?(\S{1,4000})")
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
+# Flags of htpasswd, of which one has a number, and such flags up to a certain one.
+_FLAG = r"[ \t]{1,4}-[A-Za-z]{1,8}(?:[ \t]{1,4}\d{1,2}(?=[ \t]))?"
+_FLAGS = rf"(?:{_FLAG}){{1,6}}+"
+_FLAGS_TO = rf"(?:{_FLAG}){{0,5}}?[ \t]{{1,4}}-[A-Za-z]{{0,8}}"
+_AS_USER = r"-(?<=[\s\"']-)(?:[uU]|-?user(?:name)?)[ \t=]{1,4}[^\s-]"
+# A port or several, a path, a setting.
+_OTHER_SETTING = r"\d{1,5}(?:[.:,-]\d{1,5})*(?:/\w+)?(?![^\s;,)])|[./~]|[\w.-]{1,80}=\w"
 _SNMP = r"snmp(?:bulk)?(?:walk|get(?:next)?|set|table)"
 # Words of commands, each with what its secret looks like.
 _COMMANDS = (
     ("-u", re.compile(rf"-u{_BEGIN}-u)[ \t]{{0,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}")),
-    ("--user", re.compile(rf"--user[ \t=]{{1,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}")),
+    (
+        "curl",
+        re.compile(rf"curl[ \t]{_BEFORE}(?<=\s)-[A-Za-z]{{0,8}}[uU][ \t]{{0,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}"),
+    ),
+    *(
+        (option, re.compile(rf"{option}[ \t=]{{1,4}}{_NEXT_LINE}[\"']?{_LOGIN.pattern}"))
+        for option in ("--user", "--proxy-user", "--proxy-auth")
+    ),
     ("sshpass", re.compile(rf"sshpass[ \t]{{1,4}}-p[ \t]{{0,4}}{_REST}")),
-    ("redis-cli", re.compile(rf"redis-cli{_BEFORE}(?<=\s)-a[ \t]{{1,4}}{_REST}")),
-    ("mysql", re.compile(rf"mysql(?:dump|admin)?[ \t]{_BEFORE}(?<=\s)-p(?!ort\b|lugin){_REST}")),
+    ("redis-", re.compile(rf"redis-(?:cli|benchmark){_BEFORE}(?<=\s)-a[ \t]{{1,4}}{_REST}")),
+    *(
+        (word, re.compile(rf"{word}[a-z-]{{0,20}}[ \t]{_BEFORE}(?<=\s)-p(?!ort\b|lugin){_REST}"))
+        for word in ("mysql", "mariadb")
+    ),
     ("AUTH=", re.compile(rf"AUTH=[\"']?{_LOGIN.pattern}")),
     ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
     ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
@@ -68,11 +88,28 @@ _COMMANDS = (
     ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
     ("ipmitool", re.compile(rf"ipmitool[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
     ("docker login", re.compile(rf"docker login{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_REST}")),
+    ("ldap", re.compile(rf"ldap[a-z]{{3,8}}[ \t]{_BEFORE}(?<=\s)-w[ \t]{{1,4}}{_REST}")),
+    ("vault login", re.compile(rf"vault login[ \t]{{1,4}}(?:-\S{{1,200}}[ \t]{{1,4}}){{0,4}}(?!-|\w{{1,40}}=){_REST}")),
+    ("-pass", re.compile(rf"-pass(?:in|out)?[ \t]{{1,4}}[\"']{{0,2}}pass:{_REST}")),
+    # A file and a user come before it; only a user, with -n.
+    (
+        "htpasswd",
+        re.compile(
+            rf"htpasswd(?={_FLAGS_TO}b)(?:(?={_FLAGS_TO}n){_FLAGS}|{_FLAGS}[ \t]{{1,4}}\S{{1,200}})"
+            rf"[ \t]{{1,4}}[^\s|;&<>]{{1,100}}[ \t]{{1,4}}(?![|;&<>]){_REST}"
+        ),
+    ),
+    # Of whatever logs in as somebody.
+    (" -p", re.compile(rf"{_AS_USER}{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_NEXT_LINE}(?!-|{_OTHER_SETTING}){_REST}")),
+    (" -P", re.compile(rf"{_AS_USER}{_BEFORE}(?<=\s)-P[ \t]{{1,4}}{_NEXT_LINE}(?!-|{_OTHER_SETTING}){_REST}")),
 )
+_LOGGED_IN = (" -p", " -P")
+# With these, -u says as whom something runs, and -p or -P is a switch or another setting.
+_ASKS = re.compile(r"(?:\b(?:mysql|mariadb)[\w-]*|journalctl|createuser|sudo|\bsu|exec|run)[ \t][^\n|;&]*$")
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
 COMMAND_SIGNS: Final = (
-    " -u", "'-u", '"-u', "[-u", "--user", "mysql", "redis-cli", "docker login", "snmpwalk", "snmpget", "snmpbulk",
-    "snmpset", "snmptable", "ipmitool",
+    " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl", "ldap", "mariadb", "mysql", "redis-", "vault login",
+    "docker login", "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
 EXPRESSIONS = frozenset(
@@ -86,8 +123,8 @@ EXPRESSIONS = frozenset(
 _PROSE = frozenset(
     {
         "a", "an", "and", "are", "argument", "as", "by", "can", "command", "file", "flag", "flags", "for", "from", "if",
-        "in", "instead", "into", "is", "must", "not", "of", "on", "option", "options", "or", "parameter", "set", "the",
-        "then", "to", "value", "was", "when", "which", "will", "with", "without",
+        "in", "instead", "into", "is", "it", "must", "not", "of", "on", "option", "options", "or", "parameter", "set",
+        "the", "then", "to", "value", "was", "when", "which", "will", "with", "without",
     }
 )  # fmt: skip
 _VARIABLE = re.compile(r"\$\(|\$[A-Z_]\w*|\$\{|\{\{.*|%\w+%")
@@ -134,6 +171,8 @@ _WHERE = re.compile(
     r"|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
 )
+_BLANK = re.compile(r"\s")
+_MAX_WORDS = 20
 _COMMENT_SIGNS = ("#", ";")
 
 
@@ -164,7 +203,7 @@ def commanded(text: str, *, in_sentence: bool = False) -> list[Span]:
 
     in_sentence: a word behind an option may be one of the sentence that names the option.
     """
-    if "-" not in text and ":" not in text and "_set_header" not in text:
+    if "-" not in text and ":" not in text and "_set_header" not in text and "vault login" not in text:
         return []
     found = list(_of_commands(text, in_sentence=in_sentence))
     whole = _WHOLE_HEADER.fullmatch(text)
@@ -188,8 +227,10 @@ def _of_commands(text: str, *, in_sentence: bool = False) -> Iterator[Span]:
     for word, pattern in _COMMANDS:
         if word in text:
             for match in pattern.finditer(text):
-                if _is_value(match.group(1)) and match.group(1) not in _PROSE:
-                    yield match.span(1)
+                said = match.group(1).rstrip(";")
+                is_other = word in _LOGGED_IN and _ASKS.search(text, max(match.start() - 100, 0), match.start())
+                if said and not is_other and _is_value(said) and said not in _PROSE:
+                    yield match.start(1), match.start(1) + len(said)
 
 
 def _said(text: str) -> Iterator[Span]:
@@ -219,14 +260,28 @@ def goes_on(before: str, line: str) -> list[Span]:
     return [(start - edge, end - edge) for start, end in commanded(before + line) if start >= edge]
 
 
-def is_option_value(option: str, item: str) -> bool:
-    """Whether an item of a list is a secret, since the one before it is an option that takes a secret or a login."""
+def is_option_value(before: Sequence[str], item: str) -> bool:
+    """Whether an item of a list is a secret by those before it: an option that takes one, the words of a command."""
+    option = before[-1] if before else ""
     if _LOGIN_ITEM.fullmatch(option):
         return _LOGIN.fullmatch(item) is not None and not _VARIABLE.search(item)
-    if not _OPTION_ITEM.fullmatch(option):
-        return False
-    is_other = item.startswith("--") or (item.startswith("-") and not any(char.isdigit() for char in item))
-    return bool(item.strip()) and not is_other and item not in {"true", "false"} and _is_value(item)
+    if _OPTION_ITEM.fullmatch(option):
+        is_other = item.startswith("--") or (item.startswith("-") and not any(char.isdigit() for char in item))
+        return bool(item.strip()) and not is_other and item not in {"true", "false"} and _is_value(item)
+    words = [*before[-_MAX_WORDS:], item]
+    return any(word.startswith("-") for word in words) and of_words(words)[-1]
+
+
+def of_words(words: Sequence[str]) -> list[bool]:
+    """Of the words of a command, which are items of a list, whether each is a secret. One with a blank is no word."""
+    # A break ends the command.
+    joined = [word if word and not _BLANK.search(word) else "\n" for word in words]
+    edges = list(accumulate([len(word) + 1 for word in joined], initial=0))
+    found = [False] * len(words)
+    for start, _end in commanded(" ".join(joined)):
+        number = bisect_right(edges, start) - 1
+        found[number] = not commanded(joined[number])
+    return found
 
 
 def spoken(line: str) -> list[Span]:
