@@ -27,6 +27,8 @@ _MAIL_WORDS = frozenset(
     }
 )  # fmt: skip
 _PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+/-][A-Za-z0-9]+)*")
+# What the nodes of Erlang's programs are called.
+_NODES = frozenset({"couchdb", "ejabberd", "emqx", "rabbit", "vernemq"})
 _UNIT_ENDS = (".service", ".socket", ".timer")
 _CLOCK = re.compile(r"\d\d:\d\d(?:\.\d+)?")
 
@@ -47,6 +49,7 @@ def bare_logins(value: str) -> Iterator[tuple[int, int]]:
         is_before_mail = word in _MAIL_WORDS or word.endswith(("email", "emails"))
         is_mail = is_before_mail and not match.group(1) and _PERSON.fullmatch(password)
         is_port = password.isdigit() and len(password) <= 5 and "." in user
-        is_other = match.group().endswith(_UNIT_ENDS) or _CLOCK.fullmatch(password)
+        is_node = password in _NODES and word != password and not match.group(1)
+        is_other = is_node or match.group().endswith(_UNIT_ENDS) or _CLOCK.fullmatch(password)
         if not is_mail and not is_port and not is_other:
             yield at - len(password), at

@@ -81,6 +81,16 @@ _NOT_A_NAME = rf"(?!{_PART}(?:-{_PART}){{1,9}}(?![\w.~-]))"
 _MIXED = _NOT_A_NAME + r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d|[A-Za-z]\d{1,40}[A-Za-z]))"
 _VERY_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d{1,40}[A-Za-z]|[A-Za-z]\d{1,40}[A-Za-z]{1,40}\d))"
 _END = r"[^\s\"'<>`\\,|)\]}]"
+# What tokens of well-known services begin with, where all behind it looks random.
+_BEGINNINGS = (
+    "github_pat_", "glcbt-", "gldt-", "glpat-", "glptt-", "glrt-", "glsa_", "dckr_oat_", "dckr_pat_", "doo_v1_",
+    "dop_v1_", "dt0c01.", "eyJrIjoi", "lin_api_", "pypi-", "rk_live_", "sk_live_", "sk-ant-", "sk-proj-",
+    "sntrys_", "sntryu_", "tskey-", "ya29.", "ATATT3", "GOCSPX-", "NRAK-", "b.AAAAAQ",
+)  # fmt: skip
+# The same, by how many letters and digits follow.
+_LENGTHS = {"hf_": 34, "npm_": 36, "tk_": 29}
+# What stands in the path of a URL before the secret of who may send alerts there.
+_INTEGRATIONS = ("/alert/", "/alertmanager/", "/integration/", "/prometheus/", "/webhook/", "hc-ping.com/")
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
 # looks back to what must or must not precede it: that is what `re` finds fast in a long text.
 _TOKENS: tuple[tuple[str, str], ...] = (
@@ -108,14 +118,18 @@ _TOKENS: tuple[tuple[str, str], ...] = (
             ("/push/", "", _MIXED),
             ("/heartbeat/", "", _MIXED),
             ("/s/", r"(?![0-9a-f]{8}-)", _VERY_MIXED),
+            *((sign, r"(?=[\w~-]{16})", _MIXED) for sign in _INTEGRATIONS),
         )
     ),
     ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
     ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
     ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
-    ("github_pat_", r"(github_pat_(?<!\wgithub_pat_)\w{20,120})"),
-    ("glpat-", r"(glpat-(?<!\wglpat-)[\w-]{16,100})"),
-    ("glsa_", r"(glsa_(?<!\wglsa_)\w{20,100})"),
+    *(
+        (sign, rf"({text}(?<!\w{text})(?:(?=\d[A-Za-z])|{_MIXED})(?:[\w~+/-]|\.(?=\w)){{16,1000}}={{0,2}})")
+        for sign in _BEGINNINGS
+        for text in [re.escape(sign)]
+    ),
+    *((sign, rf"({sign}(?<!\w{sign})[0-9A-Za-z]{{{length}}})(?!\w)") for sign, length in _LENGTHS.items()),
     ("hv", r"(hv(?<!\whv)[sbr]\.[\w-]{20,400})"),
     ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
     ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
@@ -148,7 +162,6 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("AIza", r"(AIza(?<!\wAIza)[\w-]{35})(?![\w-])"),
     ("SG.", r"(SG\.(?<!\wSG\.)[\w-]{16,40}\.[\w-]{16,80})"),
     ("AGE-SECRET-KEY-1", r"(AGE-SECRET-KEY-1[0-9A-Z]{16,100})"),
-    ("dop_v1_", r"(dop_v1_(?<!\wdop_v1_)[0-9a-f]{32,100})"),
     ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
     *(
         (
@@ -158,9 +171,12 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
     ),
 )
-# The tokens of Telegram's bots have no fixed word.
+# The tokens of Telegram's bots and the old ones of Vault have no word that other texts do not have.
 _BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])", re.ASCII)
 _BOT_SIGN = re.compile(r":(?<=\d{8}:)[\w-]{35}", re.ASCII)
+_VAULT_TOKEN = re.compile(
+    r"(s\.(?<![\w.-]s\.)(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{24})(?![\w-]|\.\w)", re.ASCII
+)
 # What stands in the middle of whatever _QUERY finds.
 _ASSIGNED = re.compile(r"=(?<=[\w.~%\[\]-]=)[^\s&#\"<>`]")
 PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -203,20 +219,21 @@ NO_VALUE = re.compile(
 # One of these stands in whatever _TOKENS finds; no case counts.
 _WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-    "github_pat_", "glpat-", "glsa_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ",
-    "asic\t", "uthorization", "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_",
-    "aiza", "sg.", "dop_v1_", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/",
-    "age-secret-key-",
+    "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ", "asic\t", "uthorization",
+    "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_", "aiza", "sg.",
+    "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/", "age-secret-key-",
+    *_INTEGRATIONS, *_LENGTHS, *(sign.lower() for sign in _BEGINNINGS),
 )  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
 
-# What _has_address and _BOT_SIGN ask for, and more: RE2 looks for all at once, but does not look back.
+# What _has_address and _has_rare_token ask for, and more: RE2 looks for all at once, but does not look back.
 _ROUGHLY = (
     "://",
     r":[^ \t\n\r\f\v/@]+@",
     r"=[^ \t\n\r\f\v&#\"<>`]",
     r"[0-9]{8}:[0-9A-Za-z_-]{35}",
+    r"s\.[0-9A-Za-z]{24}",
     _DATABASE.pattern,
     _ESCAPES.pattern,
 )
@@ -264,7 +281,7 @@ class Signs:
         """Whether a secret may stand in the text."""
         if self._any is not None and self._any.search(text.encode("utf-8", "surrogatepass")) is None:
             return False
-        return self._words.any_in(text) or _has_address(text) or _BOT_SIGN.search(text) is not None
+        return self._words.any_in(text) or _has_address(text) or _has_rare_token(text)
 
 
 def may_hold(text: str) -> bool:
@@ -272,7 +289,12 @@ def may_hold(text: str) -> bool:
     if _has_address(text) or _assigns(text):
         return True
     has_words = _TOKEN_WORDS.any_in(text)
-    return (has_words and ("PRIVATE KEY" in text or any(_tokens(text)))) or _BOT_SIGN.search(text) is not None
+    return (has_words and ("PRIVATE KEY" in text or any(_tokens(text)))) or _has_rare_token(text)
+
+
+def _has_rare_token(text: str) -> bool:
+    """Whether there is a token that has none of _WORDS in it."""
+    return _BOT_SIGN.search(text) is not None or _VAULT_TOKEN.search(text) is not None
 
 
 def _has_address(text: str) -> bool:
@@ -309,6 +331,8 @@ def _tokens(text: str) -> Iterator[Span]:
     if _BOT_SIGN.search(text):
         for match in _BOT_TOKEN.finditer(text):
             yield match.span(1)
+    for match in _VAULT_TOKEN.finditer(text):
+        yield match.span(1)
 
 
 # ---- one string ----

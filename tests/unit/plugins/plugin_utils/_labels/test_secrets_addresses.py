@@ -50,6 +50,7 @@ def test_other_logins_without_a_scheme(text: str) -> None:
         "pager:bob@example.org", "notificationEmail:john.doe@example.org;jane@example.org",
         "cluster:bob@example.org", "escalation:on-call@example.org", "kontakt:bob@example.org",
         "token of principal:HTTP/h.example@EXAMPLE.ORG", "std::sort@libstdc.so", "failed:postgresql@14-main.service",
+        "broker:rabbit@mq-1.example", "peer rabbit@mq-1, nodename:emqx@10.0.0.1",
         "failed:getty@tty1.timer", "2024-01-01T10:00:00@h.example",
     ],
 )  # fmt: skip

@@ -196,3 +196,48 @@ def test_configs_of_exporters_and_others(text: str) -> None:
     assert secret not in shown
     for kept in ("templatize: true", "client_ca: y", "if_mib", "bob", "h.example", "registry.example"):
         assert (kept in shown) == (kept in text)
+
+
+# ---- tokens that show what they are ----
+
+
+@pytest.mark.parametrize("frame", ["# see @.\nx: 1\n", "x:\n  description: see @, please\n", "a: b: c\nsee '@'\n"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "s.9Kx7vQ9mTz2aBcDeFgHiJk12", "b.AAAAAQ5KKgTPnO1KrsheE2OEfwZ", "glrt-0bKRVitGoPZrpulRBPSg",
+        "glsa_Kx7vQ9mTz2aBcDeFgHiJk12Kx7vQ9mTz_1a2b3c4d", "glpat-Kx7vQ9mTz2aBcDeFgHiJ",
+        "eyJrIjoik8danXYDw9YxJcFlparB5v==",
+        "dt0c01.6VPUPMAJTPLDETYLTEGTLWJI.KVZWGRRYD3ICEGRP", "sk_live_c5ZSG7m545BKdaEVhkGtpQbH",
+        "tk_odlkft2hevpemjcx4iew0alcekugk", "sntrys_M1ZPd4N3dCD53UPvxaemzY96", "NRAK-JASESMNDL150PJBEUE28ZYU49CD",
+        "dckr_pat_z8wJA9fyGp7A1V9kASKWLR7HREj",
+    ],
+)  # fmt: skip
+def test_a_token_alone(frame: str, token: str) -> None:
+    assert masked(frame.replace("@", token)) == frame.replace("@", "M")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://hc-ping.com/@", "https://x.example/integrations/v1/alertmanager/@/", "https://x.example/prometheus/webhook/@",
+        "https://x.example/v2/incidents/prometheus/@", "https://x.example/integrations/generic/1/alert/@/route",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "secret", ["4f9a1c2e-77b0-4d1c-9e3f-0a1b2c3d4e5f", "258309f0dc18a4b62a9c4c82", "0uLEeEOzay2btC795JiQzp"]
+)
+def test_a_path_that_lets_send_alerts(address: str, secret: str) -> None:
+    assert masked(f"# see {address.replace('@', secret)}\nx: 1\n") == f"# see {address.replace('@', 'M')}\nx: 1\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ends.AbcdefghijKlmnopqrstuvwx", "s.abcdefghijklmnopqrstuvwx", "s.AbcdefghijKlmnopqrstuvwx.example", "sk-ant-1",
+        "https://h.example/prometheus/k8s-prod1-metrics-v2", "https://h.example/webhook/alertmanager-k8s-teams",
+        "npm_config_cache_v2a_directory_of_all_packages", "https://h.example/alertmanager/silences-2024",
+    ],
+)  # fmt: skip
+def test_what_reads_like_a_token(said: str) -> None:
+    assert masked(f"# see {said}\nx: '{said}'\n") == f"# see {said}\nx: '{said}'\n"
