@@ -23,6 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     OTHER_HEADERS,
     RELABEL,
     SECRET,
+    SECTIONS,
     Kind,
     Place,
     masks,
@@ -62,8 +63,8 @@ class Item(NamedTuple):
 
 
 _RULE = frozenset({"target_label", "replacement"})
-# Of a resource of Kubernetes, and of a variable of its containers.
-_RESOURCE = frozenset({"kind", "data", "stringData", "name", "value"})
+# Of a resource of Kubernetes, of a variable of its containers, of what an ExternalSecret takes from elsewhere.
+_RESOURCE = frozenset({"kind", "data", "stringData", "name", "value", "secretKey", "remoteRef"})
 # What points at a key of a Secret of Kubernetes, and how these are called.
 _REFERENCE = frozenset({"name", "key", "optional", "namespace"})
 _REFERENCE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
@@ -81,6 +82,7 @@ _TOGETHER = {
     OTHER_HEADERS: _RESOURCE,
     NAMED_SECRET: _REFERENCE,
     NAMED_POINTER: _REFERENCE,
+    SECTIONS["secret"]: _REFERENCE,
 }
 _FROM_ELSEWHERE = re.compile(r"\$\(\w+\)|\$[A-Z_]\w*|\$\{\w+\}")
 _VARIABLES = re.compile(r"(?:\$\w+|\$\{\w+\})*")
@@ -240,7 +242,7 @@ class Events:
             if letter == "e":
                 frame = frames.pop()
                 top = frames[-1] if frames else None
-                if frame.place is NAMED_SECRET or frame.place is NAMED_POINTER:
+                if frame.together is _REFERENCE:
                     if frame.rule and top is not None and top.is_map:
                         self._judge_reference(frame.rule)
                 elif len(frame.rule) >= 2:
@@ -311,6 +313,9 @@ class Events:
             for name in ("data", "stringData"):
                 if name in rule and items[rule[name]].type in "mq":
                     self._hide(rule[name])
+        if {"secretKey", "remoteRef"} <= rule.keys() and items[rule["remoteRef"]].type == "m":
+            # How it is called here.
+            self.kinds.pop(rule["secretKey"], None)
         # The settings at the top are remembered each for itself.
         if "name" in rule and "value" in rule and not is_top and names_a_secret(items[rule["name"]].value):
             # A variable of a container. A matcher of labels has the same keys.

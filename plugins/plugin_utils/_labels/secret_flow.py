@@ -14,7 +14,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     only_points,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import MASK, Span
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import is_option_value
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
+    commanded,
+    is_option_value,
+)
 
 MAX_OPEN: Final = 200
 
@@ -67,7 +70,11 @@ def _flow_item(token: re.Match[str], place: Place, before: list[str]) -> list[Sp
     """The same of an item of a list; before: the items before it, which may say that it is a secret."""
     if is_option_value(before, unquoted(token.group().strip())):
         return [(token.start(), token.start() + len(token.group().rstrip()))]
-    return _flow_scalar(token, place)
+    # A string may be a header.
+    base = token.start() + len(token.group()) - len(token.group().lstrip("\"'"))
+    return _flow_scalar(token, place) or [
+        (base + start, base + end) for start, end in commanded(token.group().strip().strip("\"'"))
+    ]
 
 
 def _flow_scalar(token: re.Match[str], place: Place) -> list[Span]:

@@ -1,14 +1,13 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets that a string shows by its own shape: in URLs, as known kinds of token, as ``name: value`` in prose.
+"""Secrets that a string shows by its own shape: in URLs, as ``name: value`` in prose.
 
 Every pattern is bounded, so that a hostile text costs linear time.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
@@ -18,6 +17,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     UNDERSCORE_KEY,
     parameter_names_a_secret,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tokens import (
+    TOKEN_WORDS,
+    has_rare_token,
+    tokens,
 )
 
 try:
@@ -73,110 +77,6 @@ _VAGUE_PARAMETERS = frozenset({"access", "code", "session", "sid", "ticket"})
 _TICKET_OR_DATE = re.compile(r"[A-Z]{2,10}[-_]?\d{1,12}|\d{4}-\d\d-\d\d(?:[T_ ][\d:.]{1,20}Z?)?")
 _RANDOM = re.compile(r"(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w-]{24,}")
 
-_AUTHORIZATION = r"\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
-# Names like k8s-prod and app-v1beta1, of words with a hyphen between them.
-_PART = r"(?:[a-z]{1,40}\d{0,2}|[a-z]?\d{1,2}[a-z]?|v\d(?:alpha|beta)\d)"
-_NOT_A_NAME = rf"(?!{_PART}(?:-{_PART}){{1,9}}(?![\w.~-]))"
-# Letters and digits change places: thrice, and once more.
-_MIXED = _NOT_A_NAME + r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d|[A-Za-z]\d{1,40}[A-Za-z]))"
-_VERY_MIXED = r"(?=[\w~-]{0,200}?(?:\d[A-Za-z]{1,40}\d{1,40}[A-Za-z]|[A-Za-z]\d{1,40}[A-Za-z]{1,40}\d))"
-_END = r"[^\s\"'<>`\\,|)\]}]"
-# What tokens of well-known services begin with, where all behind it looks random.
-_BEGINNINGS = (
-    "github_pat_", "glcbt-", "gldt-", "glpat-", "glptt-", "glrt-", "glsa_", "dckr_oat_", "dckr_pat_", "doo_v1_",
-    "dop_v1_", "dt0c01.", "eyJrIjoi", "lin_api_", "pypi-", "rk_live_", "sk_live_", "sk-ant-", "sk-proj-",
-    "sntrys_", "sntryu_", "tskey-", "ya29.", "ATATT3", "GOCSPX-", "NRAK-", "b.AAAAAQ",
-)  # fmt: skip
-# The same, by how many letters and digits follow.
-_LENGTHS = {"hf_": 34, "npm_": 36, "tk_": 29}
-# What stands in the path of a URL before the secret of who may send alerts there.
-_INTEGRATIONS = ("/alert/", "/alertmanager/", "/integration/", "/prometheus/", "/webhook/", "hc-ping.com/")
-# Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
-# looks back to what must or must not precede it: that is what `re` finds fast in a long text.
-_TOKENS: tuple[tuple[str, str], ...] = (
-    ("hooks.", rf"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/({_END}{{3,400}})"),
-    ("/webhooks/", rf"discord(?:app)?\.com/api/(?:v\d{{1,2}}/)?webhooks/({_END}{{3,400}})"),
-    (
-        "/webhook",
-        rf"\.office(?<=(?:webhook|outlook)\.office)(?:365)?\.com/webhook(?:b2)?/({_END}{{3,600}})",
-    ),
-    ("hooks.", rf"hooks\.zapier\.com/hooks/catch/({_END}{{3,200}})"),
-    # Mattermost and others alike, Rocket.Chat, Feishu.
-    (
-        "/hook",
-        r"/hooks?/((?=[A-Za-z/]{0,80}\d)(?:[0-9A-Za-z]{17,64}(?:/[0-9A-Za-z]{20,100})?|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-"
-        r"[0-9a-f]{12}))(?![\w-])",
-    ),
-    ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
-    ("/with/key/", r"/with/key/([\w-]{8,80})"),
-    # The part of a path behind such a name.
-    *(
-        (sign, rf"{sign}{before}({mixed}[\w~-]{{8,400}}={{0,2}})(?![\w.:~-])")
-        for sign, before, mixed in (
-            ("oken/", r"(?:(?<=[/_-]token/)|(?<=[a-z]Token/))", _MIXED),
-            ("key/", r"(?:(?<=[/_-]key/)|(?<=apikey/))", _MIXED),
-            ("/push/", "", _MIXED),
-            ("/heartbeat/", "", _MIXED),
-            ("/s/", r"(?![0-9a-f]{8}-)", _VERY_MIXED),
-            *((sign, r"(?=[\w~-]{16})", _MIXED) for sign in _INTEGRATIONS),
-        )
-    ),
-    ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
-    ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
-    ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
-    *(
-        (sign, rf"({text}(?<!\w{text})(?:(?=\d[A-Za-z])|{_MIXED})(?:[\w~+/-]|\.(?=\w)){{16,1000}}={{0,2}})")
-        for sign in _BEGINNINGS
-        for text in [re.escape(sign)]
-    ),
-    *((sign, rf"({sign}(?<!\w{sign})[0-9A-Za-z]{{{length}}})(?!\w)") for sign, length in _LENGTHS.items()),
-    ("hv", r"(hv(?<!\whv)[sbr]\.[\w-]{20,400})"),
-    ("AKIA", r"(AKIA(?<!\wAKIA)[0-9A-Z]{16})\b"),
-    ("ASIA", r"(ASIA(?<!\wASIA)[0-9A-Z]{16})\b"),
-    ("eyJ", r"(eyJ(?<!\weyJ)[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000})"),
-    (
-        "uthorization",
-        "uthorization" + _AUTHORIZATION + r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ \t]{1,8}"
-        r"(?!(?:auth\w*|tokens?|realm|schemes?|headers?|credentials?|and|or)\b)([\w.~+/-]{1,4000}={0,2})",
-    ),
-    *(
-        (
-            word,
-            word + _AUTHORIZATION + r"(?:[Tt]oken|TOKEN|[Aa]pi-?[Kk]ey|[Gg]enie[Kk]ey|SSWS|Splunk|Key)[ \t]{1,8}"
-            r"(?=\S{0,400}\d)([\w.~+/-]{6,4000}={0,2})",
-        )
-        for word in ("uthorization", "UTHORIZATION")
-    ),
-    ("$apr1$", r"(\$apr1\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{22})"),
-    ("oracle:thin:", r"oracle:thin:[^\s/:@]{1,100}/([^\s@]{1,200})@"),
-    ("{SHA}", r"\{SHA\}([A-Za-z0-9+/]{27}=)"),
-    ("{SSHA", r"\{SSHA\d{0,3}\}([A-Za-z0-9+/]{30,200}={0,2})"),
-    (
-        "$",
-        r"(\$(?:1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}(?![./A-Za-z0-9])"
-        r"|[56]\$(?:rounds=\d{1,9}\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43,86}"
-        r"|y\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,90}\$[./A-Za-z0-9]{43}"
-        r"|argon2(?:id?|d)\$[\w=,$]{1,80}\$[A-Za-z0-9+/]{8,100}\$[A-Za-z0-9+/]{16,200}))",
-    ),
-    ("glc_", r"(glc_(?<!\wglc_)[A-Za-z0-9+/]{20,1000}={0,2})"),
-    ("AIza", r"(AIza(?<!\wAIza)[\w-]{35})(?![\w-])"),
-    ("SG.", r"(SG\.(?<!\wSG\.)[\w-]{16,40}\.[\w-]{16,80})"),
-    ("AGE-SECRET-KEY-1", r"(AGE-SECRET-KEY-1[0-9A-Z]{16,100})"),
-    ("$2", r"(\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53})"),
-    *(
-        (
-            rest,
-            rf"{rest}(?<=[{signs}]{rest})(?<!\w.{rest})[ \t]{{1,8}}(?=\S{{0,400}}\d)([\w.~+/-]{{16,4000}}={{0,2}})",
-        )
-        for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
-    ),
-)
-# The tokens of Telegram's bots and the old ones of Vault have no word that other texts do not have.
-_BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])", re.ASCII)
-_BOT_SIGN = re.compile(r":(?<=\d{8}:)[\w-]{35}", re.ASCII)
-_VAULT_TOKEN = re.compile(
-    r"(s\.(?<![\w.-]s\.)(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{24})(?![\w-]|\.\w)", re.ASCII
-)
 # What stands in the middle of whatever _QUERY finds.
 _ASSIGNED = re.compile(r"=(?<=[\w.~%\[\]-]=)[^\s&#\"<>`]")
 PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -188,6 +88,7 @@ _NAME = (
     r"|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
+    r"|(?<![A-Za-z])community(?=[ \t]{1,8}=[ \t]{1,8}[\"'])"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"
 )
@@ -201,6 +102,7 @@ _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
     "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth",
     "_pat", "jwt", "passwort", "kennwort", "senha", "contrasena", "contraseña",
+    "community",
 )  # fmt: skip
 _EQUALS = re.compile(r"=(?<=[ADEHKLNPSTWYadehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.
@@ -212,22 +114,15 @@ NO_VALUE = re.compile(
     r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
+_PATH_OR_SWITCH = re.compile(r"(?:/[\w./-]+\.(?:pem|key|crt|txt)|true|false|null|none)[\"',;)\]}]*$", re.IGNORECASE)
 
 
 # ---- quick answers about whole files ----
 
-# One of these stands in whatever _TOKENS finds; no case counts.
-_WORDS = (
-    "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-    "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ", "asic\t", "uthorization",
-    "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_", "aiza", "sg.",
-    "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/", "age-secret-key-",
-    *_INTEGRATIONS, *_LENGTHS, *(sign.lower() for sign in _BEGINNINGS),
-)  # fmt: skip
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
 
-# What _has_address and _has_rare_token ask for, and more: RE2 looks for all at once, but does not look back.
+# What _has_address and has_rare_token ask for, and more: RE2 looks for all at once, but does not look back.
 _ROUGHLY = (
     "://",
     r":[^ \t\n\r\f\v/@]+@",
@@ -265,7 +160,7 @@ def _fast(patterns: Iterable[str]) -> Any:
     return re2.compile("|".join(patterns), options)
 
 
-_TOKEN_WORDS = Words(_WORDS)
+_IN_TOKENS = Words(TOKEN_WORDS)
 
 
 class Signs:
@@ -273,7 +168,7 @@ class Signs:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Take words of which one stands in each key that leads to secrets, in lower case."""
-        words = [*names, *_WORDS]
+        words = [*names, *TOKEN_WORDS]
         self._words = Words(words)
         self._any = _fast([*map(re.escape, words), *_ROUGHLY])
 
@@ -281,20 +176,15 @@ class Signs:
         """Whether a secret may stand in the text."""
         if self._any is not None and self._any.search(text.encode("utf-8", "surrogatepass")) is None:
             return False
-        return self._words.any_in(text) or _has_address(text) or _has_rare_token(text)
+        return self._words.any_in(text) or _has_address(text) or has_rare_token(text)
 
 
 def may_hold(text: str) -> bool:
     """Whether any string of the text can show a secret by its shape; quick, for whole files."""
     if _has_address(text) or _assigns(text):
         return True
-    has_words = _TOKEN_WORDS.any_in(text)
-    return (has_words and ("PRIVATE KEY" in text or any(_tokens(text)))) or _has_rare_token(text)
-
-
-def _has_rare_token(text: str) -> bool:
-    """Whether there is a token that has none of _WORDS in it."""
-    return _BOT_SIGN.search(text) is not None or _VAULT_TOKEN.search(text) is not None
+    has_words = _IN_TOKENS.any_in(text)
+    return (has_words and ("PRIVATE KEY" in text or any(tokens(text)))) or has_rare_token(text)
 
 
 def _has_address(text: str) -> bool:
@@ -317,24 +207,6 @@ def _assigns(text: str) -> bool:
     return False
 
 
-@functools.cache
-def _token(pattern: str) -> re.Pattern[str]:
-    """Compiled when it is first needed: few fleets have more than one kind."""
-    return re.compile(pattern)
-
-
-def _tokens(text: str) -> Iterator[Span]:
-    for word, pattern in _TOKENS:
-        if word in text:
-            for match in _token(pattern).finditer(text):
-                yield match.span(1)
-    if _BOT_SIGN.search(text):
-        for match in _BOT_TOKEN.finditer(text):
-            yield match.span(1)
-    for match in _VAULT_TOKEN.finditer(text):
-        yield match.span(1)
-
-
 # ---- one string ----
 
 
@@ -355,7 +227,7 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_logins(value) if "(" in value else ())
         found.extend(() if pattern else (span for span in bare_logins(value) if not NO_VALUE.match(value, *span)))
     if len(value) > 20 or value[:1] == "/":
-        found.extend(_tokens(value))
+        found.extend(tokens(value))
     if "PRIVATE KEY" in value:
         found.extend(_private_keys(value))
     return merged((start, end) for start, end in found if not _is_masked(value[start:end])) if found else found
@@ -465,10 +337,22 @@ def pairs(line: str) -> list[Span]:
             # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
             word = None if quote and close > 0 else _WORD.match(line, start)
             end = word.end() if word else close + len(quote.group() if quote else "")
+            end = (_end_of_variable(line, match.span(1), start) if word else 0) or end
+            if _PATH_OR_SWITCH.match(line[start:end]):
+                end = start
         if start < end:
             found.append((start, end))
         position = max(end, start)
     return found
+
+
+def _end_of_variable(text: str, name: Span, start: int) -> int:
+    """Where the value of a variable ends that is quoted with its name, ``"DB_PASSWORD=x y"``; 0 if it is not."""
+    quote = text[max(name[0] - 1, 0) : name[0]]
+    if not quote or quote not in "\"'" or not text[slice(*name)].isupper():
+        return 0
+    line = _TO_BREAK.match(text, start)
+    return max(text.find(quote, start, line.end() if line else start), 0)
 
 
 def assigned(text: str) -> list[Span]:
@@ -498,7 +382,7 @@ def assigned(text: str) -> list[Span]:
             end = start + len(line.group().rstrip()) if line else start
         else:
             word = _ASSIGNED_WORD.match(text, start)
-            end = word.end() if word else start
+            end = _end_of_variable(text, match.span(1), start) or (word.end() if word else start)
         said = text[start:end]
         if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not NO_VALUE.match(said):
             found.append((start, end))

@@ -171,6 +171,9 @@ _WHERE = re.compile(
     r"|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
 )
+_TWO_WORDS = re.compile(
+    r"\s*([\w.-]{1,100})[ \t]+(?:\"([^\"\n]{1,400})\"|'([^'\n]{1,400})'|[\"']?([^\s\"';]{1,400})[\"']?);?\s*"
+)
 _BLANK = re.compile(r"\s")
 _MAX_WORDS = 20
 _COMMENT_SIGNS = ("#", ";")
@@ -318,14 +321,14 @@ def in_prose(line: str) -> list[Span]:
 
 def two_words(line: str) -> list[Span]:
     """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
-    words = line.split(None, 2)
-    if len(words) != 2 or not names_a_secret(words[0]):
+    setting = _TWO_WORDS.fullmatch(line)
+    if not setting or not names_a_secret(setting.group(1)):
         return []
-    said = words[1].rstrip(";").strip("\"'")
-    if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
-        return []
-    start = line.rfind(said)
-    return [(start, start + len(said))]
+    number = setting.lastindex or 0
+    said = setting.group(number)
+    # In quotes, a word is none of a sentence.
+    is_secret = number < 4 or _is_secret_in_string(said, surely="pass" in setting.group(1).lower())
+    return [setting.span(number)] if is_secret and _is_value(said) else []
 
 
 def in_lines(text: str) -> list[Span]:

@@ -328,3 +328,42 @@ def test_a_tenant_in_a_header_is_no_secret_elsewhere(word: str) -> None:
 def test_a_key_in_a_header_is_a_secret_elsewhere() -> None:
     key = "a1b2c3d4-e5f6-7890"
     assert key not in masked(f"x: {key}\n# {key}\nremote_write:\n- headers: {{X-Key: {key}}}\n")
+
+
+# ---- variables in quotes, settings of other programs ----
+
+
+@pytest.mark.parametrize("frame", ["{}", "x: |\n  {}", "# {}\nx: 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Environment=A=b \"DB_PASSWORD=@\" C='d' 'API_TOKEN=@'\n", 'docker run -e "DB_PASSWORD=@" x\n',
+        'Environment="DB_PASSWORD=@"\n',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("secret", [SECRET, "two words", "it, too"])
+def test_a_variable_in_quotes(frame: str, text: str, secret: str) -> None:
+    assert masked(frame.format(text.replace("@", secret))) == frame.format(text.replace("@", "M"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[inputs.snmp]]\n  community = "@"\n  agents = ["a"]\n', 'Database x\n  Password "@"\n  User "bob"\n',
+        '"bob" "md5@"\n', '"bob" "SCRAM-SHA-256$4096:@$@:@"\n', 'a: b: c\nx: {headers: ["X-Api-Key: @", "A: b"]}\n',
+    ],
+)  # fmt: skip
+def test_settings_of_other_programs(text: str) -> None:
+    secret = "0123456789abcdef0123456789abcdef" if '"bob" ' in text else "correcthorse"
+    assert secret not in masked(text.replace("@", secret))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[client]\nssl-key=/path/key.pem\n", 'local.file "x" {\n  is_secret = true\n}\n', 'community = [1]\n',
+        'resource "secret" "bob" {\n', "# ssl-key=/path/server.key, is_secret = true\nx: 1\n",
+    ],
+)  # fmt: skip
+def test_what_other_programs_say_of_files_and_switches(text: str) -> None:
+    assert masked(text) == text
