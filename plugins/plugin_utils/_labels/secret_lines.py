@@ -60,10 +60,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
-    EXPRESSIONS,
     commanded,
     goes_on,
     in_prose,
+    is_expression,
     is_option_value,
     says_where,
     spoken,
@@ -363,7 +363,7 @@ class LineReader:
         if masks(place.kind) and not _is_map(line, value, place):
             return self._mask_value(line, value, place)
         if line[value] in "{[":
-            asks = unquoted(key.group(1)) in EXPRESSIONS
+            asks = is_expression(unquoted(key.group(1)))
             said = [] if asks else told(line)
             return merged([*self._flow_value(line, value, place), *self._shaped(line), *said])
         found = self._shaped(line, place.kind)

@@ -38,9 +38,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import check
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_words import (
-    EXPRESSIONS,
     across_lines,
     in_lines,
+    is_expression,
     told,
 )
 
@@ -286,7 +286,7 @@ class Tree:
         if kind is Kind.PATTERN or index in self._events.keys:
             return []
         spans = asked(value)
-        return [] if spans and self._events.key_of(index) in EXPRESSIONS else spans
+        return [] if spans and is_expression(self._events.key_of(index)) else spans
 
     def _parts_of_block(
         self, index: int, kind: Kind, pattern: re.Pattern[str] | None, *, look_inside: bool

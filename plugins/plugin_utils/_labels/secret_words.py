@@ -112,7 +112,7 @@ COMMAND_SIGNS: Final = (
     "docker login", "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
-EXPRESSIONS = frozenset(
+_EXPRESSIONS = frozenset(
     {
         "expr", "query", "match", "match[]", "match_re", "matchers", "source_match", "source_match_re",
         "source_matchers", "target_match", "target_match_re", "target_matchers", "regex", "regexp", "pattern",
@@ -168,7 +168,7 @@ _FIRST_WORD = "see|ask|stored|kept|found|managed|provided|taken|generated|comes|
 _WHERE = re.compile(
     rf"(?:{_FIRST_WORD})(?:[ \t]+(?!(?:is|was|or|use|old|then|currently)\b)[a-z]{{1,15}}[.,;!]?){{1,12}}"
     rf"|(?:from|in|via)[ \t]+(?:(?:a|an|the|our|your)[ \t]+)?(?:[a-z]{{1,15}}[ \t]+)?(?:{_PLACE})[.;!]?"
-    r"|(?:none|unset|optional|required|empty)[.;!]?",
+    r"|not(?:[ \t]+[a-z]{1,15}[.,;!]?){1,12}|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
 )
 _TWO_WORDS = re.compile(
@@ -177,6 +177,11 @@ _TWO_WORDS = re.compile(
 _BLANK = re.compile(r"\s")
 _MAX_WORDS = 20
 _COMMENT_SIGNS = ("#", ";")
+
+
+def is_expression(key: str) -> bool:
+    """Whether a key is one of what matches labels or text."""
+    return key in _EXPRESSIONS or key.lower().endswith(("regex", "regexp"))
 
 
 def told(text: str) -> list[Span]:

@@ -104,6 +104,7 @@ def test_what_a_command_is_told(text: str) -> None:
         "run: docker run -u 1000:1000 x; curl -u $USER:$PASS h; redis-cli -a $X ping; mysql -p db; mysql -port 9104\n",
         "environment: [AUTH=ldap, AUTH=h.example:8080, 'AUTH=$U:$P', 'AUTH={{u}}:{{p}}', BASIC_AUTH=true, X_AUTH=/x]\n",
         "run: |\n  x --token \\\n    $TOKEN --password \\\n  --y\n",
+        "modules: {a: {http: {fail_if_body_not_matches_regexp: ['password: .*', 'token=.+']}}}\n",
         "expr: up{a='b'} --token x1\nmatchers: ['--token x1']\n",
         "description: snmpwalk has -c for the name, ipmitool -P is as bad; docker login and -p of it\n",
         "x: 1\n# redis-cli -a is not safe, snmpget with -c option\n",
@@ -259,7 +260,8 @@ def test_the_second_of_two() -> None:
     [
         "password authentication is off", "token endpoint: none", "secret v2", "the password file /etc/pw1file",
         "secret monitoring/alertmanager-main", "the token ${TOKEN1X} and {{ token1x }}", "no password, see RFC7617x",
-        "passwords1 abc12345", "password https://wiki1.example.org/A1", "secret alertmanager-main-v2",
+        "the password is not set here",
+        "token is not null.", "passwords1 abc12345", "password https://wiki1.example.org/A1", "secret alertmanager-main-v2",
         "the token ServiceAccount", "secret OPS-12345", "password since 2024-12-31", "token 30days",
         "secret kv/data/Prod1", "password ./secrets/pw1x", "token node-exporter-1", "token host1:9090",
         "token URL-safe", "secret @TOKEN1@", "password label1=value1",
