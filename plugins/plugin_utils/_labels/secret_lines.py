@@ -88,7 +88,7 @@ _BESIDE = re.compile(r"(?<=[ \t])#(?!\}[ \t]*$)#*+!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 # What a template says alone, with no word of its own.
-_ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|$)")
+_ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|\{\{|$)")
 # The tests of a template engine, which read like prose about a secret.
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
 _QUOTED = re.compile(r"\"((?:[^\"\\]++|\\.)*+)")
@@ -413,15 +413,21 @@ def _ends(entry: _Open, start: int, *, dash: bool) -> bool:
 
 def _of_template(line: str, at: int) -> list[Span]:
     """The secrets that a line of a template sets or asks for."""
-    said = in_prose(line) if _REMARK.match(line) else pairs(line)
+    said = in_prose(line) if _REMARK.match(line) else _pairs(line)
     return [span for span in said if span[0] > at and not _TEST.match(line, span[0])]
 
 
 def _in_prose(line: str) -> list[Span]:
-    """The secrets that a line names, but for what a template will put in their places."""
+    """The secrets that a line names."""
     found: list[Span] = [*commanded(line), *in_other_forms(line), *two_words(line)]
     if _REMARK.match(line):
         found.extend(spoken(line))
+    return [*found, *_pairs(line)]
+
+
+def _pairs(line: str) -> list[Span]:
+    """The pairs of name and secret in a line, but for what a template will put in their places."""
+    found: list[Span] = []
     for start, end in pairs(line):
         template = _ONLY_TEMPLATE.match(line, start)
         begin = template.end() if template else start

@@ -114,7 +114,9 @@ NO_VALUE = re.compile(
     r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
-_PATH_OR_SWITCH = re.compile(r"(?:/[\w./-]+\.(?:pem|key|crt|txt)|true|false|null|none)[\"',;)\]}]*$", re.IGNORECASE)
+_PATH_OR_SWITCH = re.compile(
+    r"[\"']?(?:/[\w./-]+\.(?:pem|key|crt|txt)|true|false|null|none)[\"',;)\]}]*$", re.IGNORECASE
+)
 
 
 # ---- quick answers about whole files ----

@@ -52,7 +52,7 @@ _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
 )
 _SET_HEADER = re.compile(
-    r"_set_header[ \t]{1,8}[\"']?([A-Za-z][\w-]{0,80})[\"']?[ \t]{1,8}[\"']?(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
+    r"set[_-]header[ \t]{1,8}[\"']?([A-Za-z][\w-]{0,80})[\"']?[ \t]{1,8}[\"']?(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
 )
 _WHOLE_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,80}):[ \t]{1,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?(\S{1,4000})")
 _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
@@ -211,7 +211,7 @@ def commanded(text: str, *, in_sentence: bool = False) -> list[Span]:
 
     in_sentence: a word behind an option may be one of the sentence that names the option.
     """
-    if "-" not in text and ":" not in text and "_set_header" not in text and "vault login" not in text:
+    if "-" not in text and ":" not in text and "set_header" not in text and "vault login" not in text:
         return []
     found = list(_of_commands(text, in_sentence=in_sentence))
     whole = _WHOLE_HEADER.fullmatch(text)
@@ -226,7 +226,12 @@ def _of_commands(text: str, *, in_sentence: bool = False) -> Iterator[Span]:
         is_word = in_sentence and text[match.start(1) - 1] in " \t" and _PLAIN_WORD.fullmatch(said)
         if said and not is_word and _is_value(said) and said.rstrip(".,:").lower() not in _PROSE:
             yield match.start(1), match.start(1) + len(said)
-    for word, header in (("-H", _HEADER), ("--header", _HEADER), ("_set_header", _SET_HEADER)):
+    for word, header in (
+        ("-H", _HEADER),
+        ("--header", _HEADER),
+        ("set_header", _SET_HEADER),
+        ("set-header", _SET_HEADER),
+    ):
         if word in text:
             for match in header.finditer(text):
                 said = match.group(2).rstrip(";")

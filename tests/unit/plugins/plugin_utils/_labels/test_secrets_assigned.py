@@ -361,8 +361,9 @@ def test_settings_of_other_programs(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[client]\nssl-key=/path/key.pem\n", 'local.file "x" {\n  is_secret = true\n}\n', 'community = [1]\n',
-        'resource "secret" "bob" {\n', "# ssl-key=/path/server.key, is_secret = true\nx: 1\n",
+        "[client]\nssl-key=/path/key.pem\n", '[servers]\nclient_key = "/x/client.key"\n', "community = [1]\n",
+        'local.file "x" {\n  is_secret = true\n}\n', 'resource "secret" "bob" {\n',
+        "# ssl-key=/path/server.key, is_secret = true\nx: 1\n",
     ],
 )  # fmt: skip
 def test_what_other_programs_say_of_files_and_switches(text: str) -> None:

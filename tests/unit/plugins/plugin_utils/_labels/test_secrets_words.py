@@ -34,6 +34,7 @@ def only_masked(text: str) -> None:
         "run: curl -u user:@ https://h.example/\n",
         "run: curl --user 'user:@' https://h.example/\n",
         "run: sshpass -p @ ssh h\n",
+        'x: |\n  http-request set-header Authorization "Basic @"\n',
         "run: mysqldump -u root -p@ db\n",
         "run: mysql -p@ db\n",
         "test: [CMD-SHELL, 'redis-cli -h x -a @ ping']\n",
@@ -190,6 +191,11 @@ def test_the_same_in_strings_and_comments(text: str) -> None:
     only_masked(text)
 
 
+def test_a_template_behind_another_says_no_secret() -> None:
+    text = '{{ define "x" }}token: {{ .GroupLabels.token }}{{ end }}\n{{ define "y" }}password: @{{ end }}\n'
+    only_masked(text.replace("@{{ end }}", "@"))
+
+
 def test_templates_and_conflicts_below_the_key_of_a_secret_stay() -> None:
     for line in ("{% endif %}", "{%- else -%}", "{{- end }}", "{{ else }}", "<<<<<<< HEAD", "=======", ">>>>>>> a/b"):
         text = f'a: [\npassword: "{{{{ x }}}}"\n{line}\nb: c\n'
@@ -261,7 +267,8 @@ def test_the_second_of_two() -> None:
         "password authentication is off", "token endpoint: none", "secret v2", "the password file /etc/pw1file",
         "secret monitoring/alertmanager-main", "the token ${TOKEN1X} and {{ token1x }}", "no password, see RFC7617x",
         "the password is not set here",
-        "token is not null.", "passwords1 abc12345", "password https://wiki1.example.org/A1", "secret alertmanager-main-v2",
+        "token is not null.", "passwords1 abc12345", "password https://wiki1.example.org/A1",
+        "secret alertmanager-main-v2",
         "the token ServiceAccount", "secret OPS-12345", "password since 2024-12-31", "token 30days",
         "secret kv/data/Prod1", "password ./secrets/pw1x", "token node-exporter-1", "token host1:9090",
         "token URL-safe", "secret @TOKEN1@", "password label1=value1",
