@@ -85,7 +85,7 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 _WORD = re.compile(r"\S+")
 _NAME = (
     r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha"
-    r"|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd"
+    r"|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd|secret_?id"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?<![A-Za-z])community(?=[ \t]{1,8}=[ \t]{1,8}[\"'])"
@@ -102,7 +102,7 @@ _NAME_ENDS = (
     "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
     "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth",
     "_pat", "jwt", "passwort", "kennwort", "senha", "contrasena", "contraseña",
-    "community",
+    "community", "secret_id", "secretid",
 )  # fmt: skip
 _EQUALS = re.compile(r"=(?<=[ADEHKLNPSTWYadehklnpstwy\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.

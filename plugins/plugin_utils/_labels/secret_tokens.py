@@ -47,6 +47,7 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         r"[0-9a-f]{12}))(?![\w-])",
     ),
     ("events.pagerduty.com", r"events\.pagerduty\.com/integration/(\w{16,64})"),
+    ("key ", r"key {1,3}[\"'`(]?([0-9a-f]{32})(?![\w-])"),
     ("/with/key/", r"/with/key/([\w-]{8,80})"),
     # The part of a path behind such a name.
     *(
@@ -120,10 +121,10 @@ _VAULT_TOKEN = re.compile(
 )
 # One of these stands in whatever _TOKENS finds; no case counts.
 TOKEN_WORDS = (
-    "hooks.", "/webhook", "events.pagerduty.com", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
-    "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ", "asic\t", "uthorization",
-    "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_", "aiza", "sg.", "md5",
-    "scram-sha-", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/", "age-secret-key-",
+    "hooks.", "/webhook", "events.pagerduty.com", "key ", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_",
+    "ghr_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ", "asic\t", "uthorization",
+    "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_", "aiza", "sg.",
+    "md5", "scram-sha-", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/", "age-secret-key-",
     *_INTEGRATIONS, *_LENGTHS, *(sign.lower() for sign in _BEGINNINGS),
 )  # fmt: skip
 

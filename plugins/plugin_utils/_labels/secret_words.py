@@ -144,6 +144,12 @@ _PASSWORD = re.compile(
     r"assword(?<=[a-z)] [Pp]assword)(?: (?:of|for) [\w.-]{1,40})?(?P<surely> is| was|:| =| set to)?"
     r" (?!.?<secret)[(\"'`<]?([^\s\"'`<>]{6,400})"
 )
+# "login bob:x", "creds bob / x".
+_SPOKEN_LOGIN = re.compile(
+    r"(?<![\w.-])(?:login|creds|credentials)[ \t]{0,4}:?[ \t]{1,4}[\w.@-]{1,60}[ \t]{0,2}[:/][ \t]{0,2}"
+    r"[\"'`]?([^\s\"'`<>/:]{6,400})(?![/:])",
+    re.IGNORECASE,
+)
 _ANOTHER = re.compile(r"[\"'`)\]]{0,2}(?:,|[ \t]{1,4}(?:or|and|to|[-=]>|/))[ \t]{1,4}[\"'`]?([^\s\"'`<>]{6,4000})")
 # A file, a URL, a host, a date, a ticket, a number with its unit, a variable; a name of what Kubernetes has.
 _NO_WORD = re.compile(
@@ -310,6 +316,10 @@ def spoken(line: str) -> list[Span]:
                 break
             found.append((begin, begin + len(word)))
             said = _ANOTHER.match(line, begin + len(word))
+    for login in _SPOKEN_LOGIN.finditer(line):
+        word = login.group(1).rstrip(_ENDS)
+        if _is_secret_word(word, surely=False):
+            found.append((login.start(1), login.start(1) + len(word)))
     return merged(found)
 
 

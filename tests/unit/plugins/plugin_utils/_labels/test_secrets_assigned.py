@@ -349,8 +349,9 @@ def test_a_variable_in_quotes(frame: str, text: str, secret: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '[[inputs.snmp]]\n  community = "@"\n  agents = ["a"]\n', 'Database x\n  Password "@"\n  User "bob"\n',
-        '"bob" "md5@"\n', '"bob" "SCRAM-SHA-256$4096:@$@:@"\n', 'a: b: c\nx: {headers: ["X-Api-Key: @", "A: b"]}\n',
+        "vault write auth/approle/login role_id=abc secret_id=@\n", 'Database x\n  Password "@"\n  User "bob"\n',
+        '[[inputs.snmp]]\n  community = "@"\n  agents = ["a"]\n', 'a: b: c\nx: {headers: ["X-Api-Key: @", "A: b"]}\n',
+        '"bob" "md5@"\n', '"bob" "SCRAM-SHA-256$4096:@$@:@"\n',
     ],
 )  # fmt: skip
 def test_settings_of_other_programs(text: str) -> None:

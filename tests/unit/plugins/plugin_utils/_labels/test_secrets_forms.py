@@ -210,10 +210,12 @@ def test_configs_of_exporters_and_others(text: str) -> None:
         "eyJrIjoik8danXYDw9YxJcFlparB5v==",
         "dt0c01.6VPUPMAJTPLDETYLTEGTLWJI.KVZWGRRYD3ICEGRP", "sk_live_c5ZSG7m545BKdaEVhkGtpQbH",
         "tk_odlkft2hevpemjcx4iew0alcekugk", "sntrys_M1ZPd4N3dCD53UPvxaemzY96", "NRAK-JASESMNDL150PJBEUE28ZYU49CD",
+        "0123456789abcdef0123456789abcdef",
         "dckr_pat_z8wJA9fyGp7A1V9kASKWLR7HREj",
     ],
 )  # fmt: skip
 def test_a_token_alone(frame: str, token: str) -> None:
+    frame = frame if token[0].isalpha() else frame.replace("@", "pagerduty key @")
     assert masked(frame.replace("@", token)) == frame.replace("@", "M")
 
 

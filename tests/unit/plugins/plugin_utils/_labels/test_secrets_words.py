@@ -235,6 +235,7 @@ def test_an_option_in_lists_that_were_met_before() -> None:
         "secret key: SECRET", "service key SECRET", "password for grafana: SECRET", "token (read only): SECRET",
         "old token was: SECRET", "password -> SECRET", "password set to SECRET", "password now SECRET",
         "community SECRET", "password <SECRET>", "Password for admin is SECRET", "creds: SECRET",
+        "login bob:SECRET", "creds bob / SECRET", "Login: bob@x/SECRET.",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -269,6 +270,7 @@ def test_the_second_of_two() -> None:
         "the password is not set here",
         "token is not null.", "passwords1 abc12345", "password https://wiki1.example.org/A1",
         "secret alertmanager-main-v2",
+        "login h1.example:9100", "credentials vault/secret/k8s1", "creds bob/rotates", "login: ldap://h1/abc123",
         "the token ServiceAccount", "secret OPS-12345", "password since 2024-12-31", "token 30days",
         "secret kv/data/Prod1", "password ./secrets/pw1x", "token node-exporter-1", "token host1:9090",
         "token URL-safe", "secret @TOKEN1@", "password label1=value1",
