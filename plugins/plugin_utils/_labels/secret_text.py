@@ -20,7 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tokens import (
     TOKEN_WORDS,
-    has_rare_token,
+    rare_tokens,
     tokens,
 )
 
@@ -124,13 +124,14 @@ _PATH_OR_SWITCH = re.compile(
 # A quoted string may be written with escapes.
 _ESCAPES = re.compile(r"\\[xuU/]")
 
-# What _has_address and has_rare_token ask for, and more: RE2 looks for all at once, but does not look back.
+# What _has_address and rare_tokens ask for, and more: RE2 looks for all at once, but does not look back.
 _ROUGHLY = (
     "://",
     r":[^ \t\n\r\f\v/@]+@",
     r"=[^ \t\n\r\f\v&#\"<>`]",
     r"[0-9]{8}:[0-9A-Za-z_-]{35}",
     r"s\.[0-9A-Za-z]{24}",
+    r"/[0-9A-Za-z_~-]{16}",
     _DATABASE.pattern,
     _ESCAPES.pattern,
 )
@@ -178,7 +179,7 @@ class Signs:
         """Whether a secret may stand in the text."""
         if self._any is not None and self._any.search(text.encode("utf-8", "surrogatepass")) is None:
             return False
-        return self._words.any_in(text) or _has_address(text) or has_rare_token(text)
+        return self._words.any_in(text) or _has_address(text) or any(rare_tokens(text))
 
 
 def may_hold(text: str) -> bool:
@@ -186,7 +187,7 @@ def may_hold(text: str) -> bool:
     if _has_address(text) or _assigns(text):
         return True
     has_words = _IN_TOKENS.any_in(text)
-    return (has_words and ("PRIVATE KEY" in text or any(tokens(text)))) or has_rare_token(text)
+    return (has_words and ("PRIVATE KEY" in text or any(tokens(text)))) or any(rare_tokens(text))
 
 
 def _has_address(text: str) -> bool:
@@ -229,7 +230,8 @@ def shaped(value: str, *, address: bool = False, pattern: bool = False, in_line:
         found.extend(_logins(value) if "(" in value else ())
         found.extend(() if pattern else (span for span in bare_logins(value) if not NO_VALUE.match(value, *span)))
     if len(value) > 20 or value[:1] == "/":
-        found.extend(tokens(value))
+        found.extend(tokens(value) if _IN_TOKENS.any_in(value) else ())
+        found.extend(rare_tokens(value))
     if "PRIVATE KEY" in value:
         found.extend(_private_keys(value))
     return merged((start, end) for start, end in found if not _is_masked(value[start:end])) if found else found

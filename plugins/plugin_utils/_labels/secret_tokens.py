@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _AUTHORIZATION = r"\\?[\"']?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"']?"
 # Names like k8s-prod and app-v1beta1, of words with a hyphen between them.
@@ -58,7 +58,6 @@ _TOKENS: tuple[tuple[str, str], ...] = (
             ("/push/", "", _MIXED),
             ("/heartbeat/", "", _MIXED),
             ("/s/", r"(?![0-9a-f]{8}-)", _VERY_MIXED),
-            *((sign, r"(?=[\w~-]{16})", _MIXED) for sign in _INTEGRATIONS),
         )
     ),
     ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
@@ -113,25 +112,21 @@ _TOKENS: tuple[tuple[str, str], ...] = (
         for signs, rest in (("Bb", "earer"), ("B", "EARER"), ("Bb", "asic"), ("B", "ASIC"))
     ),
 )
-# The tokens of Telegram's bots and the old ones of Vault have no word that other texts do not have.
+# The same of tokens whose word stands in many a text, which is no sign of them. Those of Telegram's bots have none.
+_RARE_TOKENS = (
+    ("s.", r"(s\.(?<![\w.-]s\.)(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{24})(?![\w-]|\.\w)"),
+    *((sign, rf"{sign}({_MIXED}[\w~-]{{16,400}}={{0,2}})(?![\w.:~-])") for sign in _INTEGRATIONS),
+)
 _BOT_TOKEN = re.compile(r"(?<!\d)(\d{8,10}:[\w-]{35})(?![\w-])", re.ASCII)
 _BOT_SIGN = re.compile(r":(?<=\d{8}:)[\w-]{35}", re.ASCII)
-_VAULT_TOKEN = re.compile(
-    r"(s\.(?<![\w.-]s\.)(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{24})(?![\w-]|\.\w)", re.ASCII
-)
 # One of these stands in whatever _TOKENS finds; no case counts.
 TOKEN_WORDS = (
     "hooks.", "/webhook", "events.pagerduty.com", "key ", "/with/key/", "xox", "xapp-", "ghp_", "gho_", "ghu_", "ghs_",
     "ghr_", "hvs.", "hvb.", "hvr.", "akia", "asia", "eyj", "$2", "earer ", "earer\t", "asic ", "asic\t", "uthorization",
     "private key", "$apr1$", "{sha}", "{ssha", "$1$", "$5$", "$6$", "$y$", "$argon2", "glc_", "aiza", "sg.",
     "md5", "scram-sha-", "oracle:thin:", "/hook", "oken/", "key/", "/push/", "/heartbeat/", "/s/", "age-secret-key-",
-    *_INTEGRATIONS, *_LENGTHS, *(sign.lower() for sign in _BEGINNINGS),
+    *_LENGTHS, *(sign.lower() for sign in _BEGINNINGS),
 )  # fmt: skip
-
-
-def has_rare_token(text: str) -> bool:
-    """Whether there is a token that has none of TOKEN_WORDS in it."""
-    return _BOT_SIGN.search(text) is not None or _VAULT_TOKEN.search(text) is not None
 
 
 @functools.cache
@@ -141,13 +136,20 @@ def _token(pattern: str) -> re.Pattern[str]:
 
 
 def tokens(text: str) -> Iterator[tuple[int, int]]:
-    """Where tokens stand in a string."""
-    for word, pattern in _TOKENS:
-        if word in text:
-            for match in _token(pattern).finditer(text):
-                yield match.span(1)
+    """Where tokens stand in a string, of those with one of TOKEN_WORDS in them."""
+    return _found(_TOKENS, text)
+
+
+def rare_tokens(text: str) -> Iterator[tuple[int, int]]:
+    """The same of all others."""
+    yield from _found(_RARE_TOKENS, text)
     if _BOT_SIGN.search(text):
         for match in _BOT_TOKEN.finditer(text):
             yield match.span(1)
-    for match in _VAULT_TOKEN.finditer(text):
-        yield match.span(1)
+
+
+def _found(kinds: Iterable[tuple[str, str]], text: str) -> Iterator[tuple[int, int]]:
+    for word, pattern in kinds:
+        if word in text:
+            for match in _token(pattern).finditer(text):
+                yield match.span(1)

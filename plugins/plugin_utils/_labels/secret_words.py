@@ -88,7 +88,7 @@ _COMMANDS = (
     ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
     ("ipmitool", re.compile(rf"ipmitool[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
     ("docker login", re.compile(rf"docker login{_BEFORE}(?<=\s)-p[ \t]{{1,4}}{_REST}")),
-    ("ldap", re.compile(rf"ldap[a-z]{{3,8}}[ \t]{_BEFORE}(?<=\s)-w[ \t]{{1,4}}{_REST}")),
+    ("ldap", re.compile(rf"ldap(?:search|whoami|modify|add|delete|passwd)[ \t]{_BEFORE}(?<=\s)-w[ \t]{{1,4}}{_REST}")),
     ("vault login", re.compile(rf"vault login[ \t]{{1,4}}(?:-\S{{1,200}}[ \t]{{1,4}}){{0,4}}(?!-|\w{{1,40}}=){_REST}")),
     ("-pass", re.compile(rf"-pass(?:in|out)?[ \t]{{1,4}}[\"']{{0,2}}pass:{_REST}")),
     # A file and a user come before it; only a user, with -n.
@@ -108,7 +108,8 @@ _LOGGED_IN = (" -p", " -P")
 _ASKS = re.compile(r"(?:\b(?:mysql|mariadb)[\w-]*|journalctl|createuser|sudo|\bsu|exec|run)[ \t][^\n|;&]*$")
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
 COMMAND_SIGNS: Final = (
-    " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl", "ldap", "mariadb", "mysql", "redis-", "vault login",
+    " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl ", "mariadb", "mysql", "redis-cli", "redis-benchmark",
+    "vault login", "ldapsearch", "ldapwhoami", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd",
     "docker login", "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.

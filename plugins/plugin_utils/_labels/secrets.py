@@ -70,7 +70,7 @@ _HINTS = (
     "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
     "webhook", "hook_url", "hookurl", "_hook", "jwt", "cookie", "creds", "_pat:", "_pat=", "slack", "pagerduty",
     "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
-    "kennwort", "senha", "contrase", "login", "sessid", "sessionid", "session_id", "session-id",
+    "kennwort", "senha", "contrase", "login ", "login:", "sessid", "sessionid", "session_id", "session-id",
 )  # fmt: skip
 _SIGNS = Signs((*_HINTS, *COMMAND_SIGNS, *FORM_SIGNS))
 # Beyond this a text is masked whole: one that is read line by line takes seconds for each million of characters.
