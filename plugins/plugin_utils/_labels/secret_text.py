@@ -85,7 +85,7 @@ PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 _WORD = re.compile(r"\S+")
 _NAME = (
     r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha"
-    r"|contrase[nñ]a|secrets?|tokens?|credentials?|creds|pwd|secret_?id"
+    r"|contrase[nñ]a|secret(?:s|_?id)?|tokens?|credentials?|creds|pwd"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
     r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
     r"|(?<![A-Za-z])community(?=[ \t]{1,8}=[ \t]{1,8}[\"'])"
@@ -362,7 +362,7 @@ def _end_of_variable(text: str, name: Span, start: int) -> int:
 def assigned(text: str) -> list[Span]:
     """Where a string of sound YAML says ``NAME=value``: a variable, an option, a line of another kind of config."""
     found: list[Span] = []
-    position = 0
+    position = 0 if _assigns(text) else len(text)
     while match := _ASSIGNMENT.search(text, position):
         start, quote, sign = match.end(), match.group(3), match.group(2)
         position = start
