@@ -192,6 +192,7 @@ _raw:
       display_name: Company
 """
 
+import configparser
 import contextlib
 import functools
 import hashlib
@@ -204,6 +205,7 @@ from typing import Any, Final
 
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
@@ -259,8 +261,10 @@ class LookupModule(LookupBase):
         except ValueError as fault:
             raise AnsibleLookupError(f"{NAME}: {fault}") from fault
         self._variables = variables or {}
+        of_play = self._said(self._resolved(self._variables))
         with _without_empty(self._names_of_variables()):
-            self.set_options(var_options=self._said(self._resolved(self._variables)), direct=self._said(kwargs))
+            self.set_options(var_options=of_play, direct=self._said(kwargs))
+        self._refuse_unclear({**of_play, **kwargs})
         self._given = {name: plain(value) for name, value in self.get_options().items()}
         if self._given["token"] and self._is_of_environment("token_file") and not self._is_of_environment("token"):
             # What a play says wins over the environment.
@@ -291,6 +295,28 @@ class LookupModule(LookupBase):
             for name in (own, *(entry["name"] for entry in option.get("vars") or ()))
         }
         return {name: value for name, value in values.items() if value != "" or kinds.get(name) not in {"path", "bool"}}
+
+    def _refuse_unclear(self, of_play: Mapping[str, Any]) -> None:
+        """Ansible takes what is neither yes nor no for no, which here turns off TLS or the check of certificates."""
+        for name in sorted(key for key, spec in store_spec().items() if spec.get("type") == "bool"):
+            value, source = self.get_option_and_origin(name)
+            if value or value is None:
+                continue
+            kind, _colon, place = str(source).partition(": ")
+            if kind == "Direct":
+                given = of_play[name]
+            elif kind == "var":
+                given = of_play[place]
+            elif kind == "env":
+                given = os.environ[place]
+            else:
+                given = _in_file(str(source), self.option_definitions[name].get("ini") or ())
+            try:
+                boolean(plain(given))
+            except TypeError:
+                # Not quoted: it may be a secret in the wrong place.
+                where = "the call" if kind == "Direct" else source
+                raise AnsibleLookupError(f"{NAME}: {name} must be yes or no, and is neither (from {where})") from None
 
     def _names_of_variables(self) -> set[str]:
         """The environment variables that options are read from."""
@@ -401,6 +427,14 @@ class LookupModule(LookupBase):
             "stale": answer.stale,
             "reason": answer.reason,
         }
+
+
+def _in_file(path: str, entries: Iterable[Mapping[str, str]]) -> str:
+    """What a configuration file of Ansible says, as it is written there."""
+    parser = configparser.ConfigParser(inline_comment_prefixes=(";",))
+    parser.read(path, encoding="utf-8")
+    said = [parser.get(entry["section"], entry["key"], raw=True, fallback="") for entry in entries]
+    return "".join(said[-1:])
 
 
 @contextlib.contextmanager

@@ -154,6 +154,24 @@ def test_an_empty_variable_does_not_turn_off_checking_the_certificate(
     assert names(reader.read(CONSUL_HTTP_SSL_VERIFY="", CONSUL_CACERT=str(certificates.ca))) == ["company"]
 
 
+@pytest.mark.parametrize(
+    ("option", "variable", "text"),
+    [("validate_certs", "CONSUL_HTTP_SSL_VERIFY", " "), ("tls", "CONSUL_HTTP_SSL", "treu")],
+)
+def test_what_is_neither_yes_nor_no_does_not_turn_off_tls(
+    reader: Reader, option: str, variable: str, text: str
+) -> None:
+    """Ansible reads no there, wherever it stands."""
+    refusal = f"{option} must be yes or no, and is neither (from "
+    reader.configure(**{"consul_" + option: "off ; on purpose"})
+    assert refusal + "the call)" in str(reader.read(f"{option}='{text}'"))
+    assert refusal + "var: " in str(reader.read(variables={OF_PLAY + option: text}))
+    assert refusal + f"env: {variable})" in str(reader.read(**{variable: text}))
+    assert refusal not in str(reader.read())
+    reader.configure(**{"consul_" + option: text.strip()})
+    assert refusal in str(reader.read())
+
+
 def test_an_empty_path_is_not_the_working_directory(reader: Reader, agent: ConsulAgent) -> None:
     reader.configure(consul_address=agent.address)
     empty = dict.fromkeys((OF_PLAY + name for name in ("token_file", "ca_cert", "client_cert", "client_key")), "")
