@@ -101,7 +101,8 @@ def _text(result: Mapping[str, Any]) -> str:
         for story in entry["targets"]:
             lines.extend(f"    {line}" for line in _story_lines(story))
         if entry["left_out"]:
-            lines.append(f"    and {entry['left_out']} targets more, not followed or in further ways")
+            more = "1 target" if entry["left_out"] == 1 else f"{entry['left_out']} targets"
+            lines.append(f"    and {more} more, not followed or in further ways")
     others = [source for source in result["sources"] if source["stage"] not in _FOLLOWED]
     lines.extend(f"  {_source_line(source)}" for source in others)
     if not result["jobs"] and not others:
