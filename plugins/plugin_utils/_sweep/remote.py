@@ -130,10 +130,13 @@ listable() { [ -d "$1" ] && [ -r "$1" ] && [ -x "$1" ]; };
 listed() { listable "$1" || { skip denied "$1"; return 1; }; };
 
 # Say which of these directories, if they are still there, cannot be listed to their ends: of one that breaks off, a
-# shell takes what came.
+# shell takes what came. Some ls complain of names in there, as of one that goes meanwhile.
 unbroken() {
-  [ $# -eq 0 ] || ls "$@" >/dev/null 2>&1 || for file do
-    why=$(ls "$file" 2>&1 >/dev/null) || { listable "$file" && unread "$file"; };
+  [ $# -eq 0 ] || command ls "$@" >/dev/null 2>&1 || for file do
+    why=$(command ls "$file" 2>&1 >/dev/null) || case $why in
+      *"$file/"*) ;;
+      *) listable "$file" && unread "$file" ;;
+    esac;
   done;
 };
 

@@ -326,6 +326,29 @@ def test_directories_whose_listing_breaks_off(tmp_path: Path, shell: str, compre
     assert sum(f"{disk}/good/sound/" in path for path in found) == 100
 
 
+def test_what_ls_says_of_names_is_no_fault_of_the_directory(tmp_path: Path) -> None:
+    """BusyBox asks about each name: one may have gone, or be where another user has mounted something."""
+    host = Host(tmp_path)
+    for number in range(40):
+        host.write(f"etc/prometheus/rules/{number}.yml")
+    host.write("etc/alertmanager/a.yml")
+    (host.path / "ls").unlink()
+    (host.path / "ls").write_text('#!/bin/sh\necho "ls: $1/gone: No such file or directory" >&2\nexit 1\n')
+    (host.path / "ls").chmod(0o755)
+    bundle = host.sweep()
+    assert (bundle.status, bundle.error, len(bundle.files)) == ("ok", None, 41)
+
+
+def test_a_function_of_the_user_is_not_ls(tmp_path: Path) -> None:
+    """bash, where it is sh, takes functions from the environment, as a login script exports them."""
+    host = Host(tmp_path, shell="bash", login="bash")
+    host.environment = {"BASH_FUNC_ls%%": '() { command ls -F "$@"; [ -t 1 ]; }'}
+    for number in range(40):
+        host.write(f"etc/prometheus/rules/{number}.yml")
+    bundle = host.sweep()
+    assert (bundle.status, bundle.error, len(bundle.files)) == ("ok", None, 40)
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_pipes_and_sockets_are_not_opened(tmp_path: Path, shell: str) -> None:
     host = Host(tmp_path, shell=shell)
