@@ -208,8 +208,13 @@ def _execute(endpoint: Endpoint, command: str, max_bytes: int) -> tuple[Any, ...
         return "failure", failure.status, f"over the connection plugin {endpoint.transport}: {failure.message}"
     except Exception as error:
         return ("failure", *_explain(endpoint, error))
+    stderr = bytes(stderr)[-_MAX_STDERR:]
+    if endpoint.become:
+        stderr = endpoint.become.hidden(stderr)
+        if MARKER.strip() not in stdout:
+            stdout = endpoint.become.hidden(bytes(stdout))
     # With the words of become, a plugin may have taken the line break that begins the stream.
-    return "output", int(status), b"\n" + bytes(stdout)[: max_bytes + 1], bytes(stderr)[-_MAX_STDERR:]
+    return "output", int(status), b"\n" + bytes(stdout)[: max_bytes + 1], stderr
 
 
 def _not_quiet(text: str) -> str:

@@ -46,10 +46,15 @@ class Become:
         if self.plugin.check_incorrect_password(said) or _REFUSED.search(said):
             raise self.refused()
         said = _COMMAND.sub(b"the command", said)
-        words = quote(said)
+        words = quote(self.hidden(said))
         # A refusal in a language that no plugin knows.
         advice = "check ansible_become_password" if answered else "see whom the login may become there"
         raise Failure("denied", f"{self.name} did not run the command ({words or 'it said nothing'}): {advice}")
+
+    def hidden(self, said: bytes) -> bytes:
+        """What a host said that may repeat the password: without it."""
+        password = (self.password or "").encode()
+        return said.replace(password, b"***") if password else said
 
     def refused(self) -> Failure:
         return Failure("denied", f"{self.name} refused the password; check ansible_become_password")
@@ -80,7 +85,7 @@ class Dialogue:
         """Take output of either stream; returns what to write to the command. Raises Failure."""
         self._heard = (self._heard + data)[-_MAX_TALK:]
         plugin = self._plugin
-        if plugin.check_success(self._heard) and self._begun():
+        if plugin.check_success(self._heard) and self._begun(self._heard):
             self.succeeded = True
             return b""
         if plugin.check_incorrect_password(self._heard):
@@ -118,10 +123,15 @@ class Dialogue:
             f" {seconds:g} s ({said}): set ansible_become_password (or -K)"
         )
 
-    def _begun(self) -> bool:
+    def output(self, data: bytes) -> bytes:
+        """What is the command's own of the data with which it succeeded: what is before may repeat the password."""
+        begun = self._begun(data)
+        return data[begun.end() :] if begun else data
+
+    def _begun(self, said: bytes) -> re.Match[bytes] | None:
         """Whether the word of success ends a line. Within one, it is in the command that sudo says it refuses."""
         word = str(getattr(self._plugin, "success", None) or "").encode()
-        return re.search(re.escape(word) + rb"\r*\n", self._heard) is not None if word else True
+        return re.search(re.escape(word) + rb"\r*\n" if word else b"", said)
 
     def _asks(self) -> bool:
         """Whether there is a prompt. Ansible shows its plugins one line at a time, and that of su, until ansible-core

@@ -73,7 +73,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
             self.stderr = b""
         if dialogue.succeeded:
             self._dialogue = None
-            return data
+            return dialogue.output(data)
         return b""
 
     def exit_status_received(self, status: int) -> None:
@@ -135,7 +135,7 @@ async def run(
         raise failures.broken(call.received)
     if call.dialogue:
         call.dialogue.check(call.stderr)
-    return call.exit_status, call.stderr
+    return call.exit_status, become.hidden(call.stderr) if become else call.stderr
 
 
 async def _when_it_may(connection: asyncssh.SSHClientConnection, call: _Call, command: str) -> None:

@@ -75,6 +75,35 @@ def test_what_the_host_said_is_not_taken_for_the_password(fleet: SshdFleet, serv
     assert "via ansible" not in str(result.error)
 
 
+# A sudo of the site's own that says what it read, and then runs the command in vain, or not at all.
+_TALKS = """#!/bin/sh
+while [ "$1" != -p ]; do shift; done
+printf %s "$2" >&2
+read -r word
+echo "helper: got $word of deploy" >&STREAM
+END
+while [ "$1" != -u ]; do shift; done
+shift 2
+PATH=/nowhere exec "$@"
+"""
+
+
+@pytest.mark.parametrize("way", ["asyncssh", "ssh"])
+@pytest.mark.parametrize("stream", ["1", "2"])
+@pytest.mark.parametrize("end", ["", "exec 2>&-", "exit"])
+def test_a_host_that_repeats_the_password(fleet: SshdFleet, tmp_path: Path, end: str, stream: str, way: str) -> None:
+    fleet["prom-01"].write("/etc/talks", _TALKS.replace("END", end).replace("STREAM", stream), 0o755)
+    variables = {"ansible_become_exe": "/etc/talks", "ansible_become_password": "kaninchen"}
+    if way == "ssh":
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text('#!/bin/sh\nexec ssh "$@"\n', encoding="utf-8")
+        wrapper.chmod(0o755)
+        variables["ansible_ssh_executable"] = str(wrapper)
+    result = with_sudo(fleet, tmp_path, **variables)
+    assert (result.status in {"denied", "protocol_error"}, str(result.transport).split()[0]) == (True, way)
+    assert "kaninchen" not in str(result.error)
+
+
 @pytest.mark.parametrize("flags", ["-H -S", "-n", "", "-i", "--login", "-E -k", "-s"])
 def test_flags(fleet: SshdFleet, tmp_path: Path, flags: str) -> None:
     assert is_whole(become(fleet, tmp_path, OPS, ansible_become_flags=flags))
