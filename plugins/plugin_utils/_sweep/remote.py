@@ -140,7 +140,8 @@ unbroken() {
   done;
 };
 
-# Whether more than what was seen may be in the directory $1: of a few names, all come at once or none.
+# Whether more than what was seen may be in the directory $1. Few names come at once or not at all, unless what was
+# removed has left them in several blocks: that they are the rest of a broken directory is not worth a process.
 doubtful() {
   listable "$1" || return;
   set -- "$1"/*;
