@@ -34,7 +34,7 @@ options:
       patterns:
         description:
           - Which files below the directory make up the configuration. A C(*) stands for part of one name, never for a
-            slash, and C(**/) is refused.
+            slash, and C(**) is refused.
         type: list
         elements: str
         default: ["*.yml", "*.yaml", "*/*.yml", "*/*.yaml"]

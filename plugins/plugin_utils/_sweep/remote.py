@@ -321,7 +321,7 @@ def service_patterns(service: Service) -> list[str]:
         parts = [part for part in pattern.split("/") if part not in {"", "."}]
         if not parts or pattern.startswith("/") or "\0" in pattern or ".." in parts:
             raise ValueError(f"A pattern of service {service.service} must name files below its directory: {pattern!r}")
-        if "**" in parts[:-1]:
+        if "**" in parts:
             # Some shells would go down all the way, and most of them one step.
             raise ValueError(
                 f"A pattern of service {service.service} must say how deep its files lie, with a * for each directory"
