@@ -314,8 +314,11 @@ class Events:
                 if name in rule and items[rule[name]].type in "mq":
                     self._hide(rule[name])
         if {"secretKey", "remoteRef"} <= rule.keys() and items[rule["remoteRef"]].type == "m":
-            # How it is called here.
-            self.kinds.pop(rule["secretKey"], None)
+            index = rule["secretKey"]
+            is_name = items[index].type == "s" and _REFERENCE_KEY.fullmatch(items[index].value)
+            if is_name and self.kinds.get(index) is Kind.NAMED:
+                # How it is called here.
+                del self.kinds[index]
         # The settings at the top are remembered each for itself.
         if "name" in rule and "value" in rule and not is_top and names_a_secret(items[rule["name"]].value):
             # A variable of a container. A matcher of labels has the same keys.

@@ -88,7 +88,7 @@ _BESIDE = re.compile(r"(?<=[ \t])#(?!\}[ \t]*$)#*+!?+[ \t]*+(\S.*)")
 _BRACKETS = re.compile(r"[\[\]{}, \t]*$")
 _ONLY_MASKS = re.compile(rf"(?:{MASK.pattern}\s*)+")
 # What a template says alone, with no word of its own.
-_ONLY_TEMPLATE = re.compile(r"\{\{[^{}\"'`]{0,400}\}\}(?=[\s\"'.,;]|\{\{|$)")
+_ONLY_TEMPLATE = re.compile(r"(?:\{\{[^{}\"'`]{0,400}\}\}){1,20}(?=[\s\"'.,;]|$)")
 # The tests of a template engine, which read like prose about a secret.
 _TEST = re.compile(r"(?:not[ \t]+)?(?:defined|undefined|none|null|empty|true|false|string|sameas|in)\b")
 _QUOTED = re.compile(r"\"((?:[^\"\\]++|\\.)*+)")

@@ -29,6 +29,7 @@ _MAIL_WORDS = frozenset(
 _PERSON = re.compile(r"[A-Za-z]+\d{0,3}(?:[._+/-][A-Za-z0-9]+)*")
 # What the nodes of Erlang's programs are called.
 _NODES = frozenset({"couchdb", "ejabberd", "emqx", "rabbit", "vernemq"})
+_NODE_WORD = re.compile(r".*(?:broker|cluster|host|instance|name|node|peer|server|target)s?")
 _UNIT_ENDS = (".service", ".socket", ".timer")
 _CLOCK = re.compile(r"\d\d:\d\d(?:\.\d+)?")
 
@@ -49,7 +50,7 @@ def bare_logins(value: str) -> Iterator[tuple[int, int]]:
         is_before_mail = word in _MAIL_WORDS or word.endswith(("email", "emails"))
         is_mail = is_before_mail and not match.group(1) and _PERSON.fullmatch(password)
         is_port = password.isdigit() and len(password) <= 5 and "." in user
-        is_node = password in _NODES and word != password and not match.group(1)
+        is_node = password in _NODES and _NODE_WORD.fullmatch(word) and not match.group(1)
         is_other = is_node or match.group().endswith(_UNIT_ENDS) or _CLOCK.fullmatch(password)
         if not is_mail and not is_port and not is_other:
             yield at - len(password), at

@@ -109,6 +109,8 @@ _EQUALS = re.compile(r"=(?<=[ADEHKLNPSTWYadehklnpstwy\"'\\\s]=)")
 _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+")
 # Behind one of these, all of a line is the value, if there are blanks around the sign.
 _LINE_BEGIN = re.compile(r"[ \t]*(?:[#;][ \t]*)?(?:export[ \t]+)?")
+_CLOSES = re.compile(r"[\"']{0,2}(?:[\s,;\]})]|$)")
+_LONGEST_VARIABLE = 4000
 # No secret: a variable, what a template or a shell puts there, a switch, the path of a file.
 NO_VALUE = re.compile(
     r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
@@ -355,8 +357,16 @@ def _end_of_variable(text: str, name: Span, start: int) -> int:
     quote = text[max(name[0] - 1, 0) : name[0]]
     if not quote or quote not in "\"'" or not text[slice(*name)].isupper():
         return 0
-    line = _TO_BREAK.match(text, start)
-    return max(text.find(quote, start, line.end() if line else start), 0)
+    # Escaped like the one that opens; another ends it only where something follows that ends strings.
+    is_escaped = text[max(name[0] - 2, 0) : name[0] - 1] == "\\"
+    at = start - 1
+    for _unused in range(8):
+        at = text.find(quote, at + 1, start + _LONGEST_VARIABLE)
+        if at < 0:
+            break
+        if is_escaped or (text[at - 1] != "\\" and _CLOSES.match(text, at + 1)):
+            return 0 if BREAK.search(text, start, at) else at
+    return 0
 
 
 def assigned(text: str) -> list[Span]:

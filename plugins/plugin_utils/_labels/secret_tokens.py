@@ -63,6 +63,10 @@ _TOKENS: tuple[tuple[str, str], ...] = (
     ("xox", r"(xox(?<!\wxox)[a-z](?:\.xox[a-z])?-[\w-]{8,200})"),
     ("xapp-", r"(xapp-(?<!\wxapp-)[\w-]{8,200})"),
     ("gh", r"(gh(?<!\wgh)[pousr]_\w{20,100})"),
+    # Of these, one in twenty has too few digits to look random.
+    ("github_pat_", r"(github_pat_(?<!\wgithub_pat_)\w{20,120})"),
+    ("glpat-", r"(glpat-(?<!\wglpat-)[\w-]{16,100})"),
+    ("glsa_", r"(glsa_(?<!\wglsa_)\w{20,100})"),
     *(
         (sign, rf"({text}(?<!\w{text})(?:(?=\d[A-Za-z])|{_MIXED})(?:[\w~+/-]|\.(?=\w)){{16,1000}}={{0,2}})")
         for sign in _BEGINNINGS

@@ -175,12 +175,11 @@ _FIRST_WORD = "see|ask|stored|kept|found|managed|provided|taken|generated|comes|
 _WHERE = re.compile(
     rf"(?:{_FIRST_WORD})(?:[ \t]+(?!(?:is|was|or|use|old|then|currently)\b)[a-z]{{1,15}}[.,;!]?){{1,12}}"
     rf"|(?:from|in|via)[ \t]+(?:(?:a|an|the|our|your)[ \t]+)?(?:[a-z]{{1,15}}[ \t]+)?(?:{_PLACE})[.;!]?"
-    r"|not(?:[ \t]+[a-z]{1,15}[.,;!]?){1,12}|(?:none|unset|optional|required|empty)[.;!]?",
+    r"|not(?:[ \t]+(?!(?:is|was|or|use|old|then|currently|but|now|to|default|instead)\b)(?-i:[a-z]{1,15})[.,;!]?){1,12}"
+    r"|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
 )
-_TWO_WORDS = re.compile(
-    r"\s*([\w.-]{1,100})[ \t]+(?:\"([^\"\n]{1,400})\"|'([^'\n]{1,400})'|[\"']?([^\s\"';]{1,400})[\"']?);?\s*"
-)
+_SETTING_IN_QUOTES = re.compile(r"\s*([\w.-]{1,100})[ \t]+([\"'])((?:(?!\2)[^\n]){1,400})\2;?\s*")
 _BLANK = re.compile(r"\s")
 _MAX_WORDS = 20
 _COMMENT_SIGNS = ("#", ";")
@@ -342,14 +341,18 @@ def in_prose(line: str) -> list[Span]:
 
 def two_words(line: str) -> list[Span]:
     """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
-    setting = _TWO_WORDS.fullmatch(line)
-    if not setting or not names_a_secret(setting.group(1)):
-        return []
-    number = setting.lastindex or 0
-    said = setting.group(number)
     # In quotes, a word is none of a sentence.
-    is_secret = number < 4 or _is_secret_in_string(said, surely="pass" in setting.group(1).lower())
-    return [setting.span(number)] if is_secret and _is_value(said) else []
+    setting = _SETTING_IN_QUOTES.fullmatch(line)
+    if setting:
+        return [setting.span(3)] if names_a_secret(setting.group(1)) and _is_value(setting.group(3)) else []
+    words = line.split(None, 2)
+    if len(words) != 2 or not names_a_secret(words[0]):
+        return []
+    said = words[1].rstrip(";").strip("\"'")
+    if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
+        return []
+    start = line.rfind(said)
+    return [(start, start + len(said))]
 
 
 def in_lines(text: str) -> list[Span]:

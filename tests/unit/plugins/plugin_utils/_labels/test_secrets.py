@@ -309,6 +309,7 @@ def test_a_private_key_in_a_block_of_certificates() -> None:
         pytest.param("password: Topsecret77 #" + " " * 300_000 + "\n", id="a long empty comment"),
         pytest.param("password: Topsecret77 " + "# " * 100_000 + "\n\t{", id="many signs"),
         pytest.param("password: Topsecret77\n-----BEGIN PRIVATE KEY-----" * 500 + "\n\t{", id="keys never ended"),
+        pytest.param("password: Topsecret77\na: [\n" + '"A_PASSWORD=x ' * 10_000, id="quotes never closed"),
     ],
 )
 def test_hostile_texts_are_handled_in_bounded_time(text: str) -> None:

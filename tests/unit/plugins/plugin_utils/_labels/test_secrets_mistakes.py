@@ -212,3 +212,44 @@ def test_a_secret_that_begins_with_a_sign_where_the_text_does_not_parse(key: str
 
 def test_an_alias_below_a_key_that_may_lead_to_a_map() -> None:
     assert SECRET not in shown(f"{{{{ x }}}}\na: &a {SECRET}\nsecret: *a\n")
+
+
+@pytest.mark.parametrize("frame", ["a: [\n{}\n", "x: |\n  {}\n", "{{{{ if }}}}\n{}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'requirepass Xy"@', "requirepass Xy;@", "requirepass Xy'@", "$requirepass @", "x 'DB_PASSWORD=it'\\''s@' y",
+        'x "DB_PASSWORD=ab9"@ y', 'x "DB_PASSWORD=ab9 c\\"@" y',
+        "glpat-abcdefghijKLMNOPQR-9@", "glsa_" + "abcdEFGH" * 4 + "_99999999@",
+    ],
+)  # fmt: skip
+def test_what_hides_a_part_of_a_secret_hides_no_other(frame: str, text: str) -> None:
+    end = "zq" if text.startswith("gl") else SECRET
+    assert end not in shown(frame.format(text.replace("@", end)))
+
+
+@pytest.mark.parametrize("text", ["x PASSWORD={{x}}{{y}}@ y", "x DB_PASSWORD={{x}}{{y}}:@", "PASSWORD: {{x}}{{y}}@"])
+def test_templates_before_a_secret(text: str) -> None:
+    assert SECRET not in shown(text.join(["{{ if }}\n", "\n"]).replace("@", SECRET))
+    assert SECRET not in shown(f"a: [\n{text}\n".replace("@", SECRET))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "password: not Swordfish", "password is not set, was swordfish", "password: not changeme, now swordfish",
+        "password: not set, but swordfish",
+    ],
+)  # fmt: skip
+def test_what_a_password_is_not(said: str) -> None:
+    assert "wordfish" not in shown(f"# {said}\na: 1\n")
+    assert "wordfish" not in shown(f"a: 1 # {said}\n")
+
+
+@pytest.mark.parametrize("value", ["wJalrXUtnFEMI/K7MDENGbPxRfiCY", "wJalrXUtnFEMIK7MDENGbPxRfiCY", SECRET])
+def test_a_key_that_is_no_name_beside_a_reference(value: str) -> None:
+    assert value not in shown(f"spec:\n- secretKey: {value}\n  remoteRef: {{key: x}}\n")
+
+
+def test_a_login_whose_password_is_called_like_a_node() -> None:
+    assert "rabbit" not in shown("url: admin:rabbit@broker1.example.com\n")
