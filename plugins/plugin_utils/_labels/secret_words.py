@@ -105,7 +105,10 @@ _COMMANDS = (
 )
 _LOGGED_IN = (" -p", " -P")
 # With these, -u says as whom something runs, and -p or -P is a switch or another setting.
-_ASKS = re.compile(r"(?:\b(?:mysql|mariadb)[\w-]*|journalctl|createuser|sudo|\bsu|exec|run)[ \t][^\n|;&]*$")
+_ASKS = re.compile(
+    r"(?:\b(?:mysql|mariadb)[\w-]*|(?:journal|system|login)ctl|createuser|runuser|setpriv|chroot|sudo"
+    r"|\bsu|\bgit|exec|run)[ \t][^\n|;&]*$"
+)
 # One of these stands in whatever text has one of these words as a command; the others stand among the names of secrets.
 COMMAND_SIGNS: Final = (
     " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl ", "mariadb", "mysql", "redis-cli", "redis-benchmark",

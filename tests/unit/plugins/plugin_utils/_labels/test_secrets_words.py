@@ -112,6 +112,7 @@ def test_what_a_command_is_told(text: str) -> None:
         "run: docker run -u nobody -p 9090:9090 -p 127.0.0.1:53:53/udp x; docker exec -u postgres x psql -p 5433\n",
         "run: sudo -u x mkdir -p y; psql -U x -P pager=off -p 5432; ps -u x -p 12; git push -u origin; ssh -p 22 x\n",
         "run: journalctl -u x -p err; mysql -u root -p db; mariadb-dump -u root -p db; createuser -U x -P exporter\n",
+        "run: systemctl --user show -p ActiveState x; runuser -u x mkdir -p y; chroot --user=x / mkdir -p y\n",
         "run: mongo -u x -p $PASS; mongo -u x -p; curl -sku $U:$P h; curl -D - -w '%{http_code}' h\n",
         "run: 'htpasswd -nbB $USER $PASS; htpasswd -nBC 10 \"\" | tr -d x; htpasswd -c x admin'\n",
         "run: vault login -method=ldap username=bob; vault login $TOKEN; ldapsearch -x -W -D cn=x -y /x\n",
