@@ -81,8 +81,7 @@ class ConsulStore:
         # The slash keeps the read to our own keys: without it a sibling such as <prefix>-old would match.
         answer = self._client.get(f"/v1/kv/{self.prefix}/", [("recurse", "1")], (200, 404), consistency)
         start = len(self.prefix) + 1
-        entries = {key[start:]: entry for key, entry in _entries(answer)}
-        return Snapshot(entries, staleness_ms=int(answer.headers.get("X-Consul-LastContact") or 0))
+        return Snapshot(_entries(answer, start), staleness_ms=int(answer.headers.get("X-Consul-LastContact") or 0))
 
     def see(self, keys: Iterable[str]) -> None:
         # A recursive read leaves out what the token may not read; asked by name, Consul says so.
@@ -101,7 +100,7 @@ class ConsulStore:
 
     def read_document(self) -> Entry | None:
         answer = self._client.get(f"/v1/kv/{self.place(DOCUMENT_KEY)}", [], (200, 404))
-        return next((entry for _key, entry in _entries(answer)), None)
+        return next(iter(_entries(answer).values()), None)
 
     def commit(self, commit: Commit) -> None:
         batches = list(self._batches(commit.writes))
@@ -180,10 +179,12 @@ class ConsulStore:
         return {"KV": operation | {name: value for name, value in tenancy.items() if value}}
 
 
-def _entries(answer: Answer) -> list[tuple[str, Entry]]:
-    """Whole keys and what they hold. Raises StoreError where these are not Consul's rows."""
+def _entries(answer: Answer, start: int = 0) -> dict[str, Entry]:
+    """Keys, from their start on, and what they hold. Raises StoreError where these are not Consul's rows."""
     rows = answer.json() if answer.status == 200 else []
     try:
-        return [(row["Key"], Entry(base64.b64decode(row["Value"] or ""), int(row["ModifyIndex"]))) for row in rows]
-    except (KeyError, TypeError, ValueError):
+        return {
+            row["Key"][start:]: Entry(base64.b64decode(row["Value"] or ""), int(row["ModifyIndex"])) for row in rows
+        }
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise StoreError(NOT_CONSUL) from None

@@ -377,7 +377,13 @@ def _bounded_request(request: Callable[..., Any], seconds: float) -> Callable[..
     def bounded(*arguments: Any, **settings: Any) -> Any:
         settings["allow_redirects"] = False
         settings["timeout"] = (min(CONNECT_SECONDS, seconds), seconds)
-        return request(*arguments, **settings)
+        answer = request(*arguments, **settings)
+        if missing_bytes := getattr(answer.raw, "length_remaining", None):
+            # urllib3 1.26 takes an answer that is cut for a whole one.
+            from requests import exceptions
+
+            raise exceptions.ChunkedEncodingError(f"the answer lacks its last {missing_bytes} bytes")
+        return answer
 
     return bounded
 

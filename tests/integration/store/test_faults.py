@@ -18,8 +18,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from urllib3.response import HTTPResponse
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     ABSENT,
@@ -256,6 +258,7 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
         (Fault(status=413, body=b"too big"), r"too large \(413\)"),
         (Fault(status=200, body=b"<html>login</html>"), "is not Consul"),
         (Fault(status=200, body=b'[{"id": 1}]'), "is not Consul"),
+        (Fault(status=200, body=b'[{"Key": 1, "Value": null, "ModifyIndex": 1}]'), "is not Consul"),
         (Fault(status=302, body=b""), r"redirects to another place \(302\).*Check the address, and the path in it\."),
         (Fault(status=204, body=b""), "does not act as Consul does: 204$"),
         (Fault(hang=30), r"did not answer within 0\.5 s.*raise timeout"),
@@ -273,6 +276,7 @@ def only(method: str, fault: Fault, *numbers: int) -> Callable[[Request], Fault 
         "413",
         "login-page",
         "other-json",
+        "other-keys",
         "redirect",
         "odd",
         "hangs",
@@ -318,6 +322,21 @@ def test_fault_that_passes_is_waited_for(agent: ConsulAgent, proxy: Proxy, prefi
     assert outcome.plan.report.added == ["company", "env"]
     assert names(store) == ["company", "env"]
     assert len(agent.dump(prefix)) == 3
+
+
+def test_cut_answer_is_none_of_the_urllib3_that_takes_it_for_whole(
+    proxy: Proxy, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until 2.0, it did not look whether all was there."""
+    made = HTTPResponse.__init__
+
+    def lenient(self: HTTPResponse, *arguments: Any, **settings: Any) -> None:
+        made(self, *arguments, **settings | {"enforce_content_length": False})
+
+    monkeypatch.setattr(HTTPResponse, "__init__", lenient)
+    proxy.script = only("PUT", Fault(cut=True), 3)
+    outcome = publish_to(store_at(proxy.address, prefix), FLEET)
+    assert (outcome.changed, outcome.attempts) == (True, 2)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
