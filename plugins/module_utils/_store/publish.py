@@ -13,10 +13,14 @@ from dataclasses import dataclass
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     DOCUMENT_KEY,
+    HISTORY,
+    Commit,
+    Put,
     Snapshot,
     Store,
     StoreConflictError,
     StoreUnavailableError,
+    Write,
     history_key,
     server_key,
 )
@@ -65,6 +69,12 @@ def publish(
             with store.turn() if overtaken else contextlib.nullcontext():
                 snapshot = store.read(latest=True)
                 reached = True
+                if tried is not None and _stands(tried, snapshot):
+                    # To plan anew would take back a rollback: the version that it left is the newest other one.
+                    plan = tried
+                    if rest := _rest(tried, snapshot):
+                        store.commit(Commit(last=rest))
+                    return Outcome(tried, True, attempts)
                 plan = planner(snapshot)
                 store.see(plan.unseen)
                 if probe:
@@ -93,6 +103,31 @@ def publish(
             tried = plan if fault.wrote else tried
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the runs, guards nothing
         pause = min(pause * 1.6, LONGEST_PAUSE)
+
+
+def _stands(tried: Plan, snapshot: Snapshot) -> bool:
+    """Whether an attempt has come as far as its document, though somebody else may have written one since."""
+    document = tried.commit.document
+    known = [snapshot.document, *(entry for _name, entry in snapshot.under(HISTORY))]
+    return (
+        document is not None
+        and document.value in [entry.value for entry in known if entry is not None]
+        and all(_holds(snapshot, write) for write in tried.commit.first)
+    )
+
+
+def _holds(snapshot: Snapshot, write: Write) -> bool:
+    entry = snapshot.entries.get(write.key)
+    return isinstance(write, Put) and entry is not None and entry.value == write.value
+
+
+def _rest(tried: Plan, snapshot: Snapshot) -> list[Write]:
+    """What follows the document in an attempt, and is still to be done."""
+    return [
+        write
+        for write in tried.commit.last
+        if write.key in snapshot.entries and snapshot.version(write.key) == write.expected
+    ]
 
 
 def _richer(tried: Plan | None, plan: Plan) -> Plan:

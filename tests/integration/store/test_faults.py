@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from tests.integration.store.looking import FLEET, LARGE, names, store_at, text_of
 from tests.support.consul import ConsulAgent, consul_agent
 from tests.support.consul_proxy import Fault, Proxy, Request, proxy_to
-from tests.support.fleets import NOW, extraction, publish_to
+from tests.support.fleets import NOW, extraction, publish_to, roll_back
 from tests.support.processes import free_port
 from tests.support.tls import Certificates, make_certificates
 
@@ -337,6 +338,48 @@ def test_cut_answer_is_none_of_the_urllib3_that_takes_it_for_whole(
     proxy.script = only("PUT", Fault(cut=True), 3)
     outcome = publish_to(store_at(proxy.address, prefix), FLEET)
     assert (outcome.changed, outcome.attempts) == (True, 2)
+
+
+@pytest.mark.parametrize("fault", [Fault(lose=True), Fault(cut=True)], ids=["closes", "cuts"])
+@pytest.mark.parametrize("overwritten", [False, True])
+def test_rollback_whose_answer_is_lost_is_not_taken_back_by_the_next_attempt(
+    agent: ConsulAgent, proxy: Proxy, prefix: str, fault: Fault, overwritten: bool
+) -> None:
+    fields = ["one", "two", "three"]
+    direct = store_at(agent.address, prefix)
+    for number in (1, 2, 3):
+        publish_to(direct, extraction({"prom-01": fields[:number]}), now=NOW + timedelta(minutes=number))
+    last = max(key for key in agent.dump(prefix) if "/history/" in key)
+    writes: list[Request] = []
+
+    def script(request: Request) -> Fault | None:
+        if request.method == "PUT":
+            writes.append(request)
+        elif writes and overwritten and "four" not in names(direct):
+            publish_to(direct, extraction({"prom-02": ["four"]}))
+        return fault if writes == [request] else None
+
+    proxy.script = script
+    outcome = roll_back(store_at(proxy.address, prefix))
+    assert (outcome.changed, outcome.attempts, len(writes)) == (True, 2, 1)
+    assert f"{prefix}/history/{outcome.plan.restored}" == last
+    assert outcome.plan.report.removed == ["three"]
+    assert names(direct) == (["four", "one", "two"] if overwritten else ["one", "two"])
+
+
+def test_rollback_that_breaks_off_behind_its_document_is_ended_by_the_next_attempt(
+    agent: ConsulAgent, proxy: Proxy, prefix: str
+) -> None:
+    """More servers to forget than fit in one transaction: they go after the document."""
+    direct = store_at(agent.address, prefix)
+    publish_to(direct, LARGE)
+    publish_to(direct, extraction({"prom-01": ["new"]}))
+    gone = sorted(LARGE["servers"])
+    proxy.script = only("PUT", Fault(status=503), 4)
+    outcome = roll_back(store_at(proxy.address, prefix), forget=gone)
+    assert (outcome.changed, outcome.attempts) == (True, 2)
+    assert "new" not in names(direct)
+    assert [key for key in agent.dump(prefix) if "/servers/" in key] == [f"{prefix}/servers/prom-01"]
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
