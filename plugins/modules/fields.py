@@ -46,8 +46,7 @@ options:
         publish brings the technical part up to date again, and with O(new_fields=add) fields that are new.
       - V(checked) looks whether O(state=published) could be done, and changes nothing. The store must be there, be read
         whole, hold nothing foreign and let itself be written, and the options must be sound. Whether it may be written
-        is tried, but for check mode, on the document, the first of O(servers) and, unless O(history_keep=0), the
-        history.
+        is tried, but for check mode, on the document, all O(servers) and, unless O(history_keep=0), the history.
     type: str
     choices: [published, rolled_back, checked]
     default: published
