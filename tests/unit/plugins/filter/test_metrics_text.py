@@ -127,6 +127,7 @@ def test_problems_and_fields_of_the_extraction_are_counted() -> None:
         ({"sweep": sweep(a=server()), "published": {"failed": True, "msg": "no leader"}}, 0),
         ({"sweep": {}}, 0),
         ({"sweep": {"failed": True, "msg": "no git"}}, 0),
+        ({"sweep": {}, "published": {"failed": False, "failed_when_result": False, "msg": "no leader"}}, 0),
         ({"sweep": {"changed": False, "skipped": True, "skip_reason": "a tag"}}, 0),
         ({"sweep": sweep(a=server()), "success": False}, 0),
         ({"sweep": sweep(a=server("timeout")), "success": True}, 1),
