@@ -276,7 +276,7 @@ class ConsulClient:
 
     def _tls_fault(self, text: str) -> str:
         where = self.endpoint.url
-        if "CERTIFICATE_VERIFY_FAILED" in text and ("mismatch" in text or "doesn't match" in text):
+        if "doesn't match" in text or ("CERTIFICATE_VERIFY_FAILED" in text and "mismatch" in text):
             return f"The certificate of {where} is for another name. Use a name or address that it is made for."
         if "has expired" in text or "not yet valid" in text:
             what = "has expired" if "has expired" in text else "is not valid yet"
@@ -398,10 +398,10 @@ def _deepest(fault: BaseException) -> str:
     seen = {id(fault)}
     below: Any = fault
     while True:
-        inner = getattr(below, "reason", None) or (below.args[0] if getattr(below, "args", None) else None)
-        if not isinstance(inner, BaseException):
-            inner = below.__cause__ or below.__context__
-        if not isinstance(inner, BaseException) or id(inner) in seen:
+        # Not what it was raised in: urllib3 1.26 asks in a handler of an error of its own.
+        within = (getattr(below, "reason", None), *getattr(below, "args", ()), below.__cause__)
+        inner = next((part for part in within if isinstance(part, BaseException)), None)
+        if inner is None or id(inner) in seen:
             return texts[-1]
         seen.add(id(inner))
         texts.append(str(inner))

@@ -9,8 +9,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+import requests
+from urllib3.exceptions import ProtocolError
 
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import StoreError
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
+    StoreError,
+    StoreUnavailableError,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul import ConsulStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.consul_http import (
     ConsulClient,
@@ -105,6 +110,25 @@ def test_proxy_that_cannot_be_used_is_named_as_the_cause(monkeypatch: pytest.Mon
     ) as failed:
         client.get("/v1/kv/x", [], (200, 404))
     assert "hidden" not in str(failed.value)
+
+
+def test_what_a_fault_was_raised_in_is_not_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with urllib3 1.26, which asks in a handler of an error of its own."""
+    reset = ConnectionResetError(104, "Connection reset by peer")
+    reset.__context__ = TypeError("getresponse() got an unexpected keyword argument")
+    aborted = ProtocolError("Connection aborted.", reset)
+    aborted.__context__ = reset
+    fault = requests.ConnectionError(aborted)
+
+    def send(*_arguments: object, **_settings: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    client = ConsulClient(ConsulSettings(address="192.0.2.1:8500", timeout=5.0))
+    with pytest.raises(StoreUnavailableError, match=r"broke: .*Connection reset by peer.*http_max_conns") as failed:
+        client.get("/v1/kv/x", [], (200, 404))
+    assert failed.value.passing
+    assert "getresponse" not in str(failed.value)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "//", " ", "\n"])
