@@ -176,7 +176,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - The fields, each with its technical part, its presentation and its state, as the document holds them.
+    - The fields, each with its technical part, its presentation and its state, as
+      M(skills_eye.prometheus_fleet.fields_info) returns them.
     - With O(attribute), that attribute of each.
     - With O(wanthits), one dictionary with C(memory), C(cache), C(store) and C(sweep).
     - With O(wantmeta), one dictionary with C(fields), C(tier) (the one that answered), C(age) (seconds since the

@@ -43,6 +43,13 @@ EXAMPLES = r"""
     - name: Name the fields that no server has any more
       ansible.builtin.debug:
         msg: "{{ published.fields | selectattr('status', 'equalto', 'orphan') | map(attribute='name') }}"
+
+    - name: Name those that have been orphans for more than 30 days
+      ansible.builtin.debug:
+        msg: "{{ published.fields | selectattr('orphaned_since') | selectattr('orphaned_since', 'lt', then)
+          | map(attribute='name') }}"
+      vars:
+        then: "{{ '%Y-%m-%dT%H:%M:%S' | strftime(now().timestamp() - 30 * 86400, utc=true) }}"
 """
 
 RETURN = r"""
@@ -53,10 +60,14 @@ exists:
   sample: true
 fields:
   description:
-    - The fields, sorted by name. Each has its technical part, its presentation and its state.
+    - The fields, sorted by name. Each has its technical part, its presentation and its state, also where the store
+      holds less of it; what is not known is null or empty, and presentation at its default.
     - C(servers) and C(servers_count) say who has it; C(first_seen), C(last_seen) and C(orphaned_since) say when.
-      C(sources) and C(values) are there unless RV(detail) is V(brief). C(ways) holds other ways in which servers make
-      it; C(swept) is a fingerprint of what the sweep last said of it.
+      C(sources) and C(values) are there unless RV(detail) is V(brief); in Jinja, write C(item['values']), since
+      C(item.values) is a method. C(ways) holds other ways in which servers make it; C(swept) is a fingerprint of what
+      the sweep last said of it.
+    - C(status) is null for a field that a person added, and for one of a document of the older form, until the next
+      publish.
   type: list
   elements: dict
   returned: success
@@ -77,7 +88,7 @@ servers:
   description:
     - What each server last gave, by name. C(fields) are the names of its fields; C(last_seen) is when it gave this, and
       C(age) how long ago that is, in seconds. C(imported) is true for a server that a document of the older form named
-      and that has not answered since.
+      and that has not answered since; which C(files) it has is not known.
   type: dict
   returned: success
   sample:
@@ -89,6 +100,7 @@ servers:
       files: [/etc/prometheus/prometheus.yml]
       problems: []
       fields: [company]
+      imported: false
       last_seen: "2026-01-31T08:15:00+00:00"
       age: 118.2
 lost:

@@ -151,9 +151,14 @@ def _fields(items: Iterable[Any], place: str, detail: str) -> Iterator[Field]:
         if name in seen:
             raise StoreForeignError(f"{place} has the field {name} twice: remove one of the two by hand.")
         seen.add(name)
-        # A brief document leaves out what is at its default.
-        defaults = {key: default_of(name, key) for key in PRESENTATION} if detail == BRIEF else {}
-        yield {**dict.fromkeys(TECHNICAL), **defaults, **sound_field(item, shared=detail == SHARED)}
+        # A brief document leaves out what is at its default; of others, a field that a person added lacks the lists.
+        left_out = {key: default_of(name, key) for key in PRESENTATION} if detail == BRIEF else _no_lists()
+        yield {**dict.fromkeys(TECHNICAL), **left_out, **sound_field(item, shared=detail == SHARED)}
+
+
+def _no_lists() -> Field:
+    """What the sweep would say in lists of a field that nobody has."""
+    return {"sources": [], "servers": [], "values": [], "values_complete": False, "presence": None}
 
 
 def _expanded(item: Field, sets: dict[str, list[str]]) -> Field:

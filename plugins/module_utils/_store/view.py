@@ -16,7 +16,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Store,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
+    PRESENTATION,
+    STATE,
+    TECHNICAL,
     Document,
+    Field,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
     decoded,
@@ -33,18 +37,28 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import text_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 
+_BLANK: Field = {**dict.fromkeys(("name", *TECHNICAL)), **PRESENTATION, **dict.fromkeys(STATE), "servers_count": 0}
+
 
 def document_view(document: Document, now: datetime) -> dict[str, Any]:
     """{fields, last_updated, age, source, version, detail}. age is in seconds since the document was written."""
     _fill_in_last_seen(document, {row["hostname"]: text_of(row.get("last_seen")) for row in document.server_status})
     return {
-        "fields": list(document.fields.values()),
+        "fields": [_with_all(item) for _name, item in sorted(document.fields.items())],
         "last_updated": document.last_updated,
         "age": age_seconds(document.last_updated, now),
         "source": document.source,
         "version": document.version or None,
         "detail": document.detail,
     }
+
+
+def _with_all(item: Field) -> Field:
+    """A field with every attribute: Jinja fails on one that is not there.
+
+    One that a person added, or of the older form, lacks most.
+    """
+    return {**_BLANK, "display_name": item["name"], "ways": {}, **item}
 
 
 def _fill_in_last_seen(document: Document, heard: Mapping[str, str | None]) -> None:
@@ -95,6 +109,9 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
         "servers": {
             name: {
                 **{key: value for key, value in reading.content().items() if key not in ("version", "server")},
+                # Of one that was taken over, only how many they were is known.
+                "files": reading.files if isinstance(reading.files, list) else [],
+                "imported": reading.imported,
                 "fields": sorted(reading.fields),
                 "last_seen": reading.last_seen or None,
                 "age": age_seconds(reading.last_seen, now),

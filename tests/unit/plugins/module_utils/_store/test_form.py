@@ -59,6 +59,8 @@ def documents(draw: st.DrawFn) -> Document:
             "servers": draw(SERVERS),
             "sources": sources,
             "values": draw(st.lists(st.text(max_size=3), max_size=3)),
+            "values_complete": draw(st.booleans()),
+            "presence": draw(st.sampled_from(["always", "conditional"])),
         }
     extra = draw(st.dictionaries(st.sampled_from(["note", "imported_from"]), JSON))
     rows = [{"hostname": name, "success": True, "status": "ok", "error": None} for name in draw(SERVERS)]
