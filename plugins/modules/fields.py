@@ -17,7 +17,8 @@ description:
   - What each server gave is kept in a document of its own, written only when that server answered. The document of
     fields is worked out anew from all of them and from what people set on the fields. So runs over parts of a fleet,
     even at the same time, end in one complete document, and a server that cannot be reached keeps its last word.
-  - What people set on a field (its presentation, such as C(display_name)) is never overwritten. Where the document was
+  - What people set on a field (its presentation, such as C(display_name)) is never overwritten, but by what they give
+    in O(presentation). Where the document was
     deleted from the store, it is taken from the newest earlier version.
     The technical part (C(origin), C(source_label), C(regex), C(replacement)) belongs to the sweep; where a person
     changed it by hand, O(on_conflict) decides.
@@ -84,6 +85,14 @@ options:
         C(show_in_exporters) and C(show_in_blackbox) are true, C(required), C(show_in_dashboard) and
         C(available_for_registration) are false, C(options), C(default_value), C(validation) and C(validation_regex) are
         null. Another key is refused, and a value of another type.
+    type: dict
+    default: {}
+  presentation:
+    description:
+      - "Presentation of fields by their names, as V({'company': {'display_name': 'Company', 'order': 5}}), for where it
+        is kept in a file under version control. It is set on fields that are there and on those that this run adds."
+      - The keys are those of O(field_defaults). What is not named stays what people set.
+      - A name of no field is no fault; a warning says so. O(state=rolled_back) takes no notice of this.
     type: dict
     default: {}
   on_conflict:
@@ -215,6 +224,15 @@ EXAMPLES = r"""
         field_defaults:
           category: business
 
+    - name: Set what a file under version control says of the fields
+      skills_eye.prometheus_fleet.fields:
+        store: directory
+        path: /tmp/prometheus-fleet-example
+        fields: []
+        servers: {}
+        presentation:
+          company: {display_name: Company, order: 5, required: true}
+
     - name: Say what is new without adding it, and remove what has been an orphan for a month
       skills_eye.prometheus_fleet.fields:
         store: directory
@@ -253,6 +271,12 @@ updated:
   elements: str
   returned: success, but not with O(state=checked)
   sample: [os]
+presented:
+  description: Names of the fields that were there and whose presentation was changed by O(presentation).
+  type: list
+  elements: str
+  returned: success, but not with O(state=checked)
+  sample: [company]
 orphaned:
   description: Names of the fields that became orphans.
   type: list
@@ -383,10 +407,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     StoreError,
     StoreRequirementError,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import compact, sayable
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import sayable
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import Rules
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import (
     LONGEST_WAIT,
+    file_mode,
     presentation_of,
     shown,
     store_from,
@@ -417,6 +442,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "to": {"type": "str"},
         "new_fields": {"type": "str", "choices": ["add", "report"], "default": "add"},
         "field_defaults": {"type": "dict", "default": {}},
+        "presentation": {"type": "dict", "default": {}},
         "on_conflict": {"type": "str", "choices": ["report", "sweep", "store"], "default": "report"},
         "orphans": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
         "orphan_grace": {"type": "str", "default": "7d"},
@@ -432,21 +458,6 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-def file_mode(text: str) -> int:
-    """Octal digits as a number. Raises StoreError."""
-    try:
-        mode = int(text, 8)
-    except ValueError:
-        mode = -1
-    # A mode that YAML read as an octal number arrives here as a decimal one, and is caught by this too.
-    if not 0o600 <= mode <= 0o777 or mode & 0o600 != 0o600:
-        raise StoreError(
-            f"mode is {text!r}; give octal digits in quotes with which the owner may write, as '0600': without them, "
-            "YAML reads 0600 as the number 384."
-        )
-    return mode
-
-
 def rules_from(params: dict[str, Any], now: datetime) -> Rules:
     """How to merge, as the options say. Raises StoreError."""
     if not 0 <= params["retry_seconds"] <= LONGEST_WAIT:
@@ -459,7 +470,10 @@ def rules_from(params: dict[str, Any], now: datetime) -> Rules:
         orphans=params["orphans"],
         orphan_grace=_duration_of(params, "orphan_grace"),
         on_conflict=params["on_conflict"],
-        defaults=presentation_of(params["field_defaults"]),
+        defaults=presentation_of(params["field_defaults"], "field_defaults"),
+        presentation={
+            name: presentation_of(wanted, f"presentation.{name}") for name, wanted in params["presentation"].items()
+        },
         forget=params["forget_servers"],
         touch_after=_duration_of(params, "touch_after") if params["touch_after"] else None,
     )
@@ -516,25 +530,6 @@ def invocation_of(params: dict[str, Any]) -> dict[str, Any]:
     return {"module_args": {**shown(params), **counts}}
 
 
-def diff_of(plan: Plan, place: str) -> dict[str, str]:
-    return {
-        "before_header": place,
-        "after_header": place,
-        "before": _lines(plan.before),
-        "after": _lines(plan.after),
-    }
-
-
-def _lines(view: dict[str, Any]) -> str:
-    """An attribute on each line, under its field or server."""
-    lines = []
-    for part, items in sorted(view.items()):
-        for name, item in sorted(items.items()):
-            lines.append(f"{part} {name}")
-            lines += [f"  {key}: {compact(value)}" for key, value in sorted(item.items())]
-    return "".join(line + "\n" for line in lines)
-
-
 def main() -> None:
     # A second's work on a fleet of small objects that all live to the end: looking for garbage would be a fifth of it.
     gc.disable()
@@ -572,6 +567,9 @@ def main() -> None:
     known = {*outcome.plan.report.forgotten, *outcome.plan.document.server_names}
     if unknown := sorted({*params["forget_servers"]} - known):
         module.warn(f"forget_servers names {named(unknown)}, and the store knows no such server.")
+    strange = sorted(params["presentation"].keys() - outcome.plan.document.fields.keys())
+    if params["state"] == "published" and strange:
+        module.warn(f"presentation names {named(strange)}, and there is no such field.")
     if params["state"] == "published" and outcome.plan.restored:
         module.warn(
             f"{store.place('fields')} was deleted from the store; what people set on its fields is taken from the "
@@ -588,7 +586,7 @@ def main() -> None:
         # What would become of this data is no news of the store: the role checks before it has any.
         result = {"changed": False, **{name: result[name] for name in ("store", "requests", "attempts")}}
     elif module._diff:
-        result["diff"] = diff_of(outcome.plan, store.place("fields"))
+        result["diff"] = outcome.plan.diff(store.place("fields"))
     module.exit_json(invocation=invocation, **sayable(result))
 
 

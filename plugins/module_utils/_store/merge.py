@@ -50,8 +50,9 @@ ADD, KEEP, REMOVE = "add", "keep", "remove"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How to merge. defaults: presentation of new fields. forget: servers to forget, by name.
+    """How to merge. defaults: presentation of new fields. presentation: that of some fields, new or not, by name.
 
+    forget: servers to forget, by name.
     touch_after: the age at which the time of a reading is written anew although nothing changed; None: never.
     """
 
@@ -61,6 +62,7 @@ class Rules:
     orphan_grace: timedelta = timedelta(days=7)
     on_conflict: str = REPORT
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    presentation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     forget: Sequence[str] = ()
     touch_after: timedelta | None = None
 
@@ -76,6 +78,7 @@ class Report:
 
     added: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
+    presented: list[str] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -185,6 +188,12 @@ def merge_fields(
         else:
             fields[name] = merge.new(name, way, holders[name])
             report.added.append(name)
+    for name, wanted in sorted(rules.presentation.items()):
+        old = fields.get(name)
+        if old is not None and (new := {**old, **wanted}) != old:
+            fields[name] = new
+            if name in stored.fields:
+                report.presented.append(name)
     report.statuses = dict.fromkeys((SYNCED, OUTDATED, ORPHAN, MISSING), 0)
     for item in fields.values():
         report.statuses[item["status"]] += 1

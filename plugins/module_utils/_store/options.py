@@ -79,19 +79,21 @@ def store_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-def presentation_of(given: Mapping[Any, Any]) -> dict[str, Any]:
-    """What new fields are to have, with the types that they are meant to have. Raises StoreError, naming the key."""
+def presentation_of(given: Any, option: str) -> dict[str, Any]:
+    """What fields are to have, with the types that they are meant to have. Raises StoreError, naming option and key."""
+    if not isinstance(given, Mapping):
+        raise StoreError(f"{option} must be a dictionary, got: {given!r}.")
     if taken := sorted(OURS & given.keys()):
-        raise StoreError(f"field_defaults sets {', '.join(taken)}, but that is not presentation: take it out.")
+        raise StoreError(f"{option} sets {', '.join(taken)}, but that is not presentation: take it out.")
     if unknown := [str(key) for key in given if key not in PRESENTATION]:
-        raise StoreError(f"field_defaults has no {', '.join(unknown)}; it takes {', '.join(sorted(PRESENTATION))}.")
+        raise StoreError(f"{option} has no {', '.join(unknown)}; it takes {', '.join(sorted(PRESENTATION))}.")
     found: dict[str, Any] = {}
     for key, value in given.items():
         wanted, read = _READERS.get(key) or _READERS[type(PRESENTATION[key])]
         try:
             found[key] = read(value)
         except (TypeError, ValueError):
-            raise StoreError(f"field_defaults.{key} must be {wanted}, got: {value!r}.") from None
+            raise StoreError(f"{option}.{key} must be {wanted}, got: {value!r}.") from None
     return found
 
 
@@ -124,6 +126,21 @@ _READERS: Mapping[Any, tuple[str, Callable[[Any], Any]]] = {
     "validation_regex": ("a text or null", lambda value: None if value is None else _text(value)),
     type(None): ("anything", lambda value: value),
 }
+
+
+def file_mode(text: str) -> int:
+    """Octal digits as a number. Raises StoreError."""
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    # A mode that YAML read as an octal number arrives here as a decimal one, and is caught by this too.
+    if not 0o600 <= mode <= 0o777 or mode & 0o600 != 0o600:
+        raise StoreError(
+            f"mode is {text!r}; give octal digits in quotes with which the owner may write, as '0600': without them, "
+            "YAML reads 0600 as the number 384."
+        )
+    return mode
 
 
 def store_from(options: Mapping[str, Any], *, mode: int = 0o644) -> Store:

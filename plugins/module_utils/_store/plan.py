@@ -35,6 +35,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
     ADVICE,
+    compact,
     decoded,
     document_from,
     dumped,
@@ -112,6 +113,25 @@ class Plan:
     @property
     def changed(self) -> bool:
         return bool(self.commit.writes)
+
+    def diff(self, place: str) -> dict[str, str]:
+        """What changes, as Ansible shows it."""
+        return {
+            "before_header": place,
+            "after_header": place,
+            "before": _lines(self.before),
+            "after": _lines(self.after),
+        }
+
+
+def _lines(view: dict[str, Any]) -> str:
+    """An attribute on each line, under its field or server."""
+    lines = []
+    for part, items in sorted(view.items()):
+        for name, item in sorted(items.items()):
+            lines.append(f"{part} {name}")
+            lines += [f"  {key}: {compact(value)}" for key, value in sorted(item.items())]
+    return "".join(line + "\n" for line in lines)
 
 
 def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any = None) -> State:

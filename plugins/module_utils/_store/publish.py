@@ -134,7 +134,7 @@ def _richer(tried: Plan | None, plan: Plan) -> Plan:
     """What an attempt that wrote a part has said stays said: the next one finds that part done."""
     if tried is None:
         return plan
-    for name in ("added", "updated", "orphaned", "returned", "removed", "servers", "forgotten", "unfound"):
+    for name in ("added", "updated", "presented", "orphaned", "returned", "removed", "servers", "forgotten", "unfound"):
         earlier, later = getattr(tried.report, name), getattr(plan.report, name)
         setattr(plan.report, name, sorted({*earlier, *later}))
     for side in ("before", "after"):

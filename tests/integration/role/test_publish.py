@@ -221,6 +221,7 @@ def test_tags_that_make_no_sense_are_refused_in_plain_words(site: Site, argument
         ({"publish_touch_after": "soon"}, "touch_after: 'soon' is not a duration"),
         ({"publish_history_keep": -1}, "history_keep must be 0 or more"),
         ({"publish_field_defaults": {"order": "first"}}, "field_defaults.order must be a whole number"),
+        ({"publish_presentation": {"env": {"order": "first"}}}, "presentation.env.order must be a whole number"),
     ],
     ids=[
         "no-path",
@@ -234,6 +235,7 @@ def test_tags_that_make_no_sense_are_refused_in_plain_words(site: Site, argument
         "touch",
         "history",
         "defaults",
+        "presentation",
     ],
 )
 def test_preflight_ends_the_run_before_a_server_is_asked(site: Site, variables: dict[str, Any], words: str) -> None:

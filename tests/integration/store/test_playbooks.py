@@ -201,6 +201,36 @@ def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
     assert swept["updated"] == ["company"]
 
 
+def test_presentation_is_set_from_a_file_in_git(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    kept = {
+        "company": {"display_name": "Company", "order": "{{ '5' }}", "required": "{{ 'yes' }}"},
+        "env": {"category": "business", "options": ["prod", "dev"]},
+    }
+    nothing: dict[str, Any] = {"fields": [], "servers": {}}
+    first, looked, alone, again, other, misspelt = player.tasks(
+        {NAME: FLEET | where | {"presentation": {"env": {"order": 7}}}},
+        {NAME: nothing | where | {"presentation": kept}, "check_mode": True, "diff": True},
+        {NAME: nothing | where | {"presentation": kept}},
+        {NAME: FLEET | where | {"presentation": kept, "field_defaults": {"order": 1}}},
+        {NAME: FLEET | where | {"presentation": {"company": {"display_name": "Firm"}}}},
+        {NAME: nothing | where | {"presentation": {"compani": {"order": 1}, "env": {}}}},
+    )
+    assert first["added"] == ["company", "env"]
+    assert first["presented"] == []
+    for did in (looked, alone):
+        assert (did["changed"], did["presented"], did["updated"]) == (True, ["company", "env"], [])
+    assert '  display_name: "Company"\n' in looked["diff"]["after"]
+    assert not again["changed"]
+    assert (other["changed"], other["presented"]) == (True, ["company"])
+    assert not misspelt["changed"]
+    assert misspelt["warnings"] == ["presentation names compani, and there is no such field."]
+    stored = json.loads((tmp_path / "store" / "fields.json").read_text(encoding="utf-8"))
+    company, env = stored["fields"]
+    assert (company["display_name"], company["order"], company["required"]) == ("Firm", 5, True)
+    assert (env["order"], env["category"], env["options"]) == (7, "business", ["prod", "dev"])
+
+
 def test_a_server_to_forget_that_is_not_there_is_a_warning(player: Player, tmp_path: Path) -> None:
     """Also a list in quotes, as it comes from -e NAME='["prom-09"]': since ansible-core 2.19 it is one odd name."""
     where = {"store": "directory", "path": str(tmp_path / "store")}

@@ -15,7 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.doc_fragments impor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import StoreError
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import PRESENTATION
-from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import file_mode, store_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from ansible_collections.skills_eye.prometheus_fleet.plugins.modules import fields, fields_info
 from tests.support.fleets import NOW, extraction, publish_to, roll_back
@@ -85,6 +85,22 @@ def test_defaults_of_new_fields_that_cannot_be(defaults: dict[Any, Any], message
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("presentation", "message"),
+    [
+        ({"env": {"categori": "biz"}}, "presentation.env has no categori; it takes available_for_registration, "),
+        ({"env": {"regex": "x"}}, "presentation.env sets regex, but that is not presentation"),
+        ({"env": {"order": "first"}}, "presentation.env.order must be a whole number, got: 'first'"),
+        ({"env": None}, "presentation.env must be a dictionary, got: None"),
+        ({"env": ["order"]}, "presentation.env must be a dictionary, got: ['order']"),
+    ],
+)
+def test_presentation_that_cannot_be(presentation: dict[Any, Any], message: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        fields.rules_from(given(presentation=presentation), NOW)
+    assert message in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["orphan_grace", "touch_after"])
 def test_a_duration_that_is_none_is_named(name: str) -> None:
     with pytest.raises(StoreError, match=f"^{name}: '7 days' is not a duration"):
@@ -93,14 +109,14 @@ def test_a_duration_that_is_none_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["0600", "0644", "640", "0755"])
 def test_modes(text: str) -> None:
-    assert fields.file_mode(text) == int(text, 8)
+    assert file_mode(text) == int(text, 8)
 
 
 @pytest.mark.parametrize("text", ["", "u=rw", "420", "384", "416", "0444", "01777", "-600", "0o600x"])
 def test_modes_that_cannot_be(text: str) -> None:
     """420 is what YAML makes of an unquoted 0644."""
     with pytest.raises(StoreError, match=r"octal digits in quotes .*without them, YAML reads 0600 as the number 384"):
-        fields.file_mode(text)
+        file_mode(text)
 
 
 def returned(module: ModuleType) -> dict[str, Any]:
