@@ -62,6 +62,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 )
 
 NAMED_AT_MOST = 5
+# How long a line of a diff may be that is not broken up.
+LINE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +127,25 @@ class Plan:
 
 
 def _lines(view: dict[str, Any]) -> str:
-    """An attribute on each line, under its field or server."""
+    """Attributes under their field or server."""
     lines = []
     for part, items in sorted(view.items()):
         for name, item in sorted(items.items()):
             lines.append(f"{part} {name}")
-            lines += [f"  {key}: {compact(value)}" for key, value in sorted(item.items())]
+            lines += [line for key, value in sorted(item.items()) for line in _attribute(key, value)]
     return "".join(line + "\n" for line in lines)
+
+
+def _attribute(key: str, value: Any) -> list[str]:
+    """In one line, or with each of its parts in one of its own: else a long list is shown whole for one of them."""
+    line = f"  {key}: {compact(value)}"
+    if len(line) <= LINE:
+        return [line]
+    if isinstance(value, dict):
+        return [f"  {key}:", *(f"    {name}: {compact(part)}" for name, part in sorted(value.items()))]
+    if isinstance(value, list):
+        return [f"  {key}:", *(f"    {compact(part)}" for part in value)]
+    return [line]
 
 
 def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any = None) -> State:
