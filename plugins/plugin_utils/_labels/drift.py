@@ -95,10 +95,10 @@ class _Fleet:
         places: dict[tuple[str, Way], str] = {}
         for source in field["sources"]:
             if source["stage"] in _TARGET_STAGES or source["stage"] in _RELABEL_STAGES:
+                way, place = _way(source), _place(source)
                 for server in source["servers"]:
-                    way = _way(source)
                     ways[server].add(way)
-                    places.setdefault((server, way), _place(source))
+                    places.setdefault((server, way), place)
         groups: dict[frozenset[Way], list[str]] = defaultdict(list)
         for name in self._compared:
             if name in ways:
@@ -217,6 +217,7 @@ class _Fleet:
         for name, own in labels.items():
             if any(label in own for label in replicas):
                 groups[tuple(sorted(item for item in own.items() if item[0] not in replicas))].append(name)
+        members: list[list[str]] = []
         for items, names in sorted(groups.items(), key=lambda entry: entry[1]):
             by = [label for label in replicas if len({labels[name].get(label) for name in names}) > 1]
             variables = any("$" in labels[name].get(label, "") for name in names for label in replicas)
@@ -225,24 +226,25 @@ class _Fleet:
             label = by[0] if by else next(label for label in replicas if label in labels[names[0]])
             message = f"{_pair(names)}: their external labels differ in {label} alone."
             self._add("ha_pair", "info", label, names, message, external_labels=dict(items))
-            self._pair_differs([name for name in names if name in compared])
+            members.append([name for name in names if name in compared])
+        self._pairs_differ(members)
 
-    def _pair_differs(self, names: Sequence[str]) -> None:
+    def _pairs_differ(self, pairs: Sequence[Sequence[str]]) -> None:
         """What the members of an HA pair make differently, although they must make the same."""
-        for field in self._fields:
-            ways: dict[str, set[Way]] = {name: set() for name in names}
+        for field in self._fields if pairs else ():
+            ways: dict[str, set[Way]] = defaultdict(set)
             for source in field["sources"]:
-                if source["stage"] == "external_labels":
-                    continue
-                for server in source["servers"]:
-                    if server in ways:
-                        ways[server].add(_way(source))
-            if len({frozenset(item) for item in ways.values()}) > 1:
-                lacking = [name for name in names if not ways[name]]
-                label = field["name"]
-                how = f"{label} is missing on {_listed(lacking)}" if lacking else f"they make {label} in different ways"
-                message = f"{_pair(names)} and must make the same labels, but {how}."
-                self._add("ha_pair_differs", "error", label, names, message)
+                if source["stage"] != "external_labels":
+                    way = _way(source)
+                    for server in source["servers"]:
+                        ways[server].add(way)
+            label = field["name"]
+            for names in pairs:
+                if len({frozenset(ways[name]) for name in names}) > 1:
+                    lacking = _listed([name for name in names if not ways[name]])
+                    how = f"{label} is missing on {lacking}" if lacking else f"they make {label} in different ways"
+                    message = f"{_pair(names)} and must make the same labels, but {how}."
+                    self._add("ha_pair_differs", "error", label, names, message)
 
     def _add(
         self, kind: str, severity: str, label: str | None, servers: Iterable[str], message: str, **more: Any

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels import drift as labels_drift
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.drift import Settings, find_drift
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import extract
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile, ServerConfigs
@@ -331,3 +334,32 @@ def test_many_servers_are_not_all_listed_in_a_message() -> None:
     )
     assert found[0]["message"] == shown
     assert len(found[0]["servers"]) == 20
+
+
+def test_the_work_grows_with_the_rules_and_the_servers_not_with_their_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(pairs: int) -> tuple[int, int]:
+        """How often a rule is spelled out, and how often a list of servers is gone through."""
+        rows = itertools.product(range(pairs), "ab")
+        extracted = extract({f"{n:02}{r}": server(external=f"site: s{n}, replica: {r}") for n, r in rows})
+        passes: list[object] = []
+        rules: list[object] = []
+
+        class Servers(list[str]):
+            def __iter__(self) -> Iterator[str]:
+                passes.append(self)
+                return super().__iter__()
+
+        def way(source: Mapping[str, Any]) -> tuple[Any, ...]:
+            rules.append(source)
+            return spelled(source)
+
+        spelled = labels_drift._way
+        for source in (item for field in extracted["fields"] for item in field["sources"]):
+            source["servers"] = Servers(source["servers"])
+        with monkeypatch.context() as patch:
+            patch.setattr(labels_drift, "_way", way)
+            found = find_drift(extracted["fields"], extracted["servers"])
+        assert [item["kind"] for item in found] == ["ha_pair"] * pairs
+        return len(rules), len(passes)
+
+    assert work(20) == work(2)
