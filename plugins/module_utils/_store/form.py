@@ -269,14 +269,16 @@ def _too_large(document: Document, data: dict[str, Any], place: str) -> StoreToo
     sizes = sorted(((size_of(item), item["name"]) for item in data["fields"]), reverse=True)
     text = ", ".join(f"{name} ({kib(size)})" for size, name in sizes[:LARGEST_SHOWN])
     advice = (
-        "Shorten what was set on the largest ones (options, description), remove orphans, or publish parts of the "
-        "fleet under prefixes of their own"
+        "Publish parts of the fleet under prefixes of their own, shorten what was set on the largest fields (options, "
+        "description), or remove orphans"
         if data["detail"] == BRIEF
         else "Set detail to auto"
     )
+    fields = f"{len(document.fields)} fields ({kib(size_of(data['fields']))})"
+    servers = f"{len(document.server_status)} servers ({kib(size_of(data['extraction_status']))})"
     return StoreTooLargeError(
-        f"{place} would be {kib(size_of(data))} with its {len(document.fields)} fields, and {kib(VALUE_LIMIT)} is the "
-        f"most that fits. The largest fields: {text}. Nothing was written. {advice}."
+        f"{place} would be {kib(size_of(data))} with its {fields} and {servers}, and "
+        f"{kib(VALUE_LIMIT)} is the most that fits. The largest fields: {text}. Nothing was written. {advice}."
     )
 
 

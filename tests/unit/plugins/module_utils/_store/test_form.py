@@ -138,9 +138,16 @@ def test_limit_is_met_to_the_byte(detail: str) -> None:
     with pytest.raises(StoreTooLargeError) as refused:
         written(padded(VALUE_LIMIT + 1, detail), detail, "some/fields")
     message = str(refused.value)
-    assert message.startswith("some/fields would be 512 KiB with its 1 fields, and 512 KiB is the most that fits.")
+    assert message.startswith("some/fields would be 512 KiB with its 1 fields (51")
+    assert " KiB) and 0 servers (0.1 KiB), and 512 KiB is the most that fits." in message
     assert "The largest fields: a (51" in message
     assert ("Set detail to auto" in message) == (detail != "brief")
+
+
+def test_where_the_servers_take_the_room_the_refusal_says_so() -> None:
+    rows = [{"hostname": f"prom-{n:05}", "success": True, "status": "ok", "fields_count": 1} for n in range(10000)]
+    with pytest.raises(StoreTooLargeError, match=r"1 fields \(0\.\d KiB\) and 10000 servers \(7\d\d KiB\), and 512"):
+        written(document_of(field("a"), server_status=rows), "auto", "some/fields")
 
 
 def test_forms_are_tried_in_order() -> None:
