@@ -9,9 +9,12 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
+from ansible import template
 from ansible.errors import AnsibleFilterError
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 
@@ -70,7 +73,24 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             raise AnsibleFilterError(f"{function.__name__}: {wrong}")
         return function(*arguments, **given)
 
-    return call
+    return call if hasattr(template, "trust_as_template") else _distrusted(call)
+
+
+def _distrusted(function: Callable[P, R]) -> Callable[P, R]:
+    """The filter, with all that a template makes of its answer marked as no template itself.
+
+    Until ansible-core 2.18, text is a template again when it is next used, unless it comes of a variable that is marked
+    so. What servers wrote in the files of a mirror does not: the path is what the filter was given.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **given: Any) -> R:
+        if arguments and isinstance(arguments[0], Context):
+            cast("Any", arguments[0]).unsafe = True
+            arguments = arguments[1:]
+        return function(*arguments, **given)
+
+    return cast("Callable[P, R]", pass_context(call))
 
 
 def strange_result(argument: str, given: Mapping[str, Any]) -> str | None:

@@ -191,3 +191,33 @@ def test_it_takes_what_ansible_hands_over_and_templates_nothing_of_it() -> None:
     if hasattr(template, "trust_as_template"):
         expression = template.trust_as_template(expression)
     assert templar.template(expression)["values"] == ["{{ not_a_variable }}"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ path | skills_eye.prometheus_fleet.extract_fields }}",
+        "{{ (path | skills_eye.prometheus_fleet.extract_fields).fields | map(attribute='values') | flatten | join }}",
+        "{{ [path] | map('skills_eye.prometheus_fleet.extract_fields') | list }}",
+        "{{ path | skills_eye.prometheus_fleet.extract_fields | to_json }}",
+        "{{ path | skills_eye.prometheus_fleet.explain_label('env') }}",
+        "{{ path | skills_eye.prometheus_fleet.route_check }}",
+    ],
+)
+def test_what_servers_wrote_in_a_mirror_is_no_template_later(tmp_path: Path, expression: str) -> None:
+    """A fact is templated when it is used, until ansible-core 2.18 by what is marked in it alone."""
+    made = tmp_path / "made"
+    hostile = f"{{{{ lookup('ansible.builtin.pipe', 'touch {made}') }}}}"
+    content = CONFIG.replace("{{ not_a_variable }}", hostile.replace("'", "''"))
+    routes = "{route: {receiver: x, group_by: [env]}, receivers: [{name: x}]}"
+    files = [
+        FileResult("/p/prometheus.yml", "prometheus", sha256="0", content=f'rule_files: ["{hostile}"]\n{content}'),
+        FileResult("/a/alertmanager.yml", "alertmanager", sha256="1", content=routes),
+    ]
+    path = str(tmp_path / "mirror")
+    mirror.Mirror(path).apply({"a": ServerResult("ok", files=files)})
+    trusted = getattr(template, "trust_as_template", str)
+    fact = template.Templar(DataLoader(), {"path": path}).template(trusted(expression))
+    assert str(made) in str(fact)
+    template.Templar(DataLoader(), {"fact": fact}).template(trusted("{{ fact }}"))
+    assert not made.exists()
