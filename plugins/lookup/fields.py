@@ -210,6 +210,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     Snapshot,
     Store,
@@ -458,7 +459,7 @@ def _named(fields: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any
     """The fields of these names, in their order."""
     by_name = {item["name"]: item for item in fields}
     if missing := [name for name in names if name not in by_name]:
-        known = ", ".join(by_name) or "none"
+        known = shown(", ".join(by_name)) or "none"
         raise AnsibleLookupError(f"There is no field {', '.join(missing)}. There are: {known}.")
     return [by_name[name] for name in names]
 

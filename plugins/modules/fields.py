@@ -560,8 +560,8 @@ def main() -> None:
         module.fail_json(msg=str(fault), invocation=invocation)
     for conflict in outcome.plan.report.conflicts if params["on_conflict"] == "report" else []:
         module.warn(
-            f"The {conflict['attribute']} of the field {conflict['field']} was changed by hand and differs from what "
-            "the sweep found; the stored one is kept. Set on_conflict to sweep or store to settle it."
+            f"The {conflict['attribute']} of the field {named([conflict['field']])} was changed by hand and differs "
+            "from what the sweep found; the stored one is kept. Set on_conflict to sweep or store to settle it."
         )
     # One that has answered without a config is forgotten and still there.
     known = {*outcome.plan.report.forgotten, *outcome.plan.document.server_names}

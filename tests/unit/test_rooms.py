@@ -18,7 +18,12 @@ PLUGINS = "ansible_collections.skills_eye.prometheus_fleet.plugins."
 # Room to the rooms that it may import from, beside itself. The edges (action, lookup, filter, modules) may import all.
 MAY_IMPORT = {
     "plugin_utils._labels": {"plugin_utils._plain"},
-    "plugin_utils._sweep": {"plugin_utils._plain", "plugin_utils._labels.secret", "module_utils._sweep"},
+    "plugin_utils._sweep": {
+        "plugin_utils._plain",
+        "plugin_utils._labels.secret",
+        "module_utils._shown",
+        "module_utils._sweep",
+    },
     "module_utils._store": {"module_utils"},
 }
 NOT_PUBLISHED = ("ansible.module_utils._text", "ansible._internal", "ansible.module_utils._internal")

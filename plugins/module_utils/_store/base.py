@@ -17,6 +17,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
+
 # What a value may be in every version of Consul, in bytes; the directory store keeps to it, so that a fleet can move.
 VALUE_LIMIT = 512 * 1024
 DOCUMENT_KEY = "fields"
@@ -35,6 +37,10 @@ class StoreError(Exception):
     """
 
     wrote = False
+
+    def __str__(self) -> str:
+        # Names and answers that anybody may have written are part of it.
+        return shown(super().__str__())
 
 
 class StoreUnavailableError(StoreError):

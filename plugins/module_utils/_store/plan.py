@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store import history
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.base import (
     ABSENT,
@@ -133,7 +134,7 @@ def _lines(view: dict[str, Any]) -> str:
         for name, item in sorted(items.items()):
             lines.append(f"{part} {name}")
             lines += [line for key, value in sorted(item.items()) for line in _attribute(key, value)]
-    return "".join(line + "\n" for line in lines)
+    return "".join(shown(line) + "\n" for line in lines)
 
 
 def _attribute(key: str, value: Any) -> list[str]:
@@ -354,7 +355,7 @@ def _all_visible(document: Document, known: Collection[str], rules: Rules, manne
 def named(names: list[str]) -> str:
     """Names for a message, the first few of them."""
     rest = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(map(shown, names[:NAMED_AT_MOST])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _show_fields(plan: Plan, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -23,8 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_ending import tidied
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 MANIFEST: Final = b".manifest.json"
 JOURNAL: Final = b".journal.json"

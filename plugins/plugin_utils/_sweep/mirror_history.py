@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror import Mirror
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
     JOURNAL,
@@ -43,7 +44,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     MirrorChange,
     standing,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 AUTHOR: Final = "prometheus_fleet"
 _SECONDS: Final = 300

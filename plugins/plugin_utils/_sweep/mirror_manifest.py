@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final, TypedDict, cast, get_args
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import Status
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 VERSION: Final = 1
 

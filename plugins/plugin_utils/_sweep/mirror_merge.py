@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown, shown_text
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.mirror_files import (
     MirrorError,
     Paths,
@@ -34,7 +35,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     FileResult,
     ServerResult,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 # Diffs travel through Ansible's result: beyond this many characters, only names are shown.
 MAX_DIFF: Final = 1024 * 1024
@@ -278,7 +278,7 @@ class Merge:
             before, after = ("(too much to show)\n" if before else "", "(changed; too much to show)\n" if after else "")
         else:
             self._diff_left -= size
-        title = shown(title)
+        title, before, after = shown(title), shown_text(before), shown_text(after)
         self.change.diff.append({"before": before, "after": after, "before_header": title, "after_header": title})
 
 

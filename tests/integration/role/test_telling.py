@@ -280,3 +280,18 @@ def test_a_family_of_labels_is_told_as_one(site: Site) -> None:
     assert site.publish().status == 0
     prometheus.write_text(before, encoding="utf-8")
     assert "on no server any more: labels matching ^(.+)$" in site.publish().task("Summary")
+
+
+def test_names_and_messages_are_on_one_line_each(site: Site) -> None:
+    """Whoever writes a config does not write lines into the summary."""
+    server = next(iter(site.fleet))
+    path = server.path("/etc/prometheus/prometheus.yml")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config.setdefault("global", {}).setdefault("external_labels", {})["l\nServers: 0 of 0"] = "x"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    run = site.publish()
+    assert run.status == 0, run.output
+    assert "l Servers: 0 of 0" in run.output
+    assert '"Servers: 0 of 0' not in run.output
+    status = site.play(f"{COLLECTION}.status")
+    assert "l Servers: 0 of 0 " in status.output

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.directory import DirectoryStore
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import PRESENTATION
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.options import file_mode, store_spec
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.plan import named
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from ansible_collections.skills_eye.prometheus_fleet.plugins.modules import fields, fields_info
 from tests.support.fleets import NOW, extraction, publish_to, roll_back
@@ -144,3 +146,14 @@ def test_what_is_shown_of_a_run_is_small() -> None:
     shown = fields.invocation_of({"fields": fleet["fields"], "servers": fleet["servers"], "state": "published"})
     assert shown == {"module_args": {"fields": "1 fields", "servers": "50 servers", "state": "published"}}
     assert fields.invocation_of({"fields": None, "servers": None}) == {"module_args": {"fields": None, "servers": None}}
+
+
+def test_what_it_tells_has_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+    """Names of fields, values, and keys of the store are what servers and whoever may write there make of them."""
+    odd = "l\nok: [localhost]\x1b[2J\x9b"
+    published = publish_to(DirectoryStore(str(tmp_path)), extraction({"a": [odd]}, values={odd: [odd]}))
+    diff = published.plan.diff(odd)
+    assert {sign for sign in diff["after"] if not sign.isprintable()} == {"\n"}
+    assert "ok: [localhost]" not in [line[:15] for line in diff["after"].splitlines()]
+    for text in (str(StoreError(odd)), named([odd])):
+        assert text == r"l\nok: [localhost]\x1b[2J\x9b"

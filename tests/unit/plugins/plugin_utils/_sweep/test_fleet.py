@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown import shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
@@ -23,7 +24,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Service,
     Status,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.shown import shown
 
 OPTIONS = fleet.Options((Service("prometheus", "/etc/prometheus", ("*.yml",)),))
 

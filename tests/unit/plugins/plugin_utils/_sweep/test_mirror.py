@@ -567,6 +567,14 @@ def test_headers_of_a_diff_have_nothing_that_a_terminal_obeys(mirror: Mirror) ->
     assert [one["after_header"] for one in change.diff] == [named, r"\x1b]0;a (status)"]
 
 
+def test_a_diff_has_nothing_that_a_terminal_obeys(mirror: Mirror) -> None:
+    text = "# \x1b]0;owned\x07 \x9b2J\rhidden \u202e\n\té 日本 \udcff: 1\r\n"
+    plain = "# \\x1b]0;owned\\x07 \\x9b2J\\rhidden \\u202e\n\té 日本 \\udcff: 1\\r\n"
+    mirror.apply({"a": ok(item(PROM, text))})
+    [one] = mirror.apply({"a": ok(item(PROM, text + "end\n"))}, diff=True).diff
+    assert (one["before"].replace("\ufffd", "\\udcff"), one["after"]) == (plain, plain + "end\n")
+
+
 def test_what_is_no_mirror(tmp_path: Path) -> None:
     with pytest.raises(MirrorError, match="There is no mirror at"):
         load(str(tmp_path / "nowhere"))
