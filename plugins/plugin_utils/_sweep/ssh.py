@@ -189,6 +189,7 @@ class Dialer:
 
         def heard() -> None:
             nonlocal limit
+            self._remember(attempt)
             if self._login_timeout > limit and not bound.expired():
                 limit = self._login_timeout
                 bound.reschedule(began + limit)
@@ -226,8 +227,6 @@ class Dialer:
         except ValueError as error:
             # asyncssh refuses an option: ssh may take it.
             raise OtherTransportNeeded(f"asyncssh: {' '.join(str(error).split())[:200]}") from None
-        if attempt.trust.offered and not attempt.client.mismatch and not is_exempt(target):
-            await self._remember(target, attempt.trust.offered)
         if "-tinyssh" in str(connection.get_extra_info("server_version")):
             # It reads no packet that comes close behind another until more come, and asyncssh sends them in pairs.
             self.release(connection)
@@ -247,10 +246,16 @@ class Dialer:
             options["sock"] = made
         return await asyncssh.connect(target.host, target.port, tunnel=tunnel or (), **options)
 
-    async def _remember(self, target: Target, key: str) -> None:
-        # As with ssh: a known_hosts that cannot be written costs nobody the connection.
-        with contextlib.suppress(OSError):
-            self._known_hosts.add(target, key)
+    def _remember(self, attempt: Attempt) -> None:
+        """Keep a new host key that was taken, as ssh does before it logs in: whoever refuses the login, or drops it,
+        is not to come with another key the next time.
+        """
+        target, key = attempt.target, attempt.trust.offered
+        if key and not attempt.client.mismatch and not is_exempt(target):
+            # As with ssh: a known_hosts that cannot be written costs nobody the connection.
+            with contextlib.suppress(OSError):
+                self._known_hosts.add(target, key)
+            attempt.trust = self._known_hosts.trust(target)
 
     async def _tunnel(self, target: Target) -> asyncssh.SSHClientConnection | None:
         """The connection to the target's jump host: one for all that share it."""

@@ -106,6 +106,17 @@ def test_new_key_is_added_hashed(fleet: SshdFleet, server: SshServer, tmp_path: 
     assert check(fleet, tmp_path, known_hosts).status == "ok"
 
 
+def test_new_key_is_added_where_the_login_is_refused(
+    fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path
+) -> None:
+    """Who stands in between once is noticed the next time."""
+    arguments = "-o StrictHostKeyChecking=accept-new -o PubkeyAuthentication=no"
+    assert check(fleet, tmp_path, known_hosts, arguments).status == "auth_failed"
+    by_ssh = tmp_path / "by_ssh"
+    assert ssh(server, by_ssh, *arguments.split()) == 255
+    assert known_hosts.read_text(encoding="utf-8") == by_ssh.read_text(encoding="utf-8")
+
+
 def test_no_check_at_all(fleet: SshdFleet, server: SshServer, tmp_path: Path, known_hosts: Path) -> None:
     known_hosts.write_text(f"[127.0.0.1]:{server.port} {other_key()}\n", encoding="utf-8")
     assert check(fleet, tmp_path, known_hosts, ansible_host_key_checking=False).status == "ok"
