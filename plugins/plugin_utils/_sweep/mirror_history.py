@@ -257,6 +257,12 @@ class _Repository:
             raise MirrorError(
                 f"{self._tree.path}/.git is not a directory: remove it, or keep this mirror without history"
             )
+        # git looks at this itself, but not where the repository is named outright. By sudo, it is still one's own.
+        if str(found.st_uid) not in {"0", str(os.geteuid()), os.environ.get("SUDO_UID")}:
+            raise MirrorError(
+                f"{self._tree.path}/.git belongs to another user (uid {found.st_uid}), and git runs what is set there:"
+                " run as that user, or give the mirror a directory of its own"
+            )
         if not os.access(b".git", os.W_OK | os.X_OK, dir_fd=self._tree.descriptor):
             raise MirrorError(f"{self._tree.path}/.git cannot be written: let the user who runs Ansible write there")
         return self._tree.stat((b".git", b"HEAD")) is not None

@@ -442,3 +442,19 @@ def test_a_message_stays_short() -> None:
     text = message(long)
     assert len(text.encode()) < 101_000
     assert text.splitlines()[-1].endswith(" more")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a repository to another user needs root")
+def test_a_repository_of_another_user_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write in a mirror's directory may make one there that looks like the mirror's own."""
+    sweep(tmp_path, {"a": ok(item(PROM))})
+    ran = tmp_path / "ran"
+    git(tmp_path, "config", "filter.any.clean", f"touch {ran}; cat")
+    (tmp_path / ".git" / "info" / "attributes").write_text("* filter=any\n", encoding="utf-8")
+    os.chown(tmp_path / ".git", 12345, -1)
+    for attempt in (ready, lambda path: history(path, MirrorChange())):
+        with pytest.raises(MirrorError, match=r"/\.git belongs to another user \(uid 12345\), and git runs"):
+            attempt(str(tmp_path))
+    assert not ran.exists()
+    monkeypatch.setenv("SUDO_UID", "12345")
+    ready(str(tmp_path))
