@@ -27,7 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Sequence,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.matchers import Matcher
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile, Problem
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile, Problem, told
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_alertmanager import (
     ALERTMANAGER,
     routes_below,
@@ -130,7 +130,7 @@ def read_alertmanager(file: ConfigFile, documents: Documents | None = None) -> A
         reader.faults.append(Fault(0, "holds no config"))
     if document.root is not None:
         result.uses.extend(template_uses(document.root))
-    result.problems = sorted({Problem(file.path, item.line, item.message, item.severity) for item in reader.faults})
+    result.problems = told({Problem(file.path, item.line, item.message, item.severity) for item in reader.faults})
     result.refused = any(problem.severity == "error" for problem in result.problems)
     return result
 

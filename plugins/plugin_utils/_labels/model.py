@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# What is told of one server. Each problem is in results, the summary and the page.
+MAX_PROBLEMS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,13 @@ class Problem:
 
     def as_dict(self) -> dict[str, Any]:
         return {"file": self.file, "line": self.line, "message": self.message, "severity": self.severity}
+
+
+def told(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by file and line; of very many, the first errors, then the first warnings, and how many more."""
+    found = sorted(problems)
+    left = len(found) - MAX_PROBLEMS
+    if left > 0:
+        found = sorted(sorted(found, key=lambda problem: problem.severity)[:MAX_PROBLEMS])
+        found.append(Problem(found[-1].file, 0, f"there are {left} more problems than are told here", "warning"))
+    return found

@@ -46,6 +46,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     ConfigFile,
     Problem,
     ServerConfigs,
+    told,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.paths import (
     FileSet,
@@ -158,7 +159,7 @@ class _Server:
             self._read_main(main)
         self.result.files = sorted(self._paths)
         self.result.made = gathered(self.result.made)
-        self.result.problems.sort()
+        self.result.problems = told(self.result.problems)
         return self.result
 
     # --- problems ---

@@ -193,6 +193,19 @@ def test_it_takes_what_ansible_hands_over_and_templates_nothing_of_it() -> None:
     assert templar.template(expression)["values"] == ["{{ not_a_variable }}"]
 
 
+def test_a_server_with_very_many_problems_tells_the_first() -> None:
+    """A small file made results, a summary and a page of tens of megabytes, and a run of minutes."""
+    jobs = "".join(f"- {{job_name: j{number}, bad: 1}}\n" for number in range(1500))
+    warnings = "rule_files: [" + ", ".join(f"r{number}.yml" for number in range(20)) + "]\n"
+    problems = extract_fields({"a": entry(f"{warnings}scrape_configs:\n{jobs}")})["servers"]["a"]["problems"]
+    assert [item["severity"] for item in problems] == ["error"] * 1000 + ["warning"]
+    assert [item["line"] for item in problems[:1000]] == list(range(3, 1003))
+    assert "more problems than are told here" in problems[-1]["message"]
+    broken = "route: {receiver: x}\nreceivers: [{name: x}]\n" + "".join(f"bad{number}: 1\n" for number in range(1500))
+    files = [{"path": "/a/alertmanager.yml", "service": "alertmanager", "content": broken}]
+    assert len(route_check({"a": {"status": "ok", "files": files}})) <= 1002
+
+
 @pytest.mark.parametrize(
     "expression",
     [
