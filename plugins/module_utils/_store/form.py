@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -97,10 +98,16 @@ def _lines(value: Any, levels: int, indent: str) -> str:
     return "[\n" + ",\n".join(inner + item for item in items) + f"\n{indent}]"
 
 
+def _finite(text: str) -> float | None:
+    """A number that can be written again: 1e999 would be Infinity, which is no JSON, and no other reader's."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
 def parsed(value: bytes, place: str) -> dict[str, Any]:
     """JSON text of an object. Raises StoreForeignError."""
     try:
-        data = json.loads(value)
+        data = json.loads(value, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise StoreForeignError(f"{place} holds something that is not JSON. {ADVICE}") from None
     if not isinstance(data, dict):

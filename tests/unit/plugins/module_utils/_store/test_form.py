@@ -32,6 +32,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     decoded,
     document_from,
     dumped,
+    parsed,
     size_of,
     written,
 )
@@ -216,3 +217,9 @@ def test_shared_document_with_a_set_that_is_gone() -> None:
     }
     assert document_from(data, "x").fields["x"]["servers"] == []
     assert document_from(data, "x").fields["x"]["sources"] == [{"servers": ["a"]}]
+
+
+def test_a_number_that_json_does_not_have_is_none() -> None:
+    """Written back as Infinity, it would make the document unreadable for everybody else, and the page fail."""
+    found = parsed(b'{"a": 1e999, "b": NaN, "c": -Infinity, "d": 1.5e2, "e": 7}', "here")
+    assert found == {"a": None, "b": None, "c": None, "d": 150.0, "e": 7}
