@@ -241,8 +241,9 @@ class _Fleet:
             label = field["name"]
             for names in pairs:
                 if len({frozenset(ways[name]) for name in names}) > 1:
-                    lacking = _listed([name for name in names if not ways[name]])
-                    how = f"{label} is missing on {lacking}" if lacking else f"they make {label} in different ways"
+                    lacking = [name for name in names if not ways[name]]
+                    missing = f"{label} is missing on {_listed(lacking)}"
+                    how = missing if lacking else f"they make {label} in different ways"
                     message = f"{_pair(names)} and must make the same labels, but {how}."
                     self._add("ha_pair_differs", "error", label, names, message)
 

@@ -268,6 +268,7 @@ def test_ha_pairs() -> None:
     ]
     fleet["b2"] = server(RULE.replace("company]", "customer]"), "site: sao, replica: b")
     assert brief(fleet)[0] == ("ha_pair_differs", "error", "company", ["b1", "b2"])
+    assert "but they make company in different ways" in drift(fleet)[0]["message"]
     fleet["b2"] = server("", "site: sao, replica: b")
     assert "but company is missing on b2" in drift(fleet)[0]["message"]
     assert not [item for item in drift(fleet, replica_labels=("member",)) if item["kind"].startswith("ha")]
