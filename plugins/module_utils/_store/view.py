@@ -99,7 +99,8 @@ def whole_view(snapshot: Snapshot, store: Store, now: datetime) -> dict[str, Any
             item["servers"] = held.servers
             item["servers_count"] = len(held.servers)
         elif held is not None:
-            item.setdefault("servers", held.servers)
+            item["servers"] = item.get("servers") or held.servers
+            item.setdefault("servers_count", len(item["servers"]))
     _fill_in_last_seen(document, {name: reading.last_seen for name, reading in readings.items()})
     missing = sorted(holders.keys() - document.fields.keys())
     statuses = [item.get("status") for item in document.fields.values()]

@@ -106,3 +106,18 @@ def test_every_server_has_every_attribute(tmp_path: Path) -> None:
         ("192.0.2.1", True, list),
         ("prom-01", False, list),
     ]
+
+
+def test_a_field_added_by_hand_says_who_has_it_also_where_readings_are_gone(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, extraction({"prom-01": ["company", "tenant"], "prom-02": ["company"]}), now=NOW)
+    file = tmp_path / f"{DOCUMENT_KEY}.json"
+    document = json.loads(file.read_bytes())
+    document["fields"] = [item for item in document["fields"] if item["name"] != "tenant"]
+    file.write_text(json.dumps(document))
+    add_by_hand(tmp_path, {"name": "tenant"})
+    (tmp_path / "servers" / "prom-02.json").unlink()
+    view = whole_view(store.read(), store, LATER)
+    assert view["lost"] == ["prom-02"]
+    tenant = view["fields"][1]
+    assert (tenant["name"], tenant["servers"], tenant["servers_count"]) == ("tenant", ["prom-01"], 1)
