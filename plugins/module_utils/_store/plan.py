@@ -122,31 +122,60 @@ class Plan:
         return {
             "before_header": place,
             "after_header": place,
-            "before": _lines(self.before),
-            "after": _lines(self.after),
+            "before": _lines(self.before, self.after),
+            "after": _lines(self.after, self.before),
         }
 
 
-def _lines(view: dict[str, Any]) -> str:
-    """Attributes under their field or server."""
+def _lines(view: dict[str, Any], other: dict[str, Any]) -> str:
+    """Attributes under their field or server. other: the side of the diff that this is compared with."""
     lines = []
     for part, items in sorted(view.items()):
+        others = other.get(part, {})
         for name, item in sorted(items.items()):
             lines.append(f"{part} {name}")
-            lines += [line for key, value in sorted(item.items()) for line in _attribute(key, value)]
+            across = others.get(name, {})
+            lines += [line for key, value in sorted(item.items()) for line in _attribute(name, key, value, across)]
     return "".join(shown(line) + "\n" for line in lines)
 
 
-def _attribute(key: str, value: Any) -> list[str]:
-    """In one line, or with each of its parts in one of its own: else a long list is shown whole for one of them."""
+def _attribute(name: str, key: str, value: Any, across: dict[str, Any]) -> list[str]:
+    """In one line, or with each of its parts in one of its own: else a long list is shown whole for one of them.
+
+    What both sides begin and end with is counted only, and a part says whose it is: Ansible would take minutes to
+    compare the servers of all fields of a large fleet, and shows three lines around a change.
+    """
     line = f"  {key}: {compact(value)}"
-    if len(line) <= LINE:
+    other = across.get(key)
+    if not isinstance(value, dict | list) or type(value) is not type(other) or value == other:
         return [line]
+    if max(len(line), len(f"  {key}: {compact(other)}")) <= LINE:
+        return [line]
+    parts, others = _parts(name, value), _parts(name, other)
+    head = _alike(parts, others)
+    tail = _alike(parts[head:][::-1], others[head:][::-1])
+    return [
+        f"  {key}:",
+        *([f"    {name}: {head} alike before"] if head else []),
+        *parts[head : len(parts) - tail],
+        *([f"    {name}: {tail} alike after"] if tail else []),
+    ]
+
+
+def _parts(name: str, value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [f"  {key}:", *(f"    {name}: {compact(part)}" for name, part in sorted(value.items()))]
-    if isinstance(value, list):
-        return [f"  {key}:", *(f"    {compact(part)}" for part in value)]
-    return [line]
+        return [f"    {name} {compact({key: part})[1:-1]}" for key, part in sorted(value.items())]
+    return [f"    {name} {compact(part)}" for part in value]
+
+
+def _alike(lines: Sequence[str], others: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    count = 0
+    for line, other in zip(lines, others, strict=False):
+        if line != other:
+            break
+        count += 1
+    return count
 
 
 def understood(snapshot: Snapshot, place: Callable[[str], str], *, adopt_at: Any = None) -> State:

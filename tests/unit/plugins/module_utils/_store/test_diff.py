@@ -27,10 +27,10 @@ def changed_lines(folder: Path, first: dict[str, Any], then: dict[str, Any]) -> 
 def test_a_server_that_lost_a_field_is_a_line_in_each_list(tmp_path: Path) -> None:
     fleet = extraction(SERVERS | {"prom-07": ["company", "env", "os", "rack", "team"]})
     lines = changed_lines(tmp_path, extraction(SERVERS), fleet)
-    assert '-     "prom-07"' in lines
-    assert any(line.startswith("-     zone: ") for line in lines)
+    assert '-     zone "prom-07"' in lines
+    assert any(line.startswith('-     prom-07 "zone":') for line in lines)
     # What is left is who has the source, which stands in one line with it.
-    assert [line[:14] for line in lines if len(line) > 100] == ['-     {"action', '+     {"action']
+    assert [line[:19] for line in lines if len(line) > 100] == ['-     zone {"action', '+     zone {"action']
 
 
 def test_one_of_several_rules_is_one_line(tmp_path: Path) -> None:
@@ -42,6 +42,39 @@ def test_one_of_several_rules_is_one_line(tmp_path: Path) -> None:
     assert '"line":12' in before
     assert '"line":14' in after
     assert "other" not in before + after
+
+
+def test_servers_of_a_large_fleet_are_not_compared_field_by_field(tmp_path: Path) -> None:
+    """Ansible compares lines, and takes minutes for those that stand in every field."""
+    labels = [f"label_{number:02d}" for number in range(20)]
+    first = {f"prom-{number:03d}": labels for number in range(200)}
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, extraction(first), now=NOW)
+    then = extraction(first | {"prom-100x": labels})
+    diff = publish_to(store, then, now=NOW + timedelta(hours=1), check_mode=True).plan.diff("fields")
+    before, after = diff["before"].splitlines(), diff["after"].splitlines()
+    assert len(before) < 20 * 50
+    assert "    label_07: 101 alike before" in before
+    assert "    label_07: 99 alike after" in before
+    assert '    label_07 "prom-100x"' in after
+    assert '    label_07 "prom-100"' not in after
+
+
+def test_a_list_of_one_side_alone_stands_in_one_line(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, extraction(SERVERS), now=NOW, manner={"detail": "brief"})
+    later = NOW + timedelta(hours=1)
+    plan = publish_to(store, extraction(SERVERS), now=later, manner={"detail": "full"}, check_mode=True).plan
+    after = plan.diff("fields")["after"]
+    assert '"prom-07"' in after
+    assert '    company "prom-07"' not in after
+
+
+def test_a_name_of_a_part_is_no_control_character(tmp_path: Path) -> None:
+    fleets = [extraction({"prom-01": ["company"]}) for _time in range(2)]
+    fleets[0]["servers"]["prom-01"]["external_labels"] = {"\x1b[31m": "a" * 100}
+    fleets[1]["servers"]["prom-01"]["external_labels"] = {"\x1b[31m": "b" * 100}
+    assert "\x1b" not in "".join(changed_lines(tmp_path, *fleets))
 
 
 def test_what_is_short_stands_in_one_line(tmp_path: Path) -> None:
