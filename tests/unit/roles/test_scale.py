@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.filter.core import flatten
 from ansible.plugins.filter.mathstuff import intersect
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
 from jinja2 import FileSystemLoader
 from jinja2.nativetypes import NativeEnvironment
 
@@ -71,6 +74,32 @@ def test_the_status_goes_through_the_inventory_and_the_fields_of_a_server_once()
     assert [rows[f"field{number}"][2] for number in range(20)] == ["30"] * 20
     assert [name for name, row in rows.items() if "inventory" in row] == ["server29"]
     assert passes <= 1 + 30
+
+
+def test_the_servers_that_have_a_missing_field_are_counted_in_the_lists_of_ansible_itself() -> None:
+    """Since ansible-core 2.19 they are lists of another kind."""
+    own = {"a": ["rack", "zone"], "b": ["rack", "rack_unit"], "c": []}
+    read: dict[str, Any] = {
+        "exists": True,
+        "fields": [],
+        "history": [],
+        "last_updated": None,
+        "lost": [],
+        "missing": ["rack", "rack_unit", "row"],
+        "servers": {
+            name: {"status": "ok", "fields": fields, "problems": [], "imported": False, "last_seen": None}
+            for name, fields in own.items()
+        },
+        "source": "test",
+        "statuses": dict.fromkeys(("synced", "outdated", "orphan", "missing"), 0),
+    }
+    facts = {"_publish_read": read, "groups": {"all": ["a"]}}
+    loader = DataLoader()
+    lookup = lookup_loader.get("ansible.builtin.template", loader=loader, templar=Templar(loader, variables=facts))
+    [text] = lookup.run([str(ROLE / "templates/status.txt.j2")], variables=facts)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert [rows[name][2] for name in read["missing"]] == ["2", "1", "0"]
+    assert [name for name in own if "inventory" in rows[name]] == ["b", "c"]
 
 
 def test_the_order_of_a_play_is_found_out_without_looking_for_each_host_in_a_list() -> None:
