@@ -81,7 +81,8 @@ def _restored(item: Field, now: Field | None, holders: Holders | None, rules: Ru
     known = _known_ways(item, now)
     ways = {key: way for key, way in known.items() if key in holders.ways and key != own}
     servers = set(holders.servers)
-    lists = now if now is not None else item
+    # One that a person put in its place by hand has no status, and says nothing of who makes it.
+    lists = now if now is not None and "status" in now else item
     return {
         **restored,
         "status": SYNCED if commonest(holders.ways, known) in (own, None) else OUTDATED,

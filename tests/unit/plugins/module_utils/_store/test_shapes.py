@@ -88,3 +88,16 @@ def test_next_sweep_mends_what_was_broken(tmp_path: Path) -> None:
     publish_to(store, FLEET, now=LATER)
     after = whole_view(store.read(), store, LATER)["fields"]
     assert after == [item | {"note": {"mine": [1]}} for item in before]
+
+
+def test_a_field_that_was_put_anew_by_hand_gets_its_lists_back_in_a_rollback(tmp_path: Path) -> None:
+    store = DirectoryStore(str(tmp_path))
+    publish_to(store, FLEET, now=NOW)
+    publish_to(store, extraction({"prom-03": ["company"]}), now=LATER)
+    file = tmp_path / f"{DOCUMENT_KEY}.json"
+    document = json.loads(file.read_bytes())
+    document["fields"] = [item for item in document["fields"] if item["name"] != "env"] + [{"name": "env"}]
+    file.write_text(json.dumps(document))
+    field = roll_back(store).plan.document.fields["env"]
+    assert (field["values"], field["presence"]) == (["a"], "conditional")
+    assert [source["servers"] for source in field["sources"]] == [["prom-02"]]
