@@ -287,7 +287,7 @@ def test_names_and_messages_are_on_one_line_each(site: Site) -> None:
     server = next(iter(site.fleet))
     path = server.path("/etc/prometheus/prometheus.yml")
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config.setdefault("global", {}).setdefault("external_labels", {})["l\nServers: 0 of 0"] = "x"
+    config.setdefault("global", {}).setdefault("external_labels", {})["l\nServers: 0 of 0\x9b2J\u202e"] = "x"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     run = site.publish()
     assert run.status == 0, run.output
@@ -295,3 +295,6 @@ def test_names_and_messages_are_on_one_line_each(site: Site) -> None:
     assert '"Servers: 0 of 0' not in run.output
     status = site.play(f"{COLLECTION}.status")
     assert "l Servers: 0 of 0 " in status.output
+    told = run.task("Summary") + status.task("Status")
+    assert "\x9b" not in told
+    assert "\u202e" not in told
