@@ -267,18 +267,24 @@ class Merge:
             return
         before = ""
         if self._tree is not None and old is not None and old["stored"] is not None:
-            before = (self._tree.read(location(name, path)) or b"").decode("utf-8", "replace")
+            before = (self._tree.read(location(name, path)) or b"").decode("utf-8", "surrogateescape")
         self._show(title, before, content)
 
     def _show(self, title: str, before: str, after: str) -> None:
         if not self._diff:
             return
         size = len(before) + len(after)
+        if size <= self._diff_left:
+            texts = shown_text(before), shown_text(after)
+            if before != after and texts[0] == texts[1]:
+                texts = texts[0], f"{texts[1]}(changed in signs that are shown as escapes)\n"
+            before, after = texts
+            size = len(before) + len(after)
         if size > self._diff_left:
             before, after = ("(too much to show)\n" if before else "", "(changed; too much to show)\n" if after else "")
         else:
             self._diff_left -= size
-        title, before, after = shown(title), shown_text(before), shown_text(after)
+        title = shown(title)
         self.change.diff.append({"before": before, "after": after, "before_header": title, "after_header": title})
 
 
