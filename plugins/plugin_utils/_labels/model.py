@@ -82,5 +82,6 @@ def told(problems: Iterable[Problem]) -> list[Problem]:
     left = len(found) - MAX_PROBLEMS
     if left > 0:
         found = sorted(sorted(found, key=lambda problem: problem.severity)[:MAX_PROBLEMS])
-        found.append(Problem(found[-1].file, 0, f"there are {left} more problems than are told here", "warning"))
+        more = f"is on a server with {left} more problems than are told here"
+        found.append(Problem(found[-1].file, 0, more, "warning"))
     return found
