@@ -257,8 +257,9 @@ class _Repository:
             raise MirrorError(
                 f"{self._tree.path}/.git is not a directory: remove it, or keep this mirror without history"
             )
-        # git looks at this itself, but not where the repository is named outright. By sudo, it is still one's own.
-        if str(found.st_uid) not in {"0", str(os.geteuid()), os.environ.get("SUDO_UID")}:
+        # git looks at this itself, but not where the repository is named outright. By sudo to root, it is still one's own.
+        caller = os.environ.get("SUDO_UID") if os.geteuid() == 0 else None
+        if str(found.st_uid) not in {"0", str(os.geteuid()), caller}:
             raise MirrorError(
                 f"{self._tree.path}/.git belongs to another user (uid {found.st_uid}), and git runs what is set there:"
                 " run as that user, or give the mirror a directory of its own"

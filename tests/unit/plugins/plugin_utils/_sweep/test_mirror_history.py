@@ -458,3 +458,6 @@ def test_a_repository_of_another_user_runs_nothing(tmp_path: Path, monkeypatch: 
     assert not ran.exists()
     monkeypatch.setenv("SUDO_UID", "12345")
     ready(str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    with pytest.raises(MirrorError, match="belongs to another user"):
+        ready(str(tmp_path))
