@@ -257,7 +257,7 @@ class _Repository:
             raise MirrorError(
                 f"{self._tree.path}/.git is not a directory: remove it, or keep this mirror without history"
             )
-        # git looks at this itself, but not where the repository is named outright. By sudo to root, it is still one's own.
+        # git looks at this itself, but not where the repository is named outright. Root by sudo is still the caller.
         caller = os.environ.get("SUDO_UID") if os.geteuid() == 0 else None
         if str(found.st_uid) not in {"0", str(os.geteuid()), caller}:
             raise MirrorError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.filter.core import flatten
+from ansible.plugins.filter.core import flatten, regex_replace
 from ansible.plugins.filter.mathstuff import intersect
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
@@ -40,6 +40,7 @@ def environment() -> NativeEnvironment:
     """The parts of Ansible's templating that these expressions use."""
     found = NativeEnvironment(loader=FileSystemLoader(ROLE / "templates"), trim_blocks=True)
     found.filters |= {"product": itertools.product, "intersect": intersect, "flatten": flatten}
+    found.filters["regex_replace"] = regex_replace
     found.tests["contains"] = lambda names, name: name in names
     return found
 
