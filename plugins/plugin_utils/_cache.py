@@ -155,7 +155,9 @@ class PluginCache:
         if self._directory and self._is_absent(key):
             return None
         try:
-            kept = _kept_in(self._plugin.get(key))
+            entry = self._plugin.get(key)
+            # What the plugin memory of ansible-core 2.18 gives for one that is not there.
+            return None if entry is None else _kept_in(entry)
         except CacheError:
             raise
         except _DAMAGE as error:
@@ -166,7 +168,6 @@ class PluginCache:
         except Exception as error:  # plugins are anybody's, and raise what they like
             self._warn(f"The local cache cannot be read: {_said(error)}")
             return None
-        return kept
 
     def put(self, key: str, kept: Kept) -> None:
         entry = {"version": ENTRY_VERSION, "fetched": kept.fetched, "source": kept.source}
