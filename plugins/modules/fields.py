@@ -18,8 +18,7 @@ description:
     fields is worked out anew from all of them and from what people set on the fields. So runs over parts of a fleet,
     even at the same time, end in one complete document, and a server that cannot be reached keeps its last word.
   - What people set on a field (its presentation, such as C(display_name)) is never overwritten, but by what they give
-    in O(presentation). Where the document was
-    deleted from the store, it is taken from the newest earlier version.
+    in O(presentation). Where the document was deleted from the store, it is taken from the newest earlier version.
     The technical part (C(origin), C(source_label), C(regex), C(replacement)) belongs to the sweep; where a person
     changed it by hand, O(on_conflict) decides.
   - Every write checks that nobody else wrote in between. What fits in one transaction is written in one; otherwise the

@@ -139,6 +139,11 @@ def default_of(name: str, attribute: str) -> Any:
     return name if attribute == "display_name" else PRESENTATION[attribute]
 
 
+def defaults_of(name: str) -> Field:
+    """The presentation of a field for which nobody set any."""
+    return {**PRESENTATION, "display_name": name}
+
+
 def is_newer(version: str) -> bool:
     """Whether a document of this version may hold what this release does not know."""
     return version_numbers(version)[:2] > version_numbers(VERSION)[:2]

@@ -36,6 +36,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Document,
     Field,
     default_of,
+    defaults_of,
     is_newer,
     version_numbers,
 )
@@ -159,7 +160,7 @@ def _fields(items: Iterable[Any], place: str, detail: str) -> Iterator[Field]:
             raise StoreForeignError(f"{place} has the field {name} twice: remove one of the two by hand.")
         seen.add(name)
         # A brief document leaves out what is at its default; of others, a field that a person added lacks the lists.
-        left_out = {key: default_of(name, key) for key in PRESENTATION} if detail == BRIEF else _no_lists()
+        left_out = defaults_of(name) if detail == BRIEF else _no_lists()
         yield {**dict.fromkeys(TECHNICAL), **left_out, **sound_field(item, shared=detail == SHARED)}
 
 

@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
-    PRESENTATION,
     TECHNICAL,
     Document,
     Field,
-    default_of,
+    defaults_of,
     fingerprint,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.ownership import (
@@ -284,7 +283,7 @@ class _Merge:
         others = {key: ways[key] for key in sorted(holders.ways) if key in ways and key != way}
         return {
             "name": name,
-            **{key: default_of(name, key) for key in PRESENTATION},
+            **defaults_of(name),
             **self.rules.defaults,
             **ways[way],
             "status": SYNCED,

@@ -16,11 +16,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Store,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.document import (
-    PRESENTATION,
     STATE,
     TECHNICAL,
     Document,
     Field,
+    defaults_of,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.form import (
     decoded,
@@ -37,7 +37,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.shapes import text_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.times import age_seconds
 
-_BLANK: Field = {**dict.fromkeys(("name", *TECHNICAL)), **PRESENTATION, **dict.fromkeys(STATE), "servers_count": 0}
+_TECHNICAL: Field = dict.fromkeys(("name", *TECHNICAL))
+_STATE: Field = {**dict.fromkeys(STATE), "servers_count": 0}
 
 
 def document_view(document: Document, now: datetime) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _with_all(item: Field) -> Field:
 
     One that a person added, or of the older form, lacks most.
     """
-    return {**_BLANK, "display_name": item["name"], "ways": {}, **item}
+    return {**_TECHNICAL, **defaults_of(item["name"]), **_STATE, "ways": {}, **item}
 
 
 def _fill_in_last_seen(document: Document, heard: Mapping[str, str | None]) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +49,30 @@ def names(count: int, prefix: str) -> Names:
     return Names(f"{prefix}{number}" for number in range(count))
 
 
-def status(servers: int, missing: int) -> tuple[str, int]:
-    """The status of servers that lack these fields in the store, and how often lists of names were gone through."""
-    inventory = names(servers - 1, "server")
-    fields = names(missing + 1, "field")
-    lists = {name: Names(fields) for name in names(servers, "server")}
-    read: dict[str, Any] = {
+def published(missing: Sequence[str], fields_of: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What fields_info says of these servers, by the names of their fields, and of fields that are not published."""
+    return {
         "exists": True,
         "fields": [],
         "history": [],
         "last_updated": None,
         "lost": [],
-        "missing": fields[:missing],
-        "servers": {name: {"status": "ok", "fields": own, "problems": []} for name, own in lists.items()},
+        "missing": missing,
+        "servers": {
+            name: {"status": "ok", "fields": fields, "problems": [], "imported": False, "last_seen": None}
+            for name, fields in fields_of.items()
+        },
         "source": "test",
         "statuses": dict.fromkeys(("synced", "outdated", "orphan", "missing"), 0),
     }
+
+
+def status(servers: int, missing: int) -> tuple[str, int]:
+    """The status of servers that lack these fields in the store, and how often lists of names were gone through."""
+    inventory = names(servers - 1, "server")
+    fields = names(missing + 1, "field")
+    lists = {name: Names(fields) for name in names(servers, "server")}
+    read = published(fields[:missing], lists)
     text = environment().get_template("status.txt.j2").render(_publish_read=read, groups={"all": inventory})
     return str(text), inventory.passes + sum(own.passes for own in lists.values())
 
@@ -80,20 +88,7 @@ def test_the_status_goes_through_the_inventory_and_the_fields_of_a_server_once()
 def test_the_servers_that_have_a_missing_field_are_counted_in_the_lists_of_ansible_itself() -> None:
     """Since ansible-core 2.19 they are lists of another kind."""
     own = {"a": ["rack", "zone"], "b": ["rack", "rack_unit"], "c": []}
-    read: dict[str, Any] = {
-        "exists": True,
-        "fields": [],
-        "history": [],
-        "last_updated": None,
-        "lost": [],
-        "missing": ["rack", "rack_unit", "row"],
-        "servers": {
-            name: {"status": "ok", "fields": fields, "problems": [], "imported": False, "last_seen": None}
-            for name, fields in own.items()
-        },
-        "source": "test",
-        "statuses": dict.fromkeys(("synced", "outdated", "orphan", "missing"), 0),
-    }
+    read = published(["rack", "rack_unit", "row"], own)
     facts = {"_publish_read": read, "groups": {"all": ["a"]}}
     loader = DataLoader()
     lookup = lookup_loader.get("ansible.builtin.template", loader=loader, templar=Templar(loader, variables=facts))
