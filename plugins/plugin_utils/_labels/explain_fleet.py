@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.explain import (
+    FILTERS,
     JobExplainer,
     Story,
+    concerns,
     rule_text,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.fields import (
@@ -20,11 +22,32 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.jobs import Groups, JobInput
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ServerConfigs
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import compiled
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import Dialect, Rule
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import (
+    Options,
+    ServerLabels,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import (
+    WRITERS,
+    Dialect,
+    Rule,
+    rules_of,
+)
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.stages import (
+    SetByRule,
+    Stage,
+    set_by_rules,
+)
 
-# Stages whose rules are followed step by step; of the others the sources are told.
-_FOLLOWED = frozenset({"relabel_configs", "static_configs", "file_sd_configs", "service_discovery", "default"})
+# A place beyond the jobs' targets, in the order in which they are told: stage, jobs, file, line, what is done there.
+Place = tuple[str, tuple[str, ...], str, int, str]
+_STAGES: Final = (
+    "external_labels",
+    "rules",
+    "metric_relabel_configs",
+    "alert_relabel_configs",
+    "write_relabel_configs",
+    "otlp",
+)
 
 
 def explain(
@@ -51,9 +74,20 @@ def explain(
         for entry in known:
             key = repr({**entry, "servers": None})
             found.setdefault(key, {**entry, "servers": []})["servers"].append(server)
-    sources = _sources(read, label, job)
+    places: dict[Place, list[str]] = {}
+    known_places: dict[int, list[Place]] = {}
+    for server, labels in read.items():
+        if id(labels) not in known_places:
+            known_places[id(labels)] = list(dict.fromkeys(_elsewhere(labels, label, job, options.dialect)))
+        for place in known_places[id(labels)]:
+            places.setdefault(place, []).append(server)
+    told = sorted(places, key=lambda place: (_STAGES.index(place[0]), *place[1:4]))
+    keys = ("stage", "jobs", "file", "line", "does")
+    elsewhere = [
+        {"servers": places[place], **dict(zip(keys, place, strict=True)), "jobs": list(place[1])} for place in told
+    ]
     jobs = sorted(found.values(), key=lambda entry: (entry["job"], entry["file"], entry["line"], entry["servers"]))
-    result = {"label": label, "jobs": jobs, "sources": sources}
+    result = {"label": label, "jobs": jobs, "elsewhere": elsewhere, "sources": _sources(read, label, job)}
     return {**result, "text": _text(result)}
 
 
@@ -91,23 +125,86 @@ def _sources(read: Mapping[str, Any], label: str, job: str | None) -> list[dict[
     return found
 
 
+# --- what is not on targets ---
+
+
+def _elsewhere(labels: ServerLabels, label: str, job: str | None, dialect: Dialect) -> Iterator[Place]:
+    """Where a server sets, changes or deletes the label beyond the targets of its jobs."""
+    made = [item for item in labels.made if item.name == label or _is_of(item.pattern, label)]
+    for item in made:
+        if item.stage == "external_labels":
+            of_server = " of the server's environment" if item.variables else ""
+            value = labels.external_labels[label]
+            yield (item.stage, (), item.file, item.line, f"{label} = {value!r}{of_server}")
+        elif item.stage == "otlp":
+            yield (item.stage, (), item.file, item.line, "")
+    for file, groups in labels.rule_files:
+        yield from _set_by_rules(groups, file, label)
+    samples = [
+        Stage(
+            "metric_relabel_configs", "", given.file, rules_of(given.section, "metric_relabel_configs"), (given.name,)
+        )
+        for given in labels.inputs
+        if job in (None, given.name)
+    ]
+    for stage in [*samples, *labels.later]:
+        makers = {rule for item in made if item.stage == stage.name for rule in (item.rule, *item.through)}
+        for rule in stage.rules:
+            if rule in makers or _touches(rule, label, dialect):
+                yield (stage.name, stage.jobs, stage.file, rule.line, rule_text(rule))
+
+
+def _set_by_rules(groups: Any, file: str, label: str) -> Iterator[Place]:
+    """The values that the rules of a file set, each once with the rules that do."""
+    found: dict[str, list[SetByRule]] = {}
+    for item in set_by_rules(groups):
+        if item.name == label:
+            found.setdefault(item.value, []).append(item)
+    for value, items in found.items():
+        what = f"{label} = {value!r}" if value else f"no {label}"
+        names = list(dict.fromkeys(item.rule for item in items))
+        yield ("rules", (), file, min(item.line for item in items), f"{what} in {_names(names)}")
+
+
+def _touches(rule: Rule, label: str, dialect: Dialect) -> bool:
+    """Whether a rule names the label: it writes it, reads it to keep or drop, or deletes labels called so."""
+    if rule.action in FILTERS:
+        return label in (*rule.source_labels, rule.target_label)
+    if rule.action in WRITERS:
+        return rule.target_label == label
+    return rule.action != "labelmap" and concerns(rule, (label,), dialect)
+
+
+def _is_of(pattern: str | None, label: str) -> bool:
+    return pattern is not None and compiled(pattern).matches(label)
+
+
 # --- text ---
 
 
 def _text(result: Mapping[str, Any]) -> str:
     lines = [f"Label {result['label']}"]
+    absent: dict[str, list[str]] = {}
     for entry in result["jobs"]:
+        if not entry["left_out"] and all(_is_nothing(story) for story in entry["targets"]):
+            absent.setdefault(entry["job"], []).extend(entry["servers"])
+            continue
         lines.append(f"  job {entry['job']} ({entry['file']}:{entry['line']}) on {_names(entry['servers'])}")
         for story in entry["targets"]:
             lines.extend(f"    {line}" for line in _story_lines(story))
         if entry["left_out"]:
             more = "1 target" if entry["left_out"] == 1 else f"{entry['left_out']} targets"
             lines.append(f"    and {more} more, not followed or in further ways")
-    others = [source for source in result["sources"] if source["stage"] not in _FOLLOWED]
-    lines.extend(f"  {_source_line(source)}" for source in others)
-    if not result["jobs"] and not others:
+    lines.extend(f"  {_place_line(place)}" for place in result["elsewhere"])
+    lines.extend(f"  not in job {job} on {_names(sorted(set(servers)))}" for job, servers in absent.items())
+    if len(lines) == 1:
         lines.append("  nothing makes it")
     return "\n".join(lines)
+
+
+def _is_nothing(story: Mapping[str, Any]) -> bool:
+    """Whether targets do not have the label and no rule concerns it, or them."""
+    return story["presence"] == "never" and not story["steps"] and not story["dropped"]
 
 
 def _story_lines(story: Mapping[str, Any]) -> list[str]:
@@ -138,18 +235,11 @@ def _story_lines(story: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _source_line(source: Mapping[str, Any]) -> str:
-    of_job = f" of job {_names(source['jobs'])}" if source["jobs"] else ""
-    rule = f": {rule_text(_rule_of(source))}" if source["action"] else ""
-    return f"{source['stage']}{of_job} ({source['file']}:{source['line']}) on {_names(source['servers'])}{rule}"
+def _place_line(place: Mapping[str, Any]) -> str:
+    of_job = f" of job {_names(place['jobs'])}" if place["jobs"] else ""
+    does = f": {place['does']}" if place["does"] else ""
+    return f"{place['stage']}{of_job} ({place['file']}:{place['line']}) on {_names(place['servers'])}{does}"
 
 
-def _rule_of(source: Mapping[str, Any]) -> Rule:
-    """The rule of a source, whose parts are None where they are the default."""
-    keys = ("action", "separator", "regex", "replacement", "modulus", "target_label")
-    given = {key: source[key] for key in keys if source[key] is not None}
-    return Rule(source_labels=tuple(source["source_labels"]), **given)
-
-
-def _names(names: list[str]) -> str:
+def _names(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 5 else f"{', '.join(names[:5])} and {len(names) - 5} more"

@@ -122,7 +122,8 @@ class ServerLabels:
     """What one server's files come to.
 
     config: "loaded", "refused" (Prometheus would not load the main config) or "missing" (there is none). jobs are their
-    names, files the paths that count. made holds each making once for each stage, inputs what the jobs were made from.
+    names, files the paths that count. made holds each making once for each stage, inputs what the jobs were made from,
+    rule_files the groups of rules with their files, and later what relabels alerts and what is written elsewhere.
     """
 
     config: str = "missing"
@@ -131,6 +132,8 @@ class ServerLabels:
     files: list[str] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
     inputs: list[JobInput] = field(default_factory=list)
+    rule_files: list[tuple[str, Any]] = field(default_factory=list)
+    later: list[stages.Stage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -217,9 +220,10 @@ class _Server:
             self.result.config = "refused" if failed else "loaded"
         if failed and not self.shared.options.refused:
             # Say what is wrong in the rule files too, but take no labels from them.
-            made, self.result.made = self.result.made, []
+            kept = self.result.made, self.result.rule_files
+            self.result.made, self.result.rule_files = [], []
             self._rules(config, file)
-            self.result.made = made
+            self.result.made, self.result.rule_files = kept
             return
         self._external(settings, file)
         for job, place in (*jobs, *included):
@@ -339,6 +343,7 @@ class _Server:
                 continue
             groups, faults = self.shared.read(other, RULE_FILE, explicit_wins=True)
             if not self.note_all(other.path, faults) or self.shared.options.refused:
+                self.result.rule_files.append((other.path, groups))
                 self.result.made.extend(self.shared.rule_labels(groups, other.path))
 
     def _alerts(self, config: Section, file: ConfigFile) -> None:
@@ -354,6 +359,7 @@ class _Server:
         for place in places:
             rules = rules_of(place, "alert_relabel_configs")
             stage = stages.Stage("alert_relabel_configs", "alert_relabel", file.path, rules)
+            self.result.later.append(stage)
             self.result.made.extend(stages.relabelled(stage, dict(cells), "alert", self.dialect))
 
     def _check_alertmanager(self, entry: Section, file: ConfigFile) -> None:
@@ -372,6 +378,7 @@ class _Server:
             if isinstance(entry, Section):
                 rules = rules_of(entry, "write_relabel_configs")
                 stage = stages.Stage("write_relabel_configs", "write_relabel", file.path, rules)
+                self.result.later.append(stage)
                 cells = stages.alert_cells(self.result.external_labels)
                 del cells["alertname"]
                 self.result.made.extend(stages.relabelled(stage, cells, "sample", self.dialect))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,12 +111,22 @@ def external_labels(settings: Section | None, file: str) -> list[Made]:
     return made
 
 
-def rule_labels(groups: Any, file: str) -> list[Made]:
-    """The labels that recording and alerting rules set; a rule has those of its group that it does not set itself.
+@dataclass(frozen=True, slots=True)
+class SetByRule:
+    """A label that a recording or alerting rule sets. rule is the rule's name; an empty value deletes the label."""
+
+    rule: str
+    name: str
+    value: str
+    line: int
+    is_alert: bool
+
+
+def set_by_rules(groups: Any) -> Iterator[SetByRule]:
+    """What recording and alerting rules set. A rule has the labels of its group that it does not set itself.
 
     An alert has its own name for alertname, over any label so called.
     """
-    found: dict[str, Made] = {}
     for group in (groups or {}).get("groups") or ():
         rules = (group.get("rules") or ()) if isinstance(group, Section) else ()
         for rule in rules:
@@ -124,11 +135,19 @@ def rule_labels(groups: Any, file: str) -> list[Made]:
             is_alert = bool(rule.get("alert"))
             shared, own = (section.get("labels") or Section(0) for section in (group, rule))
             for name, value in {**shared, **own}.items():
-                if value and is_public(name) and not (is_alert and name == "alertname"):
+                if is_public(name) and not (is_alert and name == "alertname"):
                     line = (own if name in own else shared).line_of(name)
-                    made = found.setdefault(name, Made(name, "rule", "rules", file, line, always=False))
-                    made.line = min(made.line, line)
-                    made.add_value(None if is_alert and "{{" in value else value)
+                    yield SetByRule(rule.get("alert") or rule.get("record") or "", name, value or "", line, is_alert)
+
+
+def rule_labels(groups: Any, file: str) -> list[Made]:
+    """The labels that recording and alerting rules set."""
+    found: dict[str, Made] = {}
+    for item in set_by_rules(groups):
+        if item.value:
+            made = found.setdefault(item.name, Made(item.name, "rule", "rules", file, item.line, always=False))
+            made.line = min(made.line, item.line)
+            made.add_value(None if item.is_alert and "{{" in item.value else item.value)
     return list(found.values())
 
 

@@ -236,3 +236,109 @@ def test_targets_that_are_not_followed_are_counted() -> None:
     few = explain({"s": server(CONFIG)}, "company")
     assert {entry["left_out"] for entry in few["jobs"]} == {0}
     assert "not followed" not in few["text"]
+
+
+RULES = """
+groups:
+- name: hosts
+  labels: {team: ops}
+  rules:
+  - {alert: Down, expr: up == 0, labels: {severity: critical}}
+  - {alert: Full, expr: up == 0, labels: {team: storage, severity: critical}}
+  - {alert: Quiet, expr: up == 0, labels: {team: '', alertname: other}}
+"""
+PROBES = "groups: [{name: p, rules: [{record: 'a:b', expr: up, labels: {team: web}}]}]"
+BEYOND = """
+global: {external_labels: {site: SITE, dc: '${DC}'}}
+rule_files: ['*.rules.yml']
+scrape_configs:
+- job_name: one
+  static_configs: [{targets: ['a:1'], labels: {team: own}}]
+  metric_relabel_configs:
+  - {source_labels: [__name__], regex: go_.*, action: drop}
+  - {regex: team, action: labeldrop}
+- job_name: two
+  static_configs: [{targets: ['a:2']}]
+  metric_relabel_configs: [{action: labelmap, regex: 'x_(te.+)'}]
+alerting:
+  alert_relabel_configs:
+  - {source_labels: [severity], regex: info, action: drop}
+  - {regex: team|floor, action: labeldrop}
+remote_write:
+- {url: 'http://h', write_relabel_configs: [{target_label: team, replacement: ''}, {regex: site, action: labelkeep}]}
+"""
+
+
+def beyond(site: str = "rio") -> ServerConfigs:
+    files = [("prometheus", BEYOND.replace("SITE", site)), ("hosts.rules", RULES), ("probes.rules", PROBES)]
+    return ServerConfigs("ok", None, [ConfigFile(f"/p/{name}.yml", "prometheus", text) for name, text in files])
+
+
+def told_elsewhere(label: str, servers: dict[str, ServerConfigs], **options: Any) -> list[str]:
+    found = explain(servers, label, **options)
+    others = ("    ", "  job ", "  not in job ")
+    lines = [line for line in found["text"].splitlines()[1:] if not line.startswith(others)]
+    assert len(lines) == len(found["elsewhere"]), found["text"]
+    return lines
+
+
+def test_what_rules_set_is_told_with_its_value_and_the_rules_that_do() -> None:
+    assert told_elsewhere("severity", {"s": beyond()}) == [
+        "  rules (/p/hosts.rules.yml:6) on s: severity = 'critical' in Down, Full",
+        "  alert_relabel_configs (/p/prometheus.yml:15) on s: drop where [severity] =~ 'info'",
+        "  write_relabel_configs (/p/prometheus.yml:18) on s: keep only labels named 'site'",
+    ]
+
+
+def test_what_takes_a_label_off_alerts_and_samples_is_told() -> None:
+    lines = told_elsewhere("team", {"s": beyond()})
+    assert lines == [
+        "  rules (/p/hosts.rules.yml:4) on s: team = 'ops' in Down",
+        "  rules (/p/hosts.rules.yml:7) on s: team = 'storage' in Full",
+        "  rules (/p/hosts.rules.yml:8) on s: no team in Quiet",
+        "  rules (/p/probes.rules.yml:1) on s: team = 'web' in a:b",
+        "  metric_relabel_configs of job one (/p/prometheus.yml:9) on s: delete labels named 'team'",
+        "  metric_relabel_configs of job two (/p/prometheus.yml:12) on s: copy labels named 'x_(te.+)' to '$1'",
+        "  alert_relabel_configs (/p/prometheus.yml:16) on s: delete labels named 'team|floor'",
+        "  write_relabel_configs (/p/prometheus.yml:18) on s: team = ''",
+        "  write_relabel_configs (/p/prometheus.yml:18) on s: keep only labels named 'site'",
+    ]
+    of_two = [line for line in lines if "job one" not in line]
+    assert told_elsewhere("team", {"s": beyond()}, job="two") == of_two
+
+
+def test_external_labels_are_told_with_the_value_of_each_server() -> None:
+    servers = {"a": beyond(), "b": beyond("recife"), "c": beyond()}
+    assert told_elsewhere("site", servers) == [
+        "  external_labels (/p/prometheus.yml:2) on a, c: site = 'rio'",
+        "  external_labels (/p/prometheus.yml:2) on b: site = 'recife'",
+    ]
+    assert told_elsewhere("dc", {"a": beyond()}) == [
+        "  external_labels (/p/prometheus.yml:2) on a: dc = '${DC}' of the server's environment",
+        "  write_relabel_configs (/p/prometheus.yml:18) on a: keep only labels named 'site'",
+    ]
+    (entry,) = explain({"a": beyond()}, "site")["elsewhere"]
+    assert entry == {
+        "servers": ["a"],
+        "jobs": [],
+        "stage": "external_labels",
+        "file": "/p/prometheus.yml",
+        "line": 2,
+        "does": "site = 'rio'",
+    }
+
+
+def test_many_rules_that_set_the_same_are_one_line() -> None:
+    rules = "".join(f"  - {{alert: A{number}, expr: up, labels: {{team: x}}}}\n" for number in range(30))
+    configs = beyond()
+    configs.files[1] = ConfigFile("/p/many.rules.yml", "prometheus", f"groups:\n- name: g\n  rules:\n{rules}")
+    (line,) = (line for line in told_elsewhere("team", {"s": configs}) if "many" in line)
+    assert line.endswith("team = 'x' in A0, A1, A2, A3, A4 and 25 more")
+
+
+def test_jobs_that_do_not_have_the_label_are_named_on_a_line_each() -> None:
+    text = "scrape_configs:\n- {job_name: a, static_configs: [{targets: ['h:1']}]}\n- {job_name: b}\n"
+    more = text + "- {job_name: c, static_configs: [{targets: ['h:1'], labels: {env: x}}]}\n"
+    lines = explain({"s": server(text), "t": server(more)}, "env")["text"].splitlines()
+    assert lines[1].startswith("  job c (")
+    assert lines[-2:] == ["  not in job a on s, t", "  not in job b on s, t"]
