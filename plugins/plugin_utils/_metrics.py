@@ -5,7 +5,7 @@
 
 Every metric is a gauge about the last run but one, the answers of the cache tiers, which are counted elsewhere, over
 all processes. A textfile is replaced whole, so a server that is gone is gone from it. Carried over from the text before
-are when a run last succeeded, when each server last answered, and what an unchanged server has.
+are when a run last succeeded, when each server last answered, and what a server has that sent no files.
 """
 
 from __future__ import annotations
@@ -136,6 +136,8 @@ def _server_families(run: Run) -> Iterable[GaugeMetricFamily]:
     )
     files = _family("server_config_files", "Configuration files that each server has.", "server")
     size = _family("server_config_bytes", "Size of the configuration files that each server has.", "server")
+    # A server that is unchanged or was not read sends no files, and has what it had.
+    has = {name: (number, run.carried.size.get(name, 0)) for name, number in run.carried.files.items()}
     for name, server in servers.items():
         answered = server.get("status") in run.answered
         info.add_metric([name, _label(server.get("status")), _label(server.get("transport") or "")], 1)
@@ -144,15 +146,14 @@ def _server_families(run: Run) -> Iterable[GaugeMetricFamily]:
         seen.add_metric([name], run.now if answered else run.carried.last_seen.get(name, 0.0))
         listed = server.get("files") or []
         if listed or server.get("status") in {"ok", "partial"}:
-            files.add_metric([name], len(listed))
-            size.add_metric([name], sum(int(item.get("size") or 0) for item in listed))
-        elif server.get("status") == "unchanged" and name in run.carried.files:
-            # It sends no files, and has what it had.
-            files.add_metric([name], run.carried.files[name])
-            size.add_metric([name], run.carried.size.get(name, 0))
+            has[name] = (len(listed), sum(int(item.get("size") or 0) for item in listed))
     for name, moment in sorted(run.carried.last_seen.items()):
         if name not in servers and name in run.known_servers:
             seen.add_metric([name], moment)
+    for name, (number, total) in sorted(has.items()):
+        if name in servers or name in run.known_servers:
+            files.add_metric([name], number)
+            size.add_metric([name], total)
     return [status, info, phase, seen, files, size]
 
 

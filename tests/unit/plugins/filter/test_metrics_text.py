@@ -173,8 +173,18 @@ def test_an_unchanged_server_has_the_files_that_it_had() -> None:
     first = metrics_text(sweep(a=server(), b=server()))
     same = server("unchanged", files=[])
     second = metrics_text(sweep(a=same, b=server("timeout", files=[]), c=same), previous=first)
-    assert values(second, "server_config_files") == {("a",): 8}
-    assert values(second, "server_config_bytes") == {("a",): 8 * 11_480}
+    assert values(second, "server_config_files") == {("a",): 8, ("b",): 8}
+    assert values(second, "server_config_bytes") == {("a",): 8 * 11_480, ("b",): 8 * 11_480}
+
+
+def test_what_a_server_has_outlives_runs_that_did_not_read_it() -> None:
+    """The next one may find it unchanged, and list no files."""
+    first = metrics_text(sweep(a=server(), b=server(), gone=server()))
+    for between in (sweep(a=server("unreachable", files=[]), b=server()), sweep(b=server()), {}):
+        text = metrics_text(between, previous=first, known_servers=["a", "b"])
+        last = metrics_text(sweep(a=server("unchanged", files=[]), b=server("ok", files=[])), previous=text)
+        assert values(last, "server_config_files") == {("a",): 8, ("b",): 0}
+        assert values(last, "server_config_bytes") == {("a",): 8 * 11_480, ("b",): 0}
 
 
 def test_a_damaged_earlier_text_costs_a_warning_only(monkeypatch: pytest.MonkeyPatch) -> None:
