@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._arguments import checked, strange_result
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.drift import with_mapped
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain import plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report import assemble, data
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED
@@ -30,12 +31,13 @@ def report_html(
     generated: str | None = None,
 ) -> str:
     """The page of one run. See report_html.yml for the arguments."""
+    found = _argument("extracted", extracted, dict)
     return assemble.page(
         data.page_data(
             title=str(plain(title)),
             generated=str(plain(generated)) if generated else datetime.now(UTC).isoformat(timespec="seconds"),
             sweep=_argument("sweep", sweep, dict),
-            extracted=_argument("extracted", extracted, dict),
+            extracted={**found, "fields": with_mapped(found.get("fields") or [])},
             answered=ANSWERED,
             drift=_argument("drift", drift, list),
             routes=_argument("routes", routes, list),

@@ -54,8 +54,7 @@ class _Fleet:
     def __init__(
         self, fields: Sequence[Mapping[str, Any]], servers: Mapping[str, Mapping[str, Any]], settings: Settings
     ) -> None:
-        families = [field for field in fields if field.get("pattern")]
-        self._fields = [_with_mapped(field, families) for field in fields if field["name"] not in settings.ignore]
+        self._fields = [field for field in with_mapped(fields) if field["name"] not in settings.ignore]
         self._servers = servers
         self._settings = settings
         self._loaded = [name for name in sorted(servers) if servers[name].get("config", "loaded") == "loaded"]
@@ -259,6 +258,12 @@ def _first_error(server: Mapping[str, Any]) -> str:
     """The first of a server's problems that is an error, as an addition to a sentence."""
     fault = next((item for item in server.get("problems") or () if item.get("severity") == "error"), None)
     return f" ({_place(fault)}: {fault['message']})" if fault else ""
+
+
+def with_mapped(fields: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The fields, with the mappings by which servers that have no rule of their own make a label on targets."""
+    families = [field for field in fields if field.get("pattern")]
+    return [_with_mapped(field, families) for field in fields] if families else list(fields)
 
 
 def _with_mapped(field: Mapping[str, Any], families: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

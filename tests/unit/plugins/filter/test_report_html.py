@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import extract_fields
 from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.report_html import FilterModule, report_html
 from tests.integration.report import samples
 
@@ -37,6 +38,27 @@ def test_the_title_and_the_time_can_be_given() -> None:
 
 def test_the_time_is_now_with_its_zone_unless_given() -> None:
     assert datetime.fromisoformat(carried(report_html({}, extracted={}))["generated"]).tzinfo is not None
+
+
+def test_a_label_that_a_server_makes_by_a_mapping_is_not_absent_there() -> None:
+    """The drift on the same page says that it is made in another way."""
+    meta = "__meta_consul_service_metadata_"
+    rules = {
+        "named": f"[{{source_labels: [{meta}env], target_label: env}}]",
+        "mapped": f"[{{action: labelmap, regex: '{meta}(.+)'}}]",
+        "without": "[{target_label: other, replacement: x}]",
+    }
+    hosts = {}
+    for name, text in rules.items():
+        job = f"{{job_name: j, consul_sd_configs: [{{server: h}}], relabel_configs: {text}}}"
+        file = {"path": "/p/prometheus.yml", "service": "prometheus", "content": f"scrape_configs: [{job}]"}
+        hosts[name] = {"status": "ok", "files": [file]}
+    sweep = {"hosts": hosts}
+    page = carried(report_html(sweep, extracted=extract_fields(sweep)))
+    (env,) = (field for field in page["fields"] if field["name"] == "env")
+    ways = {way["servers"]: [rule["action"] for rule in way["rules"]] for way in env["ways"]}
+    number = {server["name"]: str(index) for index, server in enumerate(page["servers"])}
+    assert ways == {number["named"]: ["replace"], number["mapped"]: ["labelmap"]}
 
 
 @pytest.mark.parametrize("nothing", [None, "", {}, []])
