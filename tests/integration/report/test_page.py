@@ -396,6 +396,20 @@ def test_no_word_is_cut_on_a_narrow_screen(chromium: Browser, write: Write) -> N
         assert page.evaluate(cut) == []
 
 
+def test_a_name_that_has_no_place_to_break_makes_no_page_wider(chromium: Browser, write: Write) -> None:
+    """The slowest server is named in a sentence, and again in what is wrong with it."""
+    name = "prometheus01.production.southamerica.internal.example.net"
+    hosts = {name: samples.failed_server("timeout", f"{name}: no answer to the command in 30 s.", 30.0)}
+    with opened(chromium, write(samples.run(hosts, [])), size=NARROW) as view:
+        page = view.page
+        expect(page.locator("#servers-times")).to_contain_text(name)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= NARROW[0]
+        page.locator(f"{SERVERS} tbody a").click()
+        panel = page.locator("#inspector")
+        expect(panel).to_contain_text("no answer to the command")
+        assert panel.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+
+
 def test_on_paper_it_is_light_and_whole(chromium: Browser, write: Write) -> None:
     with opened(chromium, write(samples.fleet(60, 60)), scheme="dark") as view:
         page = view.page

@@ -89,6 +89,13 @@ def test_the_policy_names_exactly_the_style_and_script_of_the_page() -> None:
     assert "unsafe" not in policy
 
 
+def test_the_addresses_of_the_page_are_ones() -> None:
+    """As HTML has them: no spaces and none of what must be written as %XX."""
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', assemble.page({"title": "x"}))
+    assert len(addresses) > 3
+    assert [address for address in addresses if re.search(r"[\s<>{}|\\^`]", address)] == []
+
+
 def test_the_page_points_nowhere_outside_of_itself() -> None:
     page = assemble.page({"title": "x"})
     addresses = set(re.findall(r"(?:https?:)?//[\w.-]+", re.sub(r"(?m)^(//|GNU).*$", "", page)))
