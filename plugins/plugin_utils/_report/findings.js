@@ -48,12 +48,16 @@ class Findings {
     byId("findings-more").textContent = `Show ${Math.min(FINDINGS_MORE, fitting.length - shown.length)} more`;
   }
 
-  // On paper all of those that fit the filter.
+  // On paper all of those that fit the filter, with the names of their servers: nothing can be opened there.
   print(on) {
     const { limit } = this;
     if (on) this.limit = Infinity;
     this.draw();
     this.limit = limit;
+    for (const details of on ? byId("findings-list").querySelectorAll("details") : []) {
+      details.fill();
+      details.open = true;
+    }
   }
 
   #line(finding) {

@@ -17,11 +17,12 @@ function serverNames(model, numbers) {
   const spaced = (list) => list.flatMap((number) => [link(number), " "]);
   if (numbers.length <= NAMES_AT_ONCE) return el("p", { class: "names" }, spaced(numbers));
   const details = el("details", { class: "names" }, el("summary", {}, plural(numbers.length, "server")));
-  details.addEventListener("toggle", () => {
+  details.fill = () => {
     if (details.children.length > 1) return;
     const more = numbers.slice(LINKS_AT_MOST).map((number) => model.servers[number].name);
     details.append(el("p", {}, spaced(numbers.slice(0, LINKS_AT_MOST)), more.join(" ")));
-  });
+  };
+  details.addEventListener("toggle", details.fill);
   return details;
 }
 

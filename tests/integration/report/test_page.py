@@ -435,3 +435,20 @@ def test_on_paper_it_is_light_and_whole(chromium: Browser, write: Write) -> None
         expect(page.locator(f"{FIELDS} tr[data-index='59']")).to_have_count(0)
         assert page.evaluate("() => document.documentElement.dataset.theme") is None
         assert view.complaints == []
+
+
+def test_on_paper_a_finding_names_its_servers(chromium: Browser, write: Write) -> None:
+    arguments = samples.fleet(10, 400)
+    odd = arguments["drift"][0]["servers"]
+    assert len(odd) > 8
+    with opened(chromium, write(arguments)) as view:
+        page = view.page
+        page.evaluate(
+            """() => window.addEventListener("beforeprint", () => {
+                window.paper = document.querySelector("#findings-list").innerText;
+            })"""
+        )
+        page.pdf()
+        text = page.evaluate("() => window.paper")
+        assert [name for name in odd if name not in text] == []
+        expect(page.locator("#findings-list details[open]")).to_have_count(0)
