@@ -10,8 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-# Looking up names, and importing asyncssh, is all that is left for them.
-_THREADS: Final = 8
 _OPTIONS: Final = "SSHClientConnectionOptions"
 
 
@@ -19,10 +17,14 @@ class Executor(ThreadPoolExecutor):
     """asyncssh prepares the options of each connection in a thread, since that may read key files.
 
     Ours read none, and a thread's turn costs more than the work: a tenth of the client's time for a server.
+
+    Looking up names is most of what is left for threads. A lookup that no name server answers holds its thread for
+    longer than its server is waited for, so there may be one for each server: with fewer, no other name is looked up.
     """
 
-    def __init__(self) -> None:
-        super().__init__(max_workers=_THREADS, thread_name_prefix="sweep")
+    def __init__(self, servers: int) -> None:
+        # One more imports asyncssh.
+        super().__init__(max_workers=servers + 1, thread_name_prefix="sweep")
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         # By its name: asyncssh may not be there yet.

@@ -159,7 +159,7 @@ class _Fleet:
 
     async def run(self) -> None:
         began = time.monotonic()
-        asyncio.get_running_loop().set_default_executor(Executor())
+        asyncio.get_running_loop().set_default_executor(Executor(len(self._servers)))
         queue = iter(self._servers)
         workers = min(self._options.max_parallel, len(self._servers))
         try:

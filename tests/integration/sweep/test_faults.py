@@ -112,6 +112,32 @@ def test_name_that_cannot_be_resolved(fleet: SshdFleet, tmp_path: Path) -> None:
     assert "the name 'no-such-host.invalid' cannot be resolved" in str(result.error)
 
 
+def test_names_that_no_name_server_answers_for_hold_up_nobody(
+    fleet: SshdFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many of them, and asked for first. Each is looked up for longer than it is waited for."""
+    told = threading.Event()
+    really = socket.getaddrinfo
+
+    def looked_up(host: Any, *arguments: Any, **keywords: Any) -> Any:
+        if str(host).endswith(".invalid"):
+            told.wait(60)
+        return really(host, *arguments, **keywords)
+
+    def say(line: str) -> None:
+        if line.startswith("[32/32]"):
+            told.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    inventory = fleet.inventory(ansible_ssh_extra_args="-o StrictHostKeyChecking=no")
+    sound = inventory["monitoring"]["hosts"]
+    silent = {f"a-silent-{number}": {"ansible_host": f"{number}.invalid"} for number in range(30)}
+    inventory["monitoring"]["hosts"] = silent | {name: {**sound[name], "ansible_host": "localhost"} for name in sound}
+    results = sweep(inventory, tmp_path, say=say, connect_timeout=8)
+    assert {name: results[name].status for name in sound} == dict.fromkeys(sound, "ok")
+    assert {results[name].status for name in silent} == {"unreachable"}
+
+
 def test_no_answer_to_the_connection(fleet: SshdFleet, tmp_path: Path) -> None:
     # A listener whose queue is full drops what comes after.
     with socket.socket() as full, contextlib.ExitStack() as stack:
