@@ -22,6 +22,13 @@ _FAR: Final = {
     errno.EACCES: "a firewall forbids it",
     errno.EPERM: "a firewall forbids it",
 }
+# What this machine has no more of: the same for all servers, and free again when some of them are done.
+_SCARCE: Final = {
+    errno.EMFILE: "raise the number of files that it may have open (ulimit -n)",
+    errno.ENFILE: "raise the number of files that it may have open (fs.file-max)",
+    errno.EAGAIN: "raise the number of its processes and threads (ulimit -u)",
+    errno.ENOMEM: "give it more memory",
+}
 _LOGIN: Final = "check ansible_user, ansible_ssh_private_key_file, ansible_password and what the server accepts"
 # What is set for a server in the inventory is set for a jump host elsewhere.
 _OF_HOPS: Final = {
@@ -79,10 +86,20 @@ def unreachable(target: Target, error: OSError) -> Failure:
         return Failure("unreachable", f"the name {target.host!r} cannot be resolved ({error.strerror}): {hint}")
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return dropped(target)
+    if short := scarce(error):
+        return short
     hint = _FAR.get(error.errno or 0, "see that the host is up and that its address is right")
     # asyncio's own text of a call that failed holds the address as Python writes it.
     reason = os.strerror(error.errno) if error.errno else error
     return Failure("unreachable", f"cannot connect to {where} ({reason}): {hint}")
+
+
+def scarce(error: Exception) -> Failure | None:
+    """The controller is short of something; None for all else."""
+    if not isinstance(error, OSError) or error.errno not in _SCARCE:
+        return None
+    words = f"the controller has no more to give ({os.strerror(error.errno)})"
+    return Failure("unreachable", f"{words}: lower max_parallel, or {_SCARCE[error.errno]}", again=True)
 
 
 def dropped(target: Target) -> Failure:

@@ -27,8 +27,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Failure,
     OtherTransportNeeded,
     places,
+    scarce,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.masking import Masking
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.open_files import room_for
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.parent import (
     ended_in_time,
     ended_with_parent,
@@ -161,9 +163,12 @@ class _Fleet:
         began = time.monotonic()
         asyncio.get_running_loop().set_default_executor(Executor(len(self._servers)))
         queue = iter(self._servers)
-        workers = min(self._options.max_parallel, len(self._servers))
         try:
-            with ended_in_time(), ended_with_parent():
+            with (
+                ended_in_time(),
+                ended_with_parent(),
+                room_for(min(self._options.max_parallel, len(self._servers))) as workers,
+            ):
                 async with asyncio.TaskGroup() as group:
                     for _unused in range(workers):
                         group.create_task(self._worker(queue))
@@ -203,12 +208,12 @@ class _Fleet:
                 result.transport = f"{endpoint.transport} ({endpoint.reason})"
                 await self._over_ansible(endpoint, result)
         except Failure as failure:
-            result.status = failure.status
-            result.error = failure.message
+            result.status, result.error = failure.status, failure.message
         except Exception as error:
             # A fault of this code or of a library must not cost the other servers their results.
-            result.status = "protocol_error"
-            result.error = f"unexpected {type(error).__name__}: please report it"
+            unexpected = f"unexpected {type(error).__name__}: please report it"
+            fault = scarce(error) or Failure("protocol_error", unexpected)
+            result.status, result.error = fault.status, fault.message
         if result.error:
             result.error = shown(f"{server}: {await self._masking.message(result.error, places(target))}")
         result.seconds.total = time.monotonic() - began

@@ -1,15 +1,18 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of 1,000: nothing lost, memory bounded."""
+"""A fleet of 1,000: nothing lost, memory bounded. And one that is larger than what the controller may have open."""
 
 from __future__ import annotations
 
 import multiprocessing
 import re
+import resource
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.asyncssh_fleet import asyncssh_fleet
 from tests.support.sweeping import sweep
@@ -57,3 +60,27 @@ def test_a_thousand_servers(tmp_path: Path) -> None:
     # A line for each 5 %.
     assert len(lines) == 20
     assert lines[-1] == "[1000/1000] 100 %: 1000 ok"
+
+
+def _client_with(
+    limits: tuple[int, int], inventory: dict[str, Any], services: list[dict[str, Any]], directory: Path, answer: Any
+) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    results = sweep(inventory, directory, services=services, timeout=60.0, connect_timeout=30.0)
+    after = resource.getrlimit(resource.RLIMIT_NOFILE)
+    answer.put(({result.error for result in results.values()}, {result.status for result in results.values()}, after))
+
+
+@pytest.mark.parametrize("limits", [(64, 4096), (64, 64)], ids=["may be raised", "fixed"])
+def test_more_servers_than_files_that_may_be_open(tmp_path: Path, limits: tuple[int, int]) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    with asyncssh_fleet(tmp_path, 60, bytes_each=8_000) as (inventory, services):
+        client = context.Process(target=_client_with, args=(limits, inventory, services, tmp_path, answer))
+        client.start()
+        try:
+            found = answer.get(timeout=300)
+        finally:
+            client.join(30)
+            client.kill()
+    assert found == ({None}, {"ok"}, limits)

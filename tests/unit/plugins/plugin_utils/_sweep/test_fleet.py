@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import signal
 from typing import Any
@@ -15,7 +16,10 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._shown
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._sweep_spec import sweep_spec
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep import fleet, gather
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.endpoint import Endpoint
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import Failure
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.failures import (
+    Failure,
+    unreachable,
+)
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.progress import Progress
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import (
     FileResult,
@@ -24,6 +28,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep
     Service,
     Status,
 )
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.ssh_options import Target
 
 OPTIONS = fleet.Options((Service("prometheus", "/etc/prometheus", ("*.yml",)),))
 
@@ -45,6 +50,24 @@ def test_a_fault_of_the_code_costs_one_server() -> None:
     assert [result.status for result in results.values()] == ["denied", "protocol_error", "timeout"]
     assert results["a"].error == "a: not you"
     assert results["b"].error == "b: unexpected ZeroDivisionError: please report it"
+
+
+def test_what_the_controller_is_short_of_is_no_fault_of_the_server() -> None:
+    files, forks = OSError(errno.EMFILE, "Too many open files"), BlockingIOError(errno.EAGAIN, "No fork")
+    results = fleet.sweep(["a", "b"], Endpoints({"a": files, "b": forks}), OPTIONS).servers
+    assert [result.status for result in results.values()] == ["unreachable", "unreachable"]
+    begin = "the controller has no more to give"
+    assert results["a"].error == (
+        f"a: {begin} (Too many open files): lower max_parallel, or raise the number of files that it may have open"
+        " (ulimit -n)"
+    )
+    assert results["b"].error == (
+        f"b: {begin} (Resource temporarily unavailable): lower max_parallel, or raise the number of its processes and"
+        " threads (ulimit -u)"
+    )
+    target = Target("prom", "prom", 22, "ops")
+    assert unreachable(target, files).again
+    assert "the controller has no more to give" in unreachable(target, files).message
 
 
 def test_no_moment_in_which_the_time_of_a_task_kills(monkeypatch: pytest.MonkeyPatch) -> None:
