@@ -13,7 +13,7 @@ import base64
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -287,7 +287,7 @@ class MapOf:
         found = into if isinstance(into, Section) else Section(node.line)
         before = set(found)
         if report.explicit_wins:
-            for key, child in node.entries(explicit_wins=True).values():
+            for key, child in _explicit(node, report):
                 self._set(found, key, child, report)
         else:
             self._fill(node, found, before, report)
@@ -346,7 +346,7 @@ class Struct:
             return BAD
         section = Section(node.line)
         if report.explicit_wins:
-            for key, child in node.entries(explicit_wins=True).values():
+            for key, child in _explicit(node, report):
                 self._set(section, key, child, report)
         else:
             self._fill(node, section, report)
@@ -385,6 +385,26 @@ def _merged(value: Node, report: Report) -> list[Mapping]:
     if len(found) != wanted:
         report.add(value.line, "merges something that is not a mapping")
     return found[::-1]
+
+
+def _explicit(node: Mapping, report: Report) -> Iterable[tuple[Scalar, Node]]:
+    """What a mapping comes to for the reader of rule files."""
+    _check_keys(node, report)
+    return node.entries(explicit_wins=True).values()
+
+
+def _check_keys(node: Mapping, report: Report) -> None:
+    """What the reader of rule files refuses of keys; unlike the other one, it takes one merge key in a mapping."""
+    merges = 0
+    for key, child in node.pairs:
+        if is_merge(key):
+            merges += 1
+            if merges == 2:
+                report.add(key.line, "has the key '<<' twice: merge a list in one")
+            for merged in _merged(child, report):
+                _check_keys(merged, report)
+        elif not isinstance(key, Scalar):
+            report.add(key.line, "has a key that is not text")
 
 
 def is_masked(value: str) -> bool:
