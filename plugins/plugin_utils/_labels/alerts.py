@@ -44,6 +44,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema import MAIN
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.schema_rules import RULE_FILE
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.stages import is_literal
 
 _TARGET_STAGES: Final = frozenset(
     {"relabel_configs", "static_configs", "file_sd_configs", "service_discovery", "default"}
@@ -179,7 +180,8 @@ class _Reader:
         if labels.config == "refused":
             sender.gaps.append(f"the config of {sender.name} is one that Prometheus refuses")
         sender.external = {
-            name: None if "$" in value or is_masked(value) else value for name, value in labels.external_labels.items()
+            name: value if is_literal(value) and not is_masked(value) else None
+            for name, value in labels.external_labels.items()
         }
         self._note_labels(labels)
         mains, _guessed = self._files.mains(self._shared.options.main_names, self._shared.documents)

@@ -16,6 +16,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     template_pieces,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import DEFAULT_REPLACEMENT
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.stages import is_literal
 
 REPLICA_LABELS: Final = ("replica", "prometheus_replica", "__replica__", "ha_replica")
 # Stages whose sources say how a label is made. External labels are compared by value, labels of rules not at all.
@@ -185,7 +186,7 @@ class _Fleet:
             groups[tuple(sorted(own.items()))].append(name)
         for items, names in sorted(groups.items(), key=lambda entry: entry[1]):
             # A variable has another value on each server, as far as one can know.
-            if len(names) < 2 or any("$" in value for _label, value in items):
+            if len(names) < 2 or not all(is_literal(value) for _label, value in items):
                 continue
             shown = ", ".join(f"{label}={value}" for label, value in items) or "none"
             message = (
@@ -199,7 +200,7 @@ class _Fleet:
         for label in sorted(names):
             values: dict[str, list[str]] = defaultdict(list)
             for name, own in labels.items():
-                if label in own and "$" not in own[label]:
+                if label in own and is_literal(own[label]):
                     values[own[label]].append(name)
             shared = {value: having for value, having in values.items() if len(having) > 1}
             if len(values) < 4 or len(shared) != 1:
@@ -219,8 +220,8 @@ class _Fleet:
         members: list[list[str]] = []
         for items, names in sorted(groups.items(), key=lambda entry: entry[1]):
             by = [label for label in replicas if len({labels[name].get(label) for name in names}) > 1]
-            variables = any("$" in labels[name].get(label, "") for name in names for label in replicas)
-            if len(names) < 2 or not (by or variables):
+            literal = all(is_literal(labels[name].get(label, "")) for name in names for label in replicas)
+            if len(names) < 2 or (literal and not by):
                 continue
             label = by[0] if by else next(label for label in replicas if label in labels[names[0]])
             message = f"{_pair(names)}: their external labels differ in {label} alone."

@@ -28,6 +28,12 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 )
 
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*|[0-9*#$@!?-]))")
+_BEGINS = re.compile(r"\$[{A-Za-z0-9_*#$@!?-]")
+
+
+def is_literal(value: str) -> bool:
+    """Whether the server takes an external label's value as it is written, as it does $(NAME)."""
+    return _BEGINS.search(value) is None
 
 
 def variables(value: str) -> set[str]:
@@ -91,12 +97,12 @@ def alert_cells(external: dict[str, str]) -> dict[str, Cell]:
     for name, value in external.items():
         root = (Root(name, "external_label"),)
         own = Alternative(UNKNOWN, root)
-        cells[name] = (own,) if variables(value) else (Alternative(constant(value), root), own)
+        cells[name] = (Alternative(constant(value), root), own) if is_literal(value) else (own,)
     return cells
 
 
 def external_labels(settings: Section | None, file: str) -> list[Made]:
-    """The labels of global.external_labels. A value with variables is not known here."""
+    """The labels of global.external_labels. A value that the server expands is not known here."""
     labels = settings.get("external_labels") if settings else None
     if not isinstance(labels, Section):
         return []
@@ -106,7 +112,7 @@ def external_labels(settings: Section | None, file: str) -> list[Made]:
             continue
         item = Made(name, "external_label", "external_labels", file, labels.line_of(name))
         item.variables = variables(value)
-        item.add_value(None if "$" in value else value)
+        item.add_value(value if is_literal(value) else None)
         made.append(item)
     return made
 

@@ -243,6 +243,11 @@ def test_external_labels_that_are_equal_or_missing() -> None:
     assert brief({"a": server(), "b": server()}) == [("no_external_labels", "warning", None, ["a", "b"])]
     # What the servers put in for a variable is not known.
     assert brief({"a": server(external='site: "$SITE"'), "b": server(external='site: "$SITE"')}) == []
+    # What Kubernetes would put in, a Prometheus takes as it is written.
+    pod = "replica: $(POD_NAME)"
+    assert brief({"a": server(external=pod), "b": server(external=pod)}) == [
+        ("external_labels_equal", "error", None, ["a", "b"])
+    ]
 
 
 def test_a_value_that_was_copied() -> None:
