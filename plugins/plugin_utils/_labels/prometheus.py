@@ -10,6 +10,7 @@ Options.refused asks for them.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -70,6 +71,8 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.targets import read_targets
 
 MAIN_NAMES: Final = ("prometheus.yml", "prometheus.yaml")
+# The names of variables that can be set.
+_VARIABLE: Final = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,10 @@ class _Server:
         labels = settings.get("external_labels") if isinstance(settings, Section) else None
         if isinstance(labels, Section):
             self.result.external_labels.update((name, value) for name, value in labels.items() if value)
+            for name, value in labels.items():
+                if not all(_VARIABLE.fullmatch(one) for one in stages.variables(value or "")):
+                    message = f"has a variable that cannot be set in the external label {name}: Prometheus reads names"
+                    self.note(file.path, labels.line_of(name), f"{message} alone, and no defaults", "warning")
         self.result.made.extend(stages.external_labels(settings, file.path))
 
     # --- jobs ---

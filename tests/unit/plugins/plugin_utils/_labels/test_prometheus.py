@@ -324,20 +324,21 @@ def test_external_labels_are_shown_as_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "names"),
+    ("value", "names", "warnings"),
     [
-        ("$A-1", ["A"]),
-        ("$A1$_b", ["A1", "_b"]),
-        ("${A b}${A:-c}", ["A b", "A:-c"]),
-        ("$12", ["1"]),  # as in a shell: a digit is a name of its own
-        ("$1a", ["1"]),
-        ("$*x$-", ["*", "-"]),
-        ("$$A ${} $ü a$", []),
+        ("$A-1", ["A"], 0),
+        ("$A1$_b${c.d}", ["A1", "_b", "c.d"], 0),
+        ("${A b}${A:-c}", ["A b", "A:-c"], 1),
+        ("$12", ["1"], 1),  # as in a shell: a digit is a name of its own
+        ("$1a", ["1"], 1),
+        ("$*x$-", ["*", "-"], 1),
+        ("$$A ${} $ü a$", [], 0),
     ],
 )
-def test_variables_are_those_that_prometheus_expands(value: str, names: list[str]) -> None:
-    made = fields(main(f"global: {{external_labels: {{x: '{value}'}}}}"))
-    assert made["x"]["sources"][0]["variables"] == sorted(names)
+def test_variables_are_those_that_prometheus_expands(value: str, names: list[str], warnings: int) -> None:
+    found = main(f"global:\n  external_labels: {{x: '{value}'}}")
+    assert fields(found)["x"]["sources"][0]["variables"] == sorted(names)
+    assert [line for _file, line, _message in problems(found, "warning")] == [2] * warnings
 
 
 def test_rule_labels() -> None:
