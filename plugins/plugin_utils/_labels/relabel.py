@@ -27,6 +27,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Pattern,
     compiled,
     expanded,
+    template_pieces,
 )
 
 ACTIONS: Final = (
@@ -191,6 +192,18 @@ def _check_rule(rule: Section, report: Report) -> None:
         for key, unset in defaults.items():
             if _is_set(rule, key, unset):
                 fault(key, f"has {key} in a {action} rule, which only takes regex")
+    if action in ("replace", "labelmap") and "regex" not in _failed(rule):
+        _check_groups(rule, ("replacement", "target_label") if action == "replace" else ("replacement",), report)
+
+
+def _check_groups(rule: Section, templates: Iterable[str], report: Report) -> None:
+    """Nothing is put in for a group that does not exist, so that most often the label goes."""
+    pattern = compiled(rule.get("regex", DEFAULT_REGEX) or "")
+    for key in templates:
+        pieces = template_pieces(rule.get(key) or "")
+        if any(is_group and pattern.group_number(text) is None for text, is_group in pieces):
+            message = f"has a {key} with a group that the rule's regex does not have, for which nothing is put in"
+            report.warn(rule.line_of(key), f"{message}: write ${{1}} before letters, and no variables")
 
 
 def _failed(rule: Section) -> set[str]:

@@ -105,11 +105,11 @@ def test_files_of_targets(version: str, tmp_path: Path) -> None:
 
 def test_external_labels_have_the_values_that_are_known(tmp_path: Path) -> None:
     values = ["rio", "$(POD_NAME)", "%{x}", "5$", "a$ b", "$ü", "$.", "$$5", "${}", "${X", "$X-1", "${X:-prod}", "$1"]
-    written = {f"l{number}": value for number, value in enumerate(values)}
+    written = {f"l{number}": value for number, value in enumerate(values)} | {"__replica__": "a"}
     config = yaml.safe_dump({"global": {"external_labels": written}}, allow_unicode=True)
     with prometheus(tmp_path, "3.5", config) as server:
         running = yaml.safe_load(server.get("/api/v1/status/config")["yaml"])
     theirs = running["global"]["external_labels"]
     ours = {field["name"]: field["values"] for field in extract({"s": engine.server(config)})["fields"]}
     assert ours == {name: [value] if theirs[name] == value else [] for name, value in written.items()}
-    assert sum(map(len, ours.values())) == 7
+    assert sum(map(len, ours.values())) == 8

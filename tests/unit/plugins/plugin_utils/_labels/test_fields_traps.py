@@ -336,3 +336,28 @@ def test_whose_parameter_counts_depends_on_the_version(version: int, module: str
     is_known = sources != "http_sd_configs" or version == 2
     assert found["values"] == ([module] if is_known else ["job"])
     assert found["values_complete"] is is_known
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_meant"),
+    [
+        ("{target_label: env, replacement: '${ENV}'}", False),
+        ("{source_labels: [a], target_label: b, replacement: $1_x}", False),
+        ("{source_labels: [a], target_label: b, regex: x}", True),
+        ("{source_labels: [a], target_label: b, regex: x, replacement: $1}", False),
+        ("{source_labels: [a], target_label: b$2, regex: '(x)'}", False),
+        ("{source_labels: [a], target_label: b, regex: , replacement: $1}", False),
+        ("{action: labelmap, regex: 'a_.+', replacement: b_$1}", False),
+        ("{action: labelmap, regex: 'a_(.+)', target_label: $9, replacement: b_$1}", True),
+        ("{source_labels: [a], target_label: b, regex: '(?P<x>.)(.)', replacement: '$x-${1}_$2$0$$y'}", True),
+        ("{source_labels: [a], target_label: $1, action: hashmod, modulus: 2, replacement: $7}", True),
+    ],
+)
+def test_a_group_that_does_not_exist_is_a_warning(rule: str, is_meant: bool) -> None:
+    found = extract(
+        {"s": ServerConfigs("ok", None, [ConfigFile("/p/prometheus.yml", "prometheus", job("a: x", rule))])}
+    )
+    server = found["servers"]["s"]
+    assert server["config"] == "loaded"
+    told = [(item["line"], item["severity"]) for item in server["problems"] if "with a group that" in item["message"]]
+    assert told == ([] if is_meant else [(5, "warning")])
