@@ -77,7 +77,7 @@ hosts:
     - C(size) and C(sha256) of a file are of the original bytes; C(content) is the text with its secrets masked, in
       C(redacted) places, and none where the file is not text.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample:
     prom-01:
       status: ok
@@ -99,7 +99,7 @@ hosts:
 summary:
   description: The sweep in figures. C(ok) counts unchanged servers too; C(seconds) is the time of the whole sweep.
   type: dict
-  returned: always
+  returned: when servers were asked
   sample: {hosts: 40, ok: 39, failed: 1, unchanged: 0, files: 312, bytes: 3600000, seconds: 1.4}
 """
 

@@ -87,13 +87,15 @@ fields:
 servers:
   description:
     - What each server last gave, by name. C(fields) are the names of its fields; C(last_seen) is when it gave this, and
-      C(age) how long ago that is, in seconds. C(imported) is true for a server that a document of the older form named
-      and that has not answered since; which C(files) it has is not known.
+      C(age) how long ago that is, in seconds. C(config) is V(loaded), V(refused) or V(missing), as
+      P(skills_eye.prometheus_fleet.extract_fields#filter) says it. C(imported) is true for a server that a document of
+      the older form named and that has not answered since; which C(files) it has is not known.
   type: dict
   returned: success
   sample:
     prom-01:
       status: ok
+      config: loaded
       digest: sha256:4f1d
       external_labels: {site: rio}
       jobs: [node]
