@@ -65,6 +65,10 @@ def ports(build: Path) -> dict[str, int]:
 def assert_whole(output: str, build: Path) -> None:
     """What every run of the demo must give, wherever it publishes to."""
     assert table_of(output, "field")["company"] == ["relabel", "__meta_consul_service_metadata_company", "3 of 3"]
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    quoted = readme.partition("Among what the demo prints:\n")[2].partition("`make demo`")[0].split("\n")
+    assert len(quoted) > 5
+    assert [line for line in quoted if line.strip() not in output] == []
     servers = table_of(output, "server")
     assert sorted(servers) == NAMES
     assert {name: columns[1] for name, columns in servers.items()} == dict.fromkeys(NAMES, "8")
