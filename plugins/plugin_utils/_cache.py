@@ -325,7 +325,8 @@ class Chain:
             age = source.age(document)
             kept = Kept(document, self.clock() - age, source.name)
             if source.max_age is not None and age > source.max_age:
-                reasons.append(f"{source.name}: what is there is {age:.0f} s old, and max_age is {source.max_age:g} s")
+                limit = f"{source.name}_max_age is {source.max_age:g} s"
+                reasons.append(f"{source.name}: what is there is {age:.0f} s old, and {limit}")
                 if fallback is None or kept.fetched >= fallback[0].fetched:
                     fallback = kept, source.name
                 continue

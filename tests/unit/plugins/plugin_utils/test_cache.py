@@ -337,6 +337,8 @@ def test_of_two_stale_answers_the_younger_is_given(key: str, clock: Clock, age: 
     store = Source("store", Asked({"fields": [{"name": "1"}]}), age=lambda _document: age, max_age=40)
     answer = Chain([Memory(60)], [store, Source("sweep", down)], max_stale=600, clock=clock).answer(key)
     assert (answer.tier, answer.age, answer.stale) == (tier, min(age, 100.0), True)
+    # The option by the name that it has.
+    assert str(answer.reason).startswith(f"store: what is there is {age:.0f} s old, and store_max_age is 40 s")
 
 
 def test_without_max_stale_a_fault_is_an_error(key: str, clock: Clock) -> None:
