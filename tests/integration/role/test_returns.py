@@ -35,15 +35,15 @@ PLAY = f"""
         extracted: "{{{{ swept | {COLLECTION}.extract_fields }}}}"
       module_defaults:
         group/{COLLECTION}.consul: {{address: "{{{{ publish_consul_address }}}}", prefix: "{{{{ publish_prefix }}}}"}}
-        {COLLECTION}.fields: {{fields: "{{{{ extracted.fields }}}}", servers: "{{{{ extracted.servers }}}}"}}
       run_once: true
       delegate_to: localhost
       block:
         - {{{COLLECTION}.configs_info: {{}}, register: swept}}
         - {{{COLLECTION}.configs: {{dest: "{{{{ folder }}}}/mirror", history: git}}, register: mirrored}}
         - {{{COLLECTION}.fields_info: {{}}, register: nothing}}
-        - {{{COLLECTION}.fields: {{}}, register: published}}
-        - {COLLECTION}.fields: {{presentation: {{env: {{order: 5}}}}}}
+        - {COLLECTION}.fields: {{fields: "{{{{ extracted.fields }}}}", servers: "{{{{ extracted.servers }}}}"}}
+          register: published
+        - {COLLECTION}.fields: {{fields: [], servers: {{}}, presentation: {{env: {{order: 5}}}}}}
         - {{{COLLECTION}.fields: {{state: rolled_back}}, register: rolled_back}}
         - {{{COLLECTION}.fields_info: {{}}, register: stored}}
         - ansible.builtin.copy:
