@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_logins import bare_logins
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_paths import (
     UNDERSCORE_KEY,
+    names_a_secret,
     parameter_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_tokens import (
@@ -92,19 +93,30 @@ _NAME = (
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"
 )
+_URL = re.compile(r"[\"']{0,3}https?://")
 _OPENING = re.compile(r"\"{3}|'{3}|[\"']")
+# Any name before a sign that assigns: the names of keys judge it.
+_ANY_NAME = r"(?<![\w.?&-])([\w.-]{1,100}+)\\{0,7}[\"']?"
 _PAIR = re.compile(
-    _NAME + r"(?:[ \t]{0,8}(?::=|:|==?)[ \t]{0,8}|[ \t]{1,4}(?:is|was)[ \t]{1,4})(?!https?://)(?=[^\s])", re.IGNORECASE
+    rf"(?:{_NAME}(?:[ \t]{{0,8}}(?::=|:|==?)[ \t]{{0,8}}|[ \t]{{1,4}}(?:is|was)[ \t]{{1,4}})(?!https?://)"
+    rf"|{_ANY_NAME}[ \t]{{0,8}}=(?![=~>])[ \t]{{0,8}})(?=[^\s])",
+    re.IGNORECASE,
 )
-_ASSIGNMENT = re.compile(_NAME + r"([ \t]{0,8}=>?[ \t]{0,8})(?![=~])\\?(\"{3}|'{3}|[\"']?)(?=[^\s])", re.IGNORECASE)
-# All of these end what _ASSIGNMENT takes for a name, and more.
+_ASSIGNMENT = re.compile(
+    rf"(?:{_NAME}|{_ANY_NAME})([ \t]{{0,8}}=>?[ \t]{{0,8}})(?![=~])\\?(\"{{3}}|'{{3}}|[\"']?)(?=[^\s])", re.IGNORECASE
+)
+# All of these end what _ASSIGNMENT takes for the name of a secret, and more; digits may follow.
 _NAME_ENDS = (
-    "password", "passwords", "passwd", "passphrase", "passcode", "creds", "secret", "secrets", "token", "tokens",
-    "credential", "credentials", "key", "pass", "pwd", "_pw", "rediscli_auth", "basic_auth", "neo4j_auth",
-    "_pat", "jwt", "passwort", "kennwort", "senha", "contrasena", "contraseña",
-    "community", "secret_id", "secretid",
+    "password", "passwords", "passwd", "passphrase", "pass_phrase", "passcode", "creds", "secret", "secrets", "token",
+    "tokens", "credential", "credentials", "key", "keys", "pass", "pwd", "pswd", "pw", "psk", "_auth", "masterauth",
+    "uthorization", "cookie", "_pat", "jwt", "passwort", "kennwort", "senha", "contrasena", "contraseña",
+    "community", "community_string", "secret_id", "secretid", "hash", "token_b", "token-b", "tokenb", "token_base",
+    "token-base", "tokenbase", "hook", "hook_url", "hook-url", "hookurl", "header_value", "headervalue",
+    "token_value", "token-value", "tokenvalue", "password_value", "passwordvalue", "secret_value", "secretvalue",
+    "token_string", "tokenstring", "password_string", "passwordstring", "secret_string", "secretstring",
+    "key_base", "key-data",
 )  # fmt: skip
-_EQUALS = re.compile(r"=(?<=[ADEHKLNPSTWYadehklnpstwy\"'\\\s]=)")
+_EQUALS = re.compile(r"=(?<=[ADEGHKLNPSTWYadeghklnpstwy0-9\"'\\\s]=)")
 # A quote ends a value where something follows that ends strings.
 _ASSIGNED_WORD = re.compile(r"(?:[^\s\"'\\]|\\(?![\"'])|[\"'](?![\s,;\]})]|$))+")
 # Behind one of these, all of a line is the value, if there are blanks around the sign.
@@ -205,7 +217,7 @@ def _assigns(text: str) -> bool:
     """Whether there may be a ``NAME=value`` that `assigned` finds."""
     for match in _EQUALS.finditer(text):
         at = match.start()
-        said = text[max(at - 32, 0) : at].rstrip("\"'\\ \t\r\n").lower()
+        said = text[max(at - 32, 0) : at].rstrip("\"'\\ \t\r\n").rstrip("0123456789").lower()
         # A tab may be written as an escape.
         if said.endswith(_NAME_ENDS) or said.removesuffix("\\t").endswith(_NAME_ENDS):
             return True
@@ -329,6 +341,10 @@ def pairs(line: str) -> list[Span]:
     position, last = 0, len(line.rstrip())
     while match := _PAIR.search(line, position):
         start, end = match.end(), last
+        name = 1 if match.group(1) else 2
+        if name == 2 and not _assigns_to(match.group(2), line, start):
+            position = start
+            continue
         mask = MASK.match(line, max(match.start() - 1, 0))
         if mask:
             position = mask.end()
@@ -343,13 +359,18 @@ def pairs(line: str) -> list[Span]:
             # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
             word = None if quote and close > 0 else _WORD.match(line, start)
             end = word.end() if word else close + len(quote.group() if quote else "")
-            end = (_end_of_variable(line, match.span(1), start) if word else 0) or end
+            end = (_end_of_variable(line, match.span(name), start) if word else 0) or end
             if _PATH_OR_SWITCH.match(line[start:end]):
                 end = start
         if start < end:
             found.append((start, end))
         position = max(end, start)
     return found
+
+
+def _assigns_to(name: str, text: str, start: int) -> bool:
+    """Whether what begins here is assigned to the name of a secret. Only of a hook is a URL the secret itself."""
+    return names_a_secret(name.lstrip("-")) and (not _URL.match(text, start) or "hook" in name.lower())
 
 
 def _end_of_variable(text: str, name: Span, start: int) -> int:
@@ -374,8 +395,11 @@ def assigned(text: str) -> list[Span]:
     found: list[Span] = []
     position = 0 if _assigns(text) else len(text)
     while match := _ASSIGNMENT.search(text, position):
-        start, quote, sign = match.end(), match.group(3), match.group(2)
+        start, quote, sign = match.end(), match.group(4), match.group(3)
+        name = 1 if match.group(1) else 2
         position = start
+        if name == 2 and not _assigns_to(match.group(2), text, start):
+            continue
         mask = MASK.match(text, start)
         if mask:
             position = mask.end()
@@ -396,7 +420,7 @@ def assigned(text: str) -> list[Span]:
             end = start + len(line.group().rstrip()) if line else start
         else:
             word = _ASSIGNED_WORD.match(text, start)
-            end = _end_of_variable(text, match.span(1), start) or (word.end() if word else start)
+            end = _end_of_variable(text, match.span(name), start) or (word.end() if word else start)
         said = text[start:end]
         if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not NO_VALUE.match(said):
             found.append((start, end))

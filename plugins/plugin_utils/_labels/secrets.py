@@ -67,9 +67,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 
 # No secret of the table can stand in a text that has none of these words in it.
 _HINTS = (
-    "pass", "pwd", "_pw", "pw ", "pw:", "pw=", "secret", "token", "credential", "key", "auth", "header", "communit",
-    "webhook", "hook_url", "hookurl", "_hook", "jwt", "cookie", "creds", "_pat:", "_pat=", "slack", "pagerduty",
-    "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
+    "pass", "pwd", "pswd", "psk", "_pw", "pw ", "pw:", "pw=", 'pw"', "secret", "token", "credential", "key", "auth",
+    "header", "communit", "webhook", "hook_url", "hookurl", "_hook", "jwt", "cookie", "creds", "_pat:", "_pat=",
+    "_pat =", '_pat"', "slack", "pagerduty", "opsgenie", "victorops", "jira", "sns", "modules", "bearer", "sig",
     "kennwort", "senha", "contrase", "login ", "login:", "sessid", "sessionid", "session_id", "session-id",
 )  # fmt: skip
 _SIGNS = Signs((*_HINTS, *COMMAND_SIGNS, *FORM_SIGNS))

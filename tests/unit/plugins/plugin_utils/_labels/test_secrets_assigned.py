@@ -223,16 +223,17 @@ def test_the_end_of_a_url_in_html() -> None:
     assert masked(text) == text.replace(SECRET, "M")
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "client-key-data", "token_value", "httpHeaderValue1", "secretkey", "accesskey", "privatekey", "authkey",
-        "password2", "dbpass", "db_pw", "snmp_community", "api_keys", "tokens", "webhook_url", "'smtp_auth_password '",
-        "passcode", "pass_phrase", "password_hash", "secret_value", "secretValue", "secret_id", "token_b64", "jwt",
-        "GITHUB_PAT", "REDISCLI_AUTH", "ENCRYPTIONKEY", "smtpPass", "dbPwd", "creds", "privkey", "ro_community",
-        "snmpCommunity", "community_string", "slackWebhook", "hook_url", "Cookie", "primary_key",
-    ],
+NAMES = (
+    "client-key-data", "token_value", "httpHeaderValue1", "secretkey", "accesskey", "privatekey", "authkey",
+    "password2", "dbpass", "db_pw", "snmp_community", "api_keys", "tokens", "webhook_url", "passcode", "pass_phrase",
+    "password_hash", "secret_value", "secretValue", "secret_id", "token_b64", "jwt", "GITHUB_PAT", "REDISCLI_AUTH",
+    "ENCRYPTIONKEY", "smtpPass", "dbPwd", "creds", "privkey", "ro_community", "snmpCommunity", "community_string",
+    "slackWebhook", "hook_url", "Cookie", "primary_key", "bearer_token_string", "SNMP_AUTHPASS", "rootpw", "wpa_psk",
+    "DB_PSWD", "RABBITMQ_ERLANG_COOKIE", "SECRET_KEY_BASE", "CONSUL_HTTP_AUTH",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [*NAMES, "'smtp_auth_password '"])
 def test_more_names(key: str) -> None:
     assert masked(f"x:\n  {key}: {SECRET}\n") == f"x:\n  {key}: M\n"
     assert SECRET not in masked(f"x:\n  {key}: [{SECRET}]\n")
@@ -240,15 +241,42 @@ def test_more_names(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "frame",
+    [
+        "A=b\n{}={}\n", "[x]\na = b\n{} = \"{}\"\n", "environment:\n- A=b\n- {}={}\n", "# {}={}\nx: 1\n",
+        "[Service]\nEnvironment='{}={}' A=b\n", "ExecStart=/x -a=b --{}={}\n", "x: |\n  a = b\n  {} = {}\n",
+        'export {}="{}"\n', '{{"{}":"{}"}}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_a_name_of_a_key_is_one_of_a_variable(name: str, frame: str) -> None:
+    assert SECRET not in masked(frame.format(name, SECRET))
+
+
+@pytest.mark.parametrize("name", ["SLACK_WEBHOOK", "MATTERMOST_HOOK_URL"])
+@pytest.mark.parametrize("frame", ["{}={}\nA=b\n", "environment:\n- {}={}\n- A=b\n", "# {}={}\nx: 1\n"])
+def test_a_variable_that_holds_the_url_of_a_hook(name: str, frame: str) -> None:
+    url = "https://chat.example/incoming/ops"
+    assert masked(frame.format(name, url)) == frame.format(name, "M")
+    assert masked(frame.format("WIKI_URL", url)) == frame.format("WIKI_URL", url)
+
+
+@pytest.mark.parametrize(
     "key",
     [
         "num_tokens", "max_tokens", "tokens_file", "group_keys", "keys", "passed", "bypass_x", "sort_key", "group-key",
         "partition_key", "public_key", "topologyKey", "existingSecret", "existingSecretPasswordKey",
-        "metrics_path", "hook", "webhooks",
+        "metrics_path", "hook", "webhooks", "fieldpass", "partitionKey", "sortKey", "publicKey", "masked_hash",
     ],
 )  # fmt: skip
 def test_names_of_no_secrets(key: str) -> None:
     assert masked(f"{key}: {SECRET}\n") == f"{key}: {SECRET}\n"
+
+
+@pytest.mark.parametrize("name", ["fieldpass", "partitionKey", "sortKey", "publicKey", "group_key", "group_keys"])
+@pytest.mark.parametrize("frame", ["a: 1\nb:\n- {}={}\n", "[x]\n{} = {}\n", 'x "y" {{\n  {} = "{}"\n}}\n'])
+def test_a_variable_that_is_no_secret(name: str, frame: str) -> None:
+    assert masked(frame.format(name, SECRET)) == frame.format(name, SECRET)
 
 
 @pytest.mark.parametrize("text", ["PASS=@\n", "DB_PW=@\nA=b\n"])
