@@ -164,6 +164,7 @@ ADDRESS = Place(kind=Kind.ADDRESS)
 NAMED_SECRET = _all_beneath(Kind.NAMED)
 NAMED_POINTER = _all_beneath(Kind.POINTER)
 NAMED_VARIABLE = _all_beneath(Kind.EXPANDED)
+SECURE = Place({"tlsCACert": TEXT, "tlsClientCert": TEXT}, kind=Kind.SECRET, named=SECRET)
 VOLUME_ITEMS = Place({"key": PUBLIC, "path": PUBLIC, "mode": PUBLIC}, kind=Kind.NAMED, named=NAMED_SECRET)
 LABELS = Place()
 EXTERNAL_LABELS = Place()
@@ -366,6 +367,14 @@ SECTIONS: dict[str, Place] = {
     "secret": Place({"secretName": PUBLIC, "items": VOLUME_ITEMS}, kind=Kind.NAMED, named=NAMED_SECRET),
     # The URL of one, in configs of what stands between Alertmanager and a chat.
     "webhook": Place(kind=Kind.POINTER),
+    # Of Grafana's data sources and contact points, beside what is public.
+    "secureJsonData": SECURE,
+    "secureSettings": SECURE,
+    # Whether a browser sends those that it has.
+    "cors": Place({"credentials": PUBLIC}),
+    # Of collectors of metrics.
+    "snmp": Place({"community": SECRET}),
+    "api": Place({"key": Place(kind=Kind.POINTER)}),
     "modules": Place(named=_MODULE),
     "auths": Place(named=SNMP_AUTH),
     # The same, as snmp exporter had it before 0.23: in each module, and modules stood by themselves.

@@ -88,7 +88,7 @@ _NAME = (
     r"(?<![\w.?&-])((?!existing)[\w.-]{0,80}?(?:passwords?|passwd|passphrase|passcode|passwort|kennwort|senha"
     r"|contrase[nñ]a|secret(?:s|_?id)?|tokens?|credentials?|creds|pwd"
     rf"|{UNDERSCORE_KEY}|[_-]pass|rediscli_auth|(?-i:_PAT|JWT|(?:BASIC|NEO4J)_AUTH)"
-    r"|(?:api|secret|access|private|auth|service|routing|integration|encryption)[- _]?key"
+    r"|(?:api|secret|access|private|auth|service|routing|integration|encryption|account|instrumentation)[- _]?key"
     r"|(?<![A-Za-z])community(?=[ \t]{1,8}=[ \t]{1,8}[\"'])"
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"
@@ -128,8 +128,8 @@ NO_VALUE = re.compile(
     r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
-_PATH_OR_SWITCH = re.compile(
-    r"[\"']?(?:/[\w./-]+\.(?:pem|key|crt|txt)|true|false|null|none)[\"',;)\]}]*$", re.IGNORECASE
+_NO_SECRET = re.compile(
+    r"(?:\"\"|''|[\"']?(?:/[\w./-]+\.(?:pem|key|crt|txt)|true|false|null|none))[\"',;)\]}]*$", re.IGNORECASE
 )
 
 
@@ -359,8 +359,8 @@ def pairs(line: str) -> list[Span]:
             # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
             word = None if quote and close > 0 else _WORD.match(line, start)
             end = word.end() if word else close + len(quote.group() if quote else "")
-            end = (_end_of_variable(line, match.span(name), start) if word else 0) or end
-            if _PATH_OR_SWITCH.match(line[start:end]):
+            end = (_end_of_variable(line, match.span(name), start) or _end_of_map(line, start) if word else 0) or end
+            if _NO_SECRET.match(line[start:end]):
                 end = start
         if start < end:
             found.append((start, end))
@@ -388,6 +388,14 @@ def _end_of_variable(text: str, name: Span, start: int) -> int:
         if is_escaped or (text[at - 1] != "\\" and _CLOSES.match(text, at + 1)):
             return 0 if BREAK.search(text, start, at) else at
     return 0
+
+
+def _end_of_map(text: str, start: int) -> int:
+    """Where JSON ends that begins here and ends on its line; 0 if there is none."""
+    if not text.startswith("{", start) or text.startswith(("{{", "{%", "{#"), start):
+        return 0
+    line = _TO_BREAK.match(text, start)
+    return text.rfind("}", start, line.end()) + 1 if line else 0
 
 
 def assigned(text: str) -> list[Span]:
@@ -420,7 +428,8 @@ def assigned(text: str) -> list[Span]:
             end = start + len(line.group().rstrip()) if line else start
         else:
             word = _ASSIGNED_WORD.match(text, start)
-            end = _end_of_variable(text, match.span(name), start) or (word.end() if word else start)
+            end = _end_of_variable(text, match.span(name), start) or _end_of_map(text, start)
+            end = end or (word.end() if word else start)
         said = text[start:end]
         if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not NO_VALUE.match(said):
             found.append((start, end))

@@ -29,7 +29,7 @@ _BEGINNINGS = (
 # The same, by how many letters and digits follow.
 _LENGTHS = {"hf_": 34, "npm_": 36, "tk_": 29}
 # What stands in the path of a URL before the secret of who may send alerts there.
-_INTEGRATIONS = ("/alert/", "/alertmanager/", "/integration/", "/prometheus/", "/webhook/", "hc-ping.com/")
+_INTEGRATIONS = ("/alert/", "/alertmanager/", "/integration/", "/prometheus/", "/webhook/", "/v1/http/", "hc-ping.com/")
 # Each kind of token with a word that stands in every token of it. A pattern begins with fixed text where it can, and
 # looks back to what must or must not precede it: that is what `re` finds fast in a long text.
 _TOKENS: tuple[tuple[str, str], ...] = (

@@ -40,13 +40,13 @@ _NEXT_LINE = r"(?:\\(?:\r?\n[ \t]{0,80}(?:#[# \t]{0,80})?|$))?+"
 _BEFORE = r"(?:[^\n|;&\\]|\\[\s\S]){0,200}?"
 _OPTION_NAME = (
     r"(?!(?:no|use|with|show|skip|require|has|enable|disable|allow)-)[\w.-]{0,80}?(?:passwords?|passwd|passphrase"
-    rf"|secret|token|credentials?|api-?key|{UNDERSCORE_KEY}|(?<=[_-])pass|(?:store|key)pass|requirepass|masterauth)"
+    rf"|secret|token|credentials?|(?:api|auth)-?key|{UNDERSCORE_KEY}|(?<=[._-])pass|(?:store|key)pass|requirepass|masterauth)"
 )
 # `--password x`, `-token "x"`.
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}{_NEXT_LINE}(?![-{{]){_REST}", re.IGNORECASE)
 _OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
 _LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|--proxy-auth|-U")
-_LOGIN = re.compile(r"(?!<secret:)[^\s:/\"']{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
+_LOGIN = re.compile(r"[^\s:/\"'<]{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
 # Headers, as an option of a command or as a string of their own.
 _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
@@ -60,6 +60,7 @@ _QUOTED_HEADER = re.compile(r"[\"'][A-Za-z][A-Za-z0-9-]{0,60}: \S")
 _FLAG = r"[ \t]{1,4}-[A-Za-z]{1,8}(?:[ \t]{1,4}\d{1,2}(?=[ \t]))?"
 _FLAGS = rf"(?:{_FLAG}){{1,6}}+"
 _FLAGS_TO = rf"(?:{_FLAG}){{0,5}}?[ \t]{{1,4}}-[A-Za-z]{{0,8}}"
+_HANDED_ON = r"[\"']{0,2}[ \t]{0,4}\|[^|;&\n]{0,200}?"
 _AS_USER = r"-(?<=[\s\"']-)(?:[uU]|-?user(?:name)?)[ \t=]{1,4}[^\s-]"
 # A port or several, a path, a setting.
 _OTHER_SETTING = r"\d{1,5}(?:[.:,-]\d{1,5})*(?:/\w+)?(?![^\s;,)])|[./~]|[\w.-]{1,80}=\w"
@@ -91,6 +92,22 @@ _COMMANDS = (
     ("ldap", re.compile(rf"ldap(?:search|whoami|modify|add|delete|passwd)[ \t]{_BEFORE}(?<=\s)-w[ \t]{{1,4}}{_REST}")),
     ("vault login", re.compile(rf"vault login[ \t]{{1,4}}(?:-\S{{1,200}}[ \t]{{1,4}}){{0,4}}(?!-|\w{{1,40}}=){_REST}")),
     ("-pass", re.compile(rf"-pass(?:in|out)?[ \t]{{1,4}}[\"']{{0,2}}pass:{_REST}")),
+    # What is handed on to a program that asks for it.
+    *(
+        (sign, re.compile(rf"echo[ \t]{{1,4}}(?:-n[ \t]{{1,4}})?[\"']{{0,2}}{before}{_REST}{_HANDED_ON}{sign}"))
+        for sign, before in (("--password-stdin", ""), ("sudo -S", ""), ("chpasswd", r"[\w.-]{1,40}:"))
+    ),
+    (
+        "smbclient",
+        re.compile(rf"smbclient[ \t]{_BEFORE}(?<=\s)(?:-U|--user)[ \t=]{{0,4}}[\"']?[^\s%\"']{{1,100}}%{_REST}"),
+    ),
+    ("lftp", re.compile(rf"lftp[ \t]{_BEFORE}(?<=\s)-u[ \t]{{0,4}}[\"']?[^\s,\"']{{1,100}},{_REST}")),
+    (
+        "configure set",
+        re.compile(rf"configure set[ \t]{{1,4}}aws_(?:secret_access_key|session_token)[ \t]{{1,4}}{_REST}"),
+    ),
+    ("zip", re.compile(rf"(?<![\w-])zip[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
+    ("7z", re.compile(rf"(?<![\w-])7z[a-z]?[ \t]{_BEFORE}(?<=\s)-p{_REST}")),
     # A file and a user come before it; only a user, with -n.
     (
         "htpasswd",
@@ -113,7 +130,8 @@ _ASKS = re.compile(
 COMMAND_SIGNS: Final = (
     " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl ", "mariadb", "mysql", "redis-cli", "redis-benchmark",
     "vault login", "ldapsearch", "ldapwhoami", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd",
-    "docker login", "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
+    "docker login", "sudo -s", "smbclient", "lftp ", "zip ", "7z",
+    "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
 _EXPRESSIONS = frozenset(
@@ -182,6 +200,12 @@ _WHERE = re.compile(
     r"|(?:none|unset|optional|required|empty)[.;!]?",
     re.IGNORECASE,
 )
+# Of servers of the web.
+_SET_VARIABLE = re.compile(
+    r"[ \t]*(?:set[ \t]+\$|SetEnv[ \t]+|RequestHeader[ \t]+(?:set|append|add)[ \t]+)[\"']?([\w-]{1,100})[\"']?[ \t]+"
+    r"(?!\$\w+;?[ \t]*$)(?:\"([^\"\n]{1,400})\"|([^\s\"';]{1,400}));?[ \t]*",
+    re.IGNORECASE,
+)
 _SETTING_IN_QUOTES = re.compile(r"\s*([\w.-]{1,100})[ \t]+([\"'])((?:(?!\2)[^\n]){1,400})\2;?\s*")
 _BLANK = re.compile(r"\s")
 _MAX_WORDS = 20
@@ -220,7 +244,7 @@ def commanded(text: str, *, in_sentence: bool = False) -> list[Span]:
 
     in_sentence: a word behind an option may be one of the sentence that names the option.
     """
-    if "-" not in text and ":" not in text and "set_header" not in text and "vault login" not in text:
+    if not any(sign in text for sign in ("-", ":", "set_header", "vault login", "configure set")):
         return []
     found = list(_of_commands(text, in_sentence=in_sentence))
     whole = _WHOLE_HEADER.fullmatch(text)
@@ -344,7 +368,11 @@ def in_prose(line: str) -> list[Span]:
 
 def two_words(line: str) -> list[Span]:
     """The secret of a line that is but the name of a setting and what is no word: ``requirepass x9``."""
-    # In quotes, a word is none of a sentence.
+    # Where a command sets it, or in quotes, a word is none of a sentence.
+    setting = _SET_VARIABLE.fullmatch(line)
+    if setting:
+        span = setting.span(setting.lastindex or 0)
+        return [span] if parameter_names_a_secret(setting.group(1)) and _is_value(line[slice(*span)]) else []
     setting = _SETTING_IN_QUOTES.fullmatch(line)
     if setting:
         return [setting.span(3)] if names_a_secret(setting.group(1)) and _is_value(setting.group(3)) else []

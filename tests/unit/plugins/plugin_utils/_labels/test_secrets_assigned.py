@@ -397,3 +397,36 @@ def test_settings_of_other_programs(text: str) -> None:
 )  # fmt: skip
 def test_what_other_programs_say_of_files_and_switches(text: str) -> None:
     assert masked(text) == text
+
+
+# ---- what stands where other programs have their secrets ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "datasources:\n- secureJsonData: {tlsCACert: public, pat: @, httpHeaderValue1: @}\n  jsonData: {pat: public}\n",
+        "receivers:\n- secureSettings: {url: @, bottoken: @}\n",
+        "receivers:\n  snmp: {community: @, version: v2c}\n", "exporters:\n  datadog: {api: {site: public, key: @}}\n",
+        "environment:\n- GRAPHQL_JWT_SECRET=@\n- A=b\n", "[x]\nJWT_SECRET=@\nb = c\n",
+        'x: {connection_string: "InstrumentationKey=@;"}\n',
+        'sumologic: {endpoint: "https://c.example/receiver/v1/http/@"}\n',
+    ],
+)  # fmt: skip
+def test_a_secret_of_another_program(text: str) -> None:
+    secret = '{"type":"HS256","key":"correcthorse"}' if "JWT" in text else "Zz9kkkkkkQ8xx7rr6ww5"
+    shown = masked(text.replace("@", secret))
+    assert "correcthorse" not in shown
+    assert secret not in shown
+    assert shown.count("public") == text.count("public")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cors: {credentials: same-origin}\n", "cors:\n  credentials: include\n{{ end }}\n", "api: {key: 8080}\n",
+        'DB_PASSWORD=""\nAPI_TOKEN=\'\'\nA=b\n', '[x]\npassword = ""\na = b\n', "# password = ''\nx: 1\n",
+    ],
+)  # fmt: skip
+def test_what_says_no_secret_of_another_program(text: str) -> None:
+    assert masked(text) == text

@@ -434,3 +434,47 @@ def test_a_comment_that_does_not(said: str) -> None:
 def test_words_of_other_languages(name: str, frame: str) -> None:
     text = frame.format(name)
     assert masked(text.replace("@", "correcthorse")) == text.replace("@", "M")
+
+
+# ---- what scripts and servers of the web are told ----
+
+
+@pytest.mark.parametrize("frame", ["#!/bin/sh\n{}\n", "run: |\n  {}\n", "x: 1\n# {}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo '@' | docker login -u x --password-stdin h.example", "echo -n @ | sudo -S ls /x",
+        'echo "root:@" | chpasswd', "smbclient //h.example/x -U bob%@ -c ls", "lftp -u bob,@ ftp://h.example",
+        "aws configure set aws_secret_access_key @", "zip -r -P @ x.zip x", "7z a -p@ x.7z x",
+        "x --http.pass @ --y", "x --auth-key @",
+    ],
+)  # fmt: skip
+def test_what_a_script_is_told(text: str, frame: str) -> None:
+    assert masked(frame.format(text.replace("@", SECRET))) == frame.format(text.replace("@", "M"))
+
+
+@pytest.mark.parametrize("frame", ["server {{\n  {}\n}}\n", "x: |\n  a {{\n    {}\n  }}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'set $auth_token "@";', "set $api_key @;", "SetEnv DB_PASSWORD @", 'RequestHeader set X-Api-Key "@"',
+        'RequestHeader set Authorization "Basic @"',
+    ],
+)  # fmt: skip
+def test_what_a_server_of_the_web_sets(text: str, frame: str) -> None:
+    assert "correcthorse" not in masked(frame.format(text.replace("@", "correcthorse")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo $PASSWORD | docker login --password-stdin; cat /x | sudo -S ls; echo x | sudo -u y ls\n",
+        "gzip -r x -p y; unzip -P; smbclient -U bob; lftp -u bob h; aws configure set region eu-west-1\n",
+        'set $api_key $http_x;\nset $limit 10;\nSetEnv HOME /x9\nRequestHeader set X-Forwarded-Proto "https"\n',
+        "RequestHeader unset Authorization\nRequestHeader set X-Api-Key ${KEY}\n",
+    ],
+)
+def test_what_a_script_is_told_that_is_no_secret(text: str) -> None:
+    assert masked(text) == text
+    block = "x: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    assert masked(block) == block
