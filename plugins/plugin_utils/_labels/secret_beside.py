@@ -43,7 +43,7 @@ _SAID = re.compile(
     r"(?:\$\{\w{0,80}\}|[^\s,}\]\"'])(?:\$\{\w{0,80}\}|[^,}\]\r\n\x85\u2028\u2029]){0,400})"
 )
 SAYS = re.compile(
-    r"(?<![\w.-])(kind|name|target_label)[\"']?[ \t]{0,8}:[ \t]{0,8}[\"']?([^\s,}\"']{1,200})[\"']?(?=[\s,}]|$)"
+    r"(?<![\w.-])(kind|name|key|target_label)[\"']?[ \t]{0,8}:[ \t]{0,8}[\"']?([^\s,}\"']{1,200})[\"']?(?=[\s,}]|$)"
 )
 # A replacement that differs for each target.
 _VARIABLES = re.compile(r"[\"']?(?:\$\w+|\$\{\w+\})*[\"']?(?:[ \t]+#.*)?")
@@ -52,6 +52,8 @@ _HIDDEN = Place({"": SECRET}, Kind.SECRET, SECRET)
 TOLD = Place({"data": _HIDDEN, "stringData": _HIDDEN, "value": NAMED_SECRET, "replacement": SECRET})
 RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
 RESOURCE.keys["items"] = RESOURCE
+# The key of a header is its name.
+_NAMES = frozenset({"name", "key"})
 _TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
 COMMENT = re.compile(r"[ \t]*#+!?(?:[ \t]*#+)*")
 
@@ -102,7 +104,7 @@ def told_keys(text: str) -> frozenset[int]:
                 entry.keys.append((name, number))
             number += 1
         elif says_secret(name, re.split(r"[ \t]#", value)[0].strip(" \t,\"'")):
-            entry.says.add(name)
+            entry.says.add("name" if name in _NAMES else name)
     return frozenset(told)
 
 
@@ -112,6 +114,7 @@ def told_values(text: str) -> frozenset[tuple[str, str]]:
     for braces in _MAP.finditer(text):
         inside = braces.group()
         says = {match.group(1) for match in SAYS.finditer(inside) if says_secret(*match.groups())}
+        says |= {"name"} if says & _NAMES else set()
         for match in _SAID.finditer(inside) if says else ():
             name, value = match.groups()
             varies = name == "replacement" and _VARIABLES.fullmatch(value)
@@ -132,7 +135,7 @@ def says_secret(name: str, value: str) -> bool:
     """Whether this setting says that another one beside it is secret."""
     if name == "kind":
         return value == "Secret"
-    if name == "name":
+    if name in _NAMES:
         return names_a_secret(value)
     return name == "target_label" and rule_names_a_secret(value)
 

@@ -65,6 +65,7 @@ class Item(NamedTuple):
 _RULE = frozenset({"target_label", "replacement"})
 # Of a resource of Kubernetes, of a variable of its containers, of what an ExternalSecret takes from elsewhere.
 _RESOURCE = frozenset({"kind", "data", "stringData", "name", "value", "secretKey", "remoteRef"})
+_HEADER = frozenset({"name", "key", "value"})
 # What points at a key of a Secret of Kubernetes, and how these are called.
 _REFERENCE = frozenset({"name", "key", "optional", "namespace"})
 _REFERENCE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
@@ -79,7 +80,7 @@ _MATCHERS = frozenset({"matchers", "sourceMatch", "targetMatch"})
 _TOGETHER = {
     RELABEL: _RULE,
     ANY: _RESOURCE,
-    OTHER_HEADERS: _RESOURCE,
+    OTHER_HEADERS: _HEADER,
     NAMED_SECRET: _REFERENCE,
     NAMED_POINTER: _REFERENCE,
     SECTIONS["secret"]: _REFERENCE,
@@ -319,6 +320,10 @@ class Events:
             if is_name and self.kinds.get(index) is Kind.NAMED:
                 # How it is called here.
                 del self.kinds[index]
+        if "key" in rule and "value" in rule:
+            # The name of a header.
+            rule["name"] = rule["key"]
+            self.kinds.pop(rule["key"], None)
         # The settings at the top are remembered each for itself.
         if "name" in rule and "value" in rule and not is_top and names_a_secret(items[rule["name"]].value):
             # A variable of a container. A matcher of labels has the same keys.

@@ -19,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     UNDERSCORE_KEY,
     names_a_secret,
     parameter_names_a_secret,
+    rule_names_a_secret,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_text import (
     MASK,
@@ -85,6 +86,13 @@ _COMMANDS = (
     ("AUTH=", re.compile(rf"AUTH=[\"']?{_LOGIN.pattern}")),
     ("insecure-password", re.compile(rf"insecure-password[ \t]{{1,8}}{_REST}")),
     ("stats auth", re.compile(rf"stats auth[ \t]{{1,8}}{_LOGIN.pattern}")),
+    # The config of its agent.
+    ("community", re.compile(rf"(?<![\w-])r[ow]community6?[ \t]{{1,8}}{_REST}")),
+    ("com2sec", re.compile(rf"com2sec6?[ \t]{{1,8}}[\w-]{{1,80}}[ \t]{{1,8}}[\w.:/]{{1,80}}[ \t]{{1,8}}{_REST}")),
+    *(
+        ("createUser", re.compile(rf"createUser[ \t]{_BEFORE}[ \t](?:{kinds})[\w-]{{0,5}}[ \t]{{1,8}}{_REST}"))
+        for kinds in ("MD5|SHA", "DES|AES")
+    ),
     ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-[cA][ \t]{{0,4}}{_REST}")),
     ("snmp", re.compile(rf"{_SNMP}[ \t]{_BEFORE}(?<=\s)-X[ \t]{{0,4}}{_REST}")),
     ("ipmitool", re.compile(rf"ipmitool[ \t]{_BEFORE}(?<=\s)-P[ \t]{{0,4}}{_REST}")),
@@ -131,7 +139,7 @@ COMMAND_SIGNS: Final = (
     " -u", "'-u", '"-u', "[-u", "--user", "--proxy-", "curl ", "mariadb", "mysql", "redis-cli", "redis-benchmark",
     "vault login", "ldapsearch", "ldapwhoami", "ldapmodify", "ldapadd", "ldapdelete", "ldappasswd",
     "docker login", "sudo -s", "smbclient", "lftp ", "zip ", "7z",
-    "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
+    "com2sec", "createuser", "snmpwalk", "snmpget", "snmpbulk", "snmpset", "snmptable", "ipmitool",
 )  # fmt: skip
 # Keys of what matches labels or text, where a name and a value say no secret.
 _EXPRESSIONS = frozenset(
@@ -244,7 +252,10 @@ def commanded(text: str, *, in_sentence: bool = False) -> list[Span]:
 
     in_sentence: a word behind an option may be one of the sentence that names the option.
     """
-    if not any(sign in text for sign in ("-", ":", "set_header", "vault login", "configure set")):
+    if not any(
+        sign in text
+        for sign in ("-", ":", "set_header", "vault login", "configure set", "community", "com2sec", "createUser")
+    ):
         return []
     found = list(_of_commands(text, in_sentence=in_sentence))
     whole = _WHOLE_HEADER.fullmatch(text)
@@ -380,6 +391,9 @@ def two_words(line: str) -> list[Span]:
     if len(words) != 2 or not names_a_secret(words[0]):
         return []
     said = words[1].rstrip(";").strip("\"'")
+    if "_" in words[0] and rule_names_a_secret(words[0]) and said and said[0] not in "$/<" and _is_value(said):
+        # No word of a sentence has that sign in it.
+        return [(line.rfind(said), line.rfind(said) + len(said))]
     if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
         return []
     start = line.rfind(said)

@@ -410,6 +410,9 @@ def test_what_other_programs_say_of_files_and_switches(text: str) -> None:
         "receivers:\n  snmp: {community: @, version: v2c}\n", "exporters:\n  datadog: {api: {site: public, key: @}}\n",
         "environment:\n- GRAPHQL_JWT_SECRET=@\n- A=b\n", "[x]\nJWT_SECRET=@\nb = c\n",
         'x: {connection_string: "InstrumentationKey=@;"}\n',
+        "headers:\n- key: X-Api-Key\n  value: @\n- key: X-Scope\n  value: public\n",
+        "headers: [{key: public, value: public}, {value: @, key: Authorization}]\n",
+        "a: [\nheaders:\n- key: X-Api-Key\n  value: @\n", "{{ if x }}\nheaders: [{key: Authorization, value: @}]\n",
         'sumologic: {endpoint: "https://c.example/receiver/v1/http/@"}\n',
     ],
 )  # fmt: skip
@@ -424,6 +427,7 @@ def test_a_secret_of_another_program(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "headers:\n- key: X-Request\n  value: Zz9kkkkkk\n",
         "cors: {credentials: same-origin}\n", "cors:\n  credentials: include\n{{ end }}\n", "api: {key: 8080}\n",
         'DB_PASSWORD=""\nAPI_TOKEN=\'\'\nA=b\n', '[x]\npassword = ""\na = b\n', "# password = ''\nx: 1\n",
     ],

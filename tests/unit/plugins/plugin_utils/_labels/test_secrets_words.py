@@ -436,7 +436,7 @@ def test_words_of_other_languages(name: str, frame: str) -> None:
     assert masked(text.replace("@", "correcthorse")) == text.replace("@", "M")
 
 
-# ---- what scripts and servers of the web are told ----
+# ---- what scripts and other programs are told ----
 
 
 @pytest.mark.parametrize("frame", ["#!/bin/sh\n{}\n", "run: |\n  {}\n", "x: 1\n# {}\n"])
@@ -459,9 +459,11 @@ def test_what_a_script_is_told(text: str, frame: str) -> None:
     [
         'set $auth_token "@";', "set $api_key @;", "SetEnv DB_PASSWORD @", 'RequestHeader set X-Api-Key "@"',
         'RequestHeader set Authorization "Basic @"',
+        "auth_pass @", "http_passwd @;", "rocommunity @ 10.0.0.0/8", "com2sec ro default @",
+        'createUser bob SHA-256 "@" AES "@"',
     ],
 )  # fmt: skip
-def test_what_a_server_of_the_web_sets(text: str, frame: str) -> None:
+def test_what_a_setting_of_two_words_or_more_says(text: str, frame: str) -> None:
     assert "correcthorse" not in masked(frame.format(text.replace("@", "correcthorse")))
 
 
@@ -470,6 +472,7 @@ def test_what_a_server_of_the_web_sets(text: str, frame: str) -> None:
     [
         "echo $PASSWORD | docker login --password-stdin; cat /x | sudo -S ls; echo x | sudo -u y ls\n",
         "gzip -r x -p y; unzip -P; smbclient -U bob; lftp -u bob h; aws configure set region eu-west-1\n",
+        "ssl_certificate_key /etc/ssl/x;\nsort_key x9;\nauth_pass $PASS\n",
         'set $api_key $http_x;\nset $limit 10;\nSetEnv HOME /x9\nRequestHeader set X-Forwarded-Proto "https"\n',
         "RequestHeader unset Authorization\nRequestHeader set X-Api-Key ${KEY}\n",
     ],
