@@ -391,8 +391,8 @@ def two_words(line: str) -> list[Span]:
     if len(words) != 2 or not names_a_secret(words[0]):
         return []
     said = words[1].rstrip(";").strip("\"'")
-    if "_" in words[0] and rule_names_a_secret(words[0]) and said and said[0] not in "$/<" and _is_value(said):
-        # No word of a sentence has that sign in it.
+    is_setting = "_" in words[0] and not _PLAIN_WORD.fullmatch(said)
+    if is_setting and rule_names_a_secret(words[0]) and said and said[0] not in "$/<" and _is_value(said):
         return [(line.rfind(said), line.rfind(said) + len(said))]
     if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
         return []

@@ -464,7 +464,13 @@ def test_what_a_script_is_told(text: str, frame: str) -> None:
     ],
 )  # fmt: skip
 def test_what_a_setting_of_two_words_or_more_says(text: str, frame: str) -> None:
-    assert "correcthorse" not in masked(frame.format(text.replace("@", "correcthorse")))
+    assert "Correcthorse" not in masked(frame.format(text.replace("@", "Correcthorse")))
+
+
+def test_a_line_of_two_words_that_is_a_sentence() -> None:
+    text = "x: |\n  The alert:\n  vault_token expired\n  runbook: https://h.example\n"
+    assert masked(text) == text
+    assert masked("a {\n  auth_pass 1111\n}\n") == "a {\n  auth_pass M\n}\n"
 
 
 @pytest.mark.parametrize(
