@@ -394,8 +394,9 @@ def _end_of_map(text: str, start: int) -> int:
     """Where JSON ends that begins here and ends on its line; 0 if there is none."""
     if not text.startswith("{", start) or text.startswith(("{{", "{%", "{#"), start):
         return 0
-    line = _TO_BREAK.match(text, start)
-    return text.rfind("}", start, line.end()) + 1 if line else 0
+    end = text.rfind("}", start, start + _LONGEST_VARIABLE) + 1
+    line = BREAK.search(text, start, end)
+    return text.rfind("}", start, line.start()) + 1 if line else end
 
 
 def assigned(text: str) -> list[Span]:
