@@ -147,6 +147,14 @@ class Alert:
     doubts: set[str] = field(default_factory=set, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """The alerts of a fleet. known: for each label, what some alert has of it, with why where it is thinkable."""
+
+    kinds: list[Alert]
+    known: dict[str, dict[Value, set[str]]]
+
+
 def senders_of(servers: Mapping[str, ServerConfigs], shared: Shared) -> list[Sender]:
     """Each server that has a Prometheus, equal ones once. Servers that could not be read are senders with gaps."""
     known: dict[object, Sender] = {}
@@ -333,23 +341,29 @@ def _note_rule(rule: Section, labels: dict[str, str], path: str, found: RuleFile
 # ---- the alerts, seen through some labels ----
 
 
-def alerts_of(senders: Sequence[Sender], labels: Sequence[str]) -> list[Alert]:
-    """Every kind of alert that the fleet can send, told apart by these labels alone."""
-    found: dict[tuple[Value, ...], Alert] = {}
+def alerts_of(senders: Sequence[Sender], told_by: Sequence[str], labels: Sequence[str] = ()) -> Alerts:
+    """Every kind of alert that the fleet can send, told apart by some labels alone, and what it has of others."""
+    kinds: dict[tuple[Value, ...], Alert] = {}
+    known: dict[str, dict[Value, set[str]]] = {name: {} for name in (*told_by, *labels)}
     read: dict[object, _Expressions] = {}
     for sender in senders:
         key = (tuple(sender.rules), tuple(sender.recorded), bool(sender.imported))
         if key not in read:
             read[key] = _Expressions(sender)
         for relabelling in dict.fromkeys(sender.relabelling) or [()]:
-            view = _View(sender, labels, read[key], relabelling)
+            view = _View(sender, list(known), read[key], relabelling)
             for rule in sender.rules:
                 values = view.values(rule)
-                alert = found.get(values)
+                own = values[: len(told_by)]
+                alert = kinds.get(own)
                 if alert is None:
-                    alert = found[values] = Alert(values, rule.name, sender.name)
-                alert.doubts.update(view.doubts(rule))
-    return list(found.values())
+                    alert = kinds[own] = Alert(own, rule.name, sender.name)
+                whys = [known[name].setdefault(value, set()) for name, value in zip(known, values, strict=True)]
+                doubted = [why for why, value in zip(whys, values, strict=True) if value.otherwise is Chance.THINKABLE]
+                if doubted:
+                    for found in (alert.doubts, *doubted):
+                        found.update(view.doubts(rule))
+    return Alerts(list(kinds.values()), known)
 
 
 class _Expressions:

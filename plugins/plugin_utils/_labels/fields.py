@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Options,
     ServerLabels,
     Shared,
+    garbage_collection_paused,
     read_server,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.relabel import (
@@ -43,7 +42,7 @@ def read_servers(servers: Mapping[str, ServerConfigs], options: Options | None =
     shared = Shared(options)
     known: dict[object, ServerLabels] = {}
     found: dict[str, ServerLabels] = {}
-    with _garbage_collection_paused():
+    with garbage_collection_paused():
         for name in sorted(servers):
             configs = servers[name]
             key = tuple((item.path, item.service, item.content, item.error) for item in configs.files)
@@ -205,15 +204,3 @@ def _no_main(options: Options) -> Problem:
         "services (publish_services), and main_config if the file has another name"
     )
     return Problem(options.main_names[0], 0, message, "warning")
-
-
-@contextmanager
-def _garbage_collection_paused() -> Iterator[None]:
-    """Trees of many small objects without cycles: looking for cycles among them costs more than building them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

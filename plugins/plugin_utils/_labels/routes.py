@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alerts import (
     OF_METRICS,
     POSSIBLE,
-    Alert,
+    Alerts,
     Chance,
     Value,
     alerts_of,
@@ -37,7 +38,11 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     ConfigFile,
     ServerConfigs,
 )
-from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options, Shared
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import (
+    Options,
+    Shared,
+    garbage_collection_paused,
+)
 
 MAIN_NAMES: Final = ("alertmanager.yml", "alertmanager.yaml")
 _SEVERITIES: Final = ("error", "warning", "info")
@@ -50,10 +55,14 @@ def check_routes(
 ) -> list[dict[str, Any]]:
     """What is wrong with the use of labels, the worst first; plain data. also: labels that come from elsewhere."""
     shared = Shared(options)
-    configs = _alertmanagers(servers, shared.documents)
-    senders = senders_of(servers, shared)
-    labels = sorted({use.label for config, _names in configs for use in config.uses})
-    fleet = _Fleet(labels, alerts_of(senders, labels), gaps_of(senders), frozenset(also), known_names(senders))
+    with garbage_collection_paused():
+        configs = _alertmanagers(servers, shared.documents)
+        senders = senders_of(servers, shared)
+        uses = [use for config, _names in configs for use in config.uses]
+        asked = sorted({use.label for use in uses if use.operator})
+        named = sorted({use.label for use in uses if use.kind in {"group_by", "inhibit_equal"}}.difference(asked))
+        alerts = alerts_of(senders, asked, named)
+    fleet = _Fleet(asked, alerts, gaps_of(senders), frozenset(also), known_names(senders))
     found: list[dict[str, Any]] = []
     for config, names in configs:
         found.extend(_Check(config, names, fleet).findings())
@@ -101,87 +110,106 @@ def _chance(matcher: Matcher | None, value: Value) -> Chance:
     return value.otherwise
 
 
-# What is left of an alert for the routes behind one that takes it for sure.
-_UNLESS_SURE: Final = bytes.maketrans(bytes(Chance), bytes([*[Chance.ALWAYS] * 3, Chance.NEVER]))
+# For THINKABLE, POSSIBLE and ALWAYS: which alerts have at least that chance, a bit for each. Thousands of rules meet
+# hundreds of routes on a thousand servers.
+Chances = tuple[int, ...]
+_LEVELS: Final = (Chance.THINKABLE, Chance.POSSIBLE, Chance.ALWAYS)
+_DIGITS: Final = tuple(bytes(b"01"[chance >= level] for chance in range(256)) for level in _LEVELS)
+
+
+def _both(one: Chances, other: Chances) -> Chances:
+    """The least chance of each alert."""
+    return tuple(mine & its for mine, its in zip(one, other, strict=True))
+
+
+def _best(chances: Chances) -> Chance:
+    return max((level for level, alerts in zip(_LEVELS, chances, strict=True) if alerts), default=Chance.NEVER)
+
+
+def _past(taken: Chances, left: Chances) -> Chances:
+    """What is left of alerts for the routes behind one that takes some of them for sure."""
+    return tuple(alerts & ~taken[-1] for alerts in left)
 
 
 @dataclass(slots=True)
 class _Fleet:
-    """What is known of alerts. numbers: where in an alert's values a label is; names: labels that alerts may have.
-
-    Chances of all alerts are bytes, one for each, in their order: thousands of rules meet hundreds of routes.
-    """
+    """What is known of alerts. labels: what matchers ask for; names: labels that alerts may have."""
 
     labels: list[str]
-    alerts: list[Alert]
+    alerts: Alerts
     gaps: list[str]
     also: frozenset[str]
     names: frozenset[str]
-    numbers: dict[str, int] = field(init=False)
-    _values: dict[str, list[Value]] = field(default_factory=dict)
-    _chances: dict[tuple[str, str | None, str | None], bytes] = field(default_factory=dict)
+    _columns: dict[str, tuple[list[Value], list[int]]] = field(default_factory=dict)
+    _chances: dict[tuple[str, str | None, str | None], Chances] = field(default_factory=dict)
+    _whys: dict[int, list[str]] = field(default_factory=dict)
+    _meant: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.numbers = {name: number for number, name in enumerate(self.labels)}
+    def values(self, label: str) -> Mapping[Value, set[str]]:
+        """What some alert has of the label, and why it may have it although nothing in the configs says so."""
+        return {POSSIBLE: set()} if label in self.also else self.alerts.known[label]
 
-    def values(self, label: str) -> list[Value]:
-        """What is known of the label, for each alert."""
-        found = self._values.get(label)
-        if found is None:
-            if label in self.also:
-                found = [POSSIBLE] * len(self.alerts)
-            else:
-                found = [alert.values[self.numbers[label]] for alert in self.alerts]
-            self._values[label] = found
-        return found
+    def _column(self, label: str) -> tuple[list[Value], list[int]]:
+        """What is known of the label, and for each alert, which of these."""
+        if label not in self._columns:
+            numbers: dict[Value, int] = {}
+            at = self.labels.index(label)
+            each = [
+                numbers.setdefault(POSSIBLE if label in self.also else alert.values[at], len(numbers))
+                for alert in self.alerts.kinds
+            ]
+            self._columns[label] = list(numbers), each
+        return self._columns[label]
 
-    def chances(self, use: Use) -> bytes:
+    def chances(self, use: Use) -> Chances:
         """How far each alert may satisfy a matcher."""
         key = (use.label, use.operator, use.value)
         found = self._chances.get(key)
         if found is None:
-            values, matcher = self.values(use.label), use.matcher
-            known = {value: _chance(matcher, value) for value in set(values)}
-            found = self._chances[key] = bytes(known[value] for value in values)
+            (values, each), matcher = self._column(use.label), use.matcher
+            chances = [_chance(matcher, value) for value in values]
+            row = bytes(map(chances.__getitem__, each))
+            found = self._chances[key] = tuple(int(row.translate(digits), 2) for digits in _DIGITS)
         return found
 
-    def all_of(self, uses: Iterable[Use]) -> bytes:
+    def all_of(self, uses: Iterable[Use]) -> Chances:
         """How far each alert may satisfy all matchers."""
-        return _least(bytes([Chance.ALWAYS]) * len(self.alerts), *(self.chances(use) for use in uses))
+        everything = (1 << len(self.alerts.kinds)) - 1
+        return functools.reduce(_both, map(self.chances, uses), (everything,) * len(_LEVELS))
 
     def best(self, uses: Sequence[Use]) -> Chance:
         """The best chance that some alert satisfies all."""
-        return Chance(max(self.all_of(uses), default=Chance.NEVER))
+        return _best(self.all_of(uses))
 
     def doubts(self, uses: Sequence[Use]) -> list[str]:
         """Why some alert may satisfy all, although nothing in the configs says so."""
-        found = zip(self.alerts, self.all_of(uses), strict=True)
-        return _doubts(alert for alert, chance in found if chance == Chance.THINKABLE)
+        thinkable, possible, _always = self.all_of(uses)
+        doubted = thinkable & ~possible
+        if doubted not in self._whys:
+            kinds = self.alerts.kinds
+            marks = zip(kinds, f"{doubted:0{len(kinds)}b}", strict=True)
+            self._whys[doubted] = _sorted(alert.doubts for alert, mark in marks if mark == "1")
+        return self._whys[doubted]
 
     def doubts_about(self, label: str) -> list[str]:
         """The same for having a label."""
-        found = zip(self.alerts, self.values(label), strict=True)
-        return _doubts(alert for alert, value in found if value.otherwise is Chance.THINKABLE)
+        return _sorted(why for value, why in self.values(label).items() if value.otherwise is Chance.THINKABLE)
 
     def meant(self, label: str) -> str:
         """A question whether another label was meant, where one is spelled nearly so; else nothing."""
-        found = get_close_matches(label, sorted((self.names | self.also) - {label}), 1, 0.7)
-        return f" (was {found[0]} meant?)" if found else ""
+        if label not in self._meant:
+            found = get_close_matches(label, sorted((self.names | self.also) - {label}), 1, 0.7)
+            self._meant[label] = f" (was {found[0]} meant?)" if found else ""
+        return self._meant[label]
 
     def presence(self, label: str) -> Chance:
         """How far it is known that some alert has the label."""
-        values = set(self.values(label))
+        values = self.values(label)
         return max((Chance.POSSIBLE if value.text else value.otherwise for value in values), default=Chance.NEVER)
 
 
-def _least(*chances: bytes) -> bytes:
-    """The least chance of each alert."""
-    return bytes(map(min, *chances)) if len(chances) > 1 else chances[0]
-
-
-def _doubts(alerts: Iterable[Alert]) -> list[str]:
-    found = {why for alert in alerts for why in alert.doubts}
-    return sorted(found, key=lambda why: (why != OF_METRICS, why))
+def _sorted(doubts: Iterable[set[str]]) -> list[str]:
+    return sorted(set().union(*doubts), key=lambda why: (why != OF_METRICS, why))
 
 
 class _Check:
@@ -196,7 +224,7 @@ class _Check:
     def findings(self) -> list[dict[str, Any]]:
         for problem in self._config.problems:
             self._add("config", problem.severity, problem.line, f"The config {problem.message}.")
-        if not self._fleet.alerts:
+        if not self._fleet.alerts.kinds:
             if self._config.uses:
                 message = "Nothing can be said about routes: the sweep has no alerting rule that can be read."
                 self._add("no_alerts", "info", 0, message, reasons=self._fleet.gaps)
@@ -237,12 +265,12 @@ class _Check:
         stack = [(root, self._fleet.all_of(()))]
         while stack:
             route, left = stack.pop()
-            reached[route.path] = Chance(max(left))
+            reached[route.path] = _best(left)
             for child in route.routes:
                 own = self._fleet.all_of(child.matchers)
-                stack.append((child, _least(own, left)))
+                stack.append((child, _both(own, left)))
                 if not child.continues:
-                    left = _least(left, own.translate(_UNLESS_SURE))
+                    left = _past(own, left)
         return reached
 
     def _dead_route(self, route: Route, chain: list[Use], chance: Chance) -> None:

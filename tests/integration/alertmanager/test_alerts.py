@@ -136,7 +136,7 @@ def test_real_alerts_have_the_labels_and_take_the_routes_that_were_foreseen(tmp_
     servers = {"s": ServerConfigs("ok", None, files)}
     labels = sorted({name for alert in alerts for name in alert["labels"]} | {"dropped", "shelf", "version", "room"})
     foreseen: dict[str, list[tuple[Any, ...]]] = {}
-    for found in alerts_of(senders_of(servers, Shared()), labels):
+    for found in alerts_of(senders_of(servers, Shared()), labels).kinds:
         foreseen.setdefault(found.rule, []).append(found.values)
     for alert in alerts:
         own_labels = alert["labels"]

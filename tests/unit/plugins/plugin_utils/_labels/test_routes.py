@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.alerts import Alerts, alerts_of
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.model import ConfigFile, ServerConfigs
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.routes import check_routes
 
@@ -341,6 +342,27 @@ def test_equal_configs_of_many_servers_are_one_finding() -> None:
     am = alertmanager(route('team="x"'))
     findings = check_routes({f"s{number}": server(am) for number in range(3)})
     assert [item["servers"] for item in findings] == [["s0", "s1", "s2"]]
+
+
+def test_alerts_are_told_apart_by_what_matchers_ask_for_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by what every server has of its own: each config is held against all of them."""
+    kinds: list[int] = []
+
+    def counted(*arguments: Any) -> Alerts:
+        kinds.append(len(alerts_of(*arguments).kinds))
+        return alerts_of(*arguments)
+
+    monkeypatch.setattr(f"{check_routes.__module__}.alerts_of", counted)
+    inhibition = "{source_matchers: ['severity=page'], target_matchers: ['severity=info'], equal: [at]}"
+    for count in (2, 20):
+        servers = {}
+        for number in range(count):
+            more = f"# {number}\ninhibit_rules: [{inhibition}]\n"
+            am = alertmanager(route('severity="page"'), more, "[site, replica]")
+            prometheus = PROMETHEUS.replace("site: rio", f"site: s{number}, at: '{number}'")
+            servers[f"s{number}"] = server(am, prometheus)
+        assert check_routes(servers) == []
+    assert kinds == [2, 2]
 
 
 def test_without_alerting_rules_nothing_is_claimed() -> None:
