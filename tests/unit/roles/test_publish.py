@@ -137,3 +137,11 @@ def test_no_expression_may_come_to_nothing() -> None:
     expressions = [(path, found) for path, text in texts.items() for found in re.findall(r"{{.*?}}", text, re.DOTALL)]
     assert len(expressions) > 100
     assert [item for item in expressions if re.search(r"\sif\s", item[1]) and not re.search(r"\selse\s", item[1])] == []
+
+
+@pytest.mark.parametrize("name", ["label_drift", "route_check"])
+def test_what_takes_long_is_worked_out_once_in_a_run(name: str) -> None:
+    """A variable is a template that each use of it works out anew, so these stand in a task that keeps the result."""
+    files = [path for path in ROLE.rglob("*.yml") if f".{name}" in path.read_text(encoding="utf-8")]
+    (using,) = [task for path in files for task in load(str(path)) if f".{name}" in yaml.safe_dump(task)]
+    assert "ansible.builtin.set_fact" in using
