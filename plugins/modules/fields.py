@@ -574,6 +574,8 @@ def main() -> None:
             f"{store.place('fields')} was deleted from the store; what people set on its fields is taken from the "
             f"history, as of {outcome.plan.restored}."
         )
+    if outcome.plan.nearly_full:
+        module.warn(outcome.plan.nearly_full)
     if unfound := outcome.plan.report.unfound:
         module.warn(
             f"No main config of Prometheus was found on {named(unfound)}, which had fields before; these stay. See the "

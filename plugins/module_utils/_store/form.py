@@ -51,6 +51,8 @@ SERVER_SETS = "server_sets"
 # A brief document becomes more than that again only with room to spare, so that it does not go to and fro.
 ROOM = 0.75
 LARGEST_SHOWN = 3
+# From here on, a document that cannot be written shorter is told to be nearly too large.
+NEARLY = 0.8
 _FORMS = {AUTO: (FULL, SHARED, BRIEF)}
 _TOP = frozenset(
     {"version", "fields", "extraction_status", "last_updated", "source", "detail", "total_fields", SERVER_SETS}
@@ -273,20 +275,34 @@ def _brief_server(item: dict[str, Any]) -> dict[str, Any]:
     return {key: item[key] for key in ("hostname", "success", "status", "fields_count") if key in item}
 
 
+def nearly_full(document: Document, data: dict[str, Any], detail: str, place: str) -> str:
+    """What to tell of a document whose last form is nearly too large for the store; else nothing."""
+    if data["detail"] != _FORMS.get(detail, (detail,))[-1] or size_of(data) < VALUE_LIMIT * NEARLY:
+        return ""
+    return f"{_measured(document, data, f'{place} takes')} More than that is refused. {_advice(data)}."
+
+
 def _too_large(document: Document, data: dict[str, Any], place: str) -> StoreTooLargeError:
-    sizes = sorted(((size_of(item), item["name"]) for item in data["fields"]), reverse=True)
-    text = ", ".join(f"{name} ({kib(size)})" for size, name in sizes[:LARGEST_SHOWN])
-    advice = (
+    return StoreTooLargeError(f"{_measured(document, data, f'{place} would be')} Nothing was written. {_advice(data)}.")
+
+
+def _advice(data: dict[str, Any]) -> str:
+    if data["detail"] != BRIEF:
+        return "Set detail to auto"
+    return (
         "Publish parts of the fleet under prefixes of their own, shorten what was set on the largest fields (options, "
         "description), or remove orphans"
-        if data["detail"] == BRIEF
-        else "Set detail to auto"
     )
+
+
+def _measured(document: Document, data: dict[str, Any], begin: str) -> str:
+    sizes = sorted(((size_of(item), item["name"]) for item in data["fields"]), reverse=True)
+    text = ", ".join(f"{name} ({kib(size)})" for size, name in sizes[:LARGEST_SHOWN])
     fields = f"{len(document.fields)} fields ({kib(size_of(data['fields']))})"
     servers = f"{len(document.server_status)} servers ({kib(size_of(data['extraction_status']))})"
-    return StoreTooLargeError(
-        f"{place} would be {kib(size_of(data))} with its {fields} and {servers}, and "
-        f"{kib(VALUE_LIMIT)} is the most that fits. The largest fields: {text}. Nothing was written. {advice}."
+    return (
+        f"{begin} {kib(size_of(data))} with its {fields} and {servers}, and {kib(VALUE_LIMIT)} is the most that fits. "
+        f"The largest fields: {text}."
     )
 
 

@@ -40,6 +40,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     decoded,
     document_from,
     dumped,
+    nearly_full,
     written,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.merge import (
@@ -103,6 +104,7 @@ class Plan:
 
     restored: the entry of the history that the document, or what people set in it, comes from.
     unseen: keys that the plan takes for absent, and that a store which hides some may have all the same.
+    nearly_full: what to tell of a document that will soon be too large for the store.
     """
 
     commit: Commit
@@ -112,6 +114,7 @@ class Plan:
     after: dict[str, Any] = field(default_factory=dict)
     restored: str | None = None
     unseen: Sequence[str] = ()
+    nearly_full: str = ""
 
     @property
     def changed(self) -> bool:
@@ -339,7 +342,7 @@ def _planned(state: State, new: Document, *, detail: str, rules: Rules, manner: 
     data = written(new, detail, place)
     new.detail = data["detail"]
     unseen = [DOCUMENT_KEY] if state.snapshot.document is None else [server_key(name) for name in state.lost]
-    plan = Plan(Commit(), report, new, unseen=unseen)
+    plan = Plan(Commit(), report, new, unseen=unseen, nearly_full=nearly_full(new, data, detail, place))
     if document_from(data, place).content() == old.content():
         return plan
     moment = next_after(old.last_updated, rules.now)

@@ -185,6 +185,18 @@ def test_options_that_cannot_be(player: Player, where: dict[str, Any]) -> None:
         assert "Traceback" not in json.dumps(result)
 
 
+def test_a_document_that_is_nearly_too_large_is_a_warning(player: Player, tmp_path: Path) -> None:
+    where = {"store": "directory", "path": str(tmp_path / "store"), "detail": "full"}
+    large = where | {"presentation": {"env": {"description": "x" * 450_000}}}
+    quiet, first, again = player.tasks({NAME: FLEET | where}, {NAME: FLEET | large}, {NAME: FLEET | large})
+    assert "warnings" not in quiet
+    assert (first["changed"], again["changed"]) == (True, False)
+    for told in (first, again):
+        [warning] = told["warnings"]
+        assert "fields.json takes 44" in warning
+        assert "The largest fields: env (44" in warning
+
+
 def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
     where = {"store": "directory", "path": str(tmp_path / "store")}
     player.tasks({NAME: FLEET | where})

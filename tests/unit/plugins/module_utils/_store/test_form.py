@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import math
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     decoded,
     document_from,
     dumped,
+    nearly_full,
     parsed,
     size_of,
     written,
@@ -143,6 +145,24 @@ def test_limit_is_met_to_the_byte(detail: str) -> None:
     assert " KiB) and 0 servers (0.1 KiB), and 512 KiB is the most that fits." in message
     assert "The largest fields: a (51" in message
     assert ("Set detail to auto" in message) == (detail != "brief")
+
+
+@pytest.mark.parametrize("detail", ["full", "auto"])
+def test_a_document_that_cannot_be_shorter_is_told_before_it_is_too_large(detail: str) -> None:
+    edge = math.ceil(VALUE_LIMIT * 0.8)
+    form = "brief" if detail == "auto" else detail
+    # What is read as brief stays so where anything longer had no room to spare.
+    for size, is_told in ((edge - 1, False), (edge, True)):
+        document = padded(size, form)
+        document.detail = form
+        data = written(document, detail, "some/fields")
+        assert data["detail"] == form
+        message = nearly_full(document, data, detail, "some/fields")
+        assert message.startswith("some/fields takes 410 KiB with its 1 fields (40") is is_told
+        assert ("The largest fields: a (40" in message) is is_told
+    assert ("Set detail to auto" in message) == (detail == "full")
+    longer = document_of(field("a", description="x" * edge))
+    assert nearly_full(longer, written(longer, "auto", "fields"), "auto", "fields") == ""
 
 
 def test_where_the_servers_take_the_room_the_refusal_says_so() -> None:
