@@ -77,3 +77,50 @@ def test_a_shuffled_play_is_refused_aloud(site: Site, tmp_path: Path, strategy: 
     assert "The play has order: shuffle" in run.output
     assert site.stored() == {}
     assert site.logins() == before
+
+
+FAILS_AT_THE_STORE = {"publish_consul_address": "127.0.0.1:1", "publish_retry_seconds": 0}
+GO_ON = """
+    - name: Tell that all is well
+      ansible.builtin.debug:
+        msg: all is well
+      run_once: true
+"""
+
+
+def test_after_a_run_that_failed_no_host_goes_on(site: Site, tmp_path: Path) -> None:
+    play = tmp_path / "own.yml"
+    play.write_text(
+        "- hosts: monitoring\n  gather_facts: false\n  roles: [skills_eye.prometheus_fleet.publish]\n  post_tasks:"
+        + GO_ON,
+        encoding="utf-8",
+    )
+    run = site.play(play, **FAILS_AT_THE_STORE)
+    assert run.status != 0
+    assert "all is well" not in run.output
+    run = site.play(play)
+    assert run.status == 0, run.output
+    assert "all is well" in run.output
+
+
+def test_a_run_that_failed_is_rescued_on_every_host(site: Site, tmp_path: Path) -> None:
+    play = tmp_path / "own.yml"
+    play.write_text(
+        "- hosts: monitoring\n  gather_facts: false\n  tasks:\n  - block:\n"
+        "    - ansible.builtin.include_role:\n        name: skills_eye.prometheus_fleet.publish\n"
+        + GO_ON
+        + "    rescue:\n    - ansible.builtin.debug:\n        msg: rescued on {{ inventory_hostname }}\n",
+        encoding="utf-8",
+    )
+    run = site.play(play, **FAILS_AT_THE_STORE)
+    assert run.status == 0, run.output
+    assert "all is well" not in run.output
+    assert [name for name in NAMES if f"rescued on {name}" not in run.output] == []
+
+
+def test_refresh_leaves_the_cache_alone_where_the_publish_failed(site: Site) -> None:
+    site.published()
+    unwritable = {"publish_summary_file": str(site.folder / "nowhere" / "summary.json")}
+    run = site.play("skills_eye.prometheus_fleet.refresh", publish_hosts="monitoring", **unwritable)
+    assert run.status != 0
+    assert "for the local cache" not in run.output
