@@ -201,8 +201,10 @@ def advice(task: Any, task_vars: Mapping[str, Any], given: Mapping[str, Any]) ->
     """What to warn of: a sweep asks all servers at once, so that one host of the play is enough to run it."""
     batch = len(task_vars.get("ansible_play_batch") or ())
     servers = len(given["hosts"] if given.get("hosts") is not None else task_vars["ansible_play_hosts_all"])
-    # A condition may choose the one host; so may an include, which keeps its keywords for itself.
-    chosen = task.run_once or task.when or task.get_first_parent_include()
+    # A condition may choose the one host; so may an include, which keeps its keywords for itself. Or each host sweeps
+    # itself alone.
+    alone = given.get("hosts") == [task_vars.get("inventory_hostname")]
+    chosen = task.run_once or task.when or task.get_first_parent_include() or alone
     if not chosen and batch > 1:
         return [
             f"{task.action} has no run_once: each of the {batch} hosts of the play sweeps all {servers} servers."

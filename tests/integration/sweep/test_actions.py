@@ -526,6 +526,13 @@ def test_without_run_once(controller: Controller, tmp_path: Path) -> None:
     assert "no run_once" not in again["output"]
 
 
+def test_each_host_may_sweep_itself(controller: Controller) -> None:
+    """Nothing is swept twice, and with run_once, which a warning would ask for, the others would not be swept."""
+    status, output = controller.play({INFO: {"hosts": "{{ inventory_hostname }}"}})
+    assert (status, output.count(" ok 3 files")) == (0, 3), output
+    assert "WARNING" not in output
+
+
 def test_serial(controller: Controller) -> None:
     status, output = controller.play({INFO: {}, "run_once": True}, serial=2)
     assert (status, output.count(" ok 3 files")) == (0, 6), output
