@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_shuffled_play_is_refused_aloud(site: Site, tmp_path: Path, strategy: 
     assert site.logins() == before
 
 
-FAILS_AT_THE_STORE = {"publish_consul_address": "127.0.0.1:1", "publish_retry_seconds": 0}
+FAILS_AT_THE_STORE: dict[str, Any] = {"publish_consul_address": "127.0.0.1:1", "publish_retry_seconds": 0}
 GO_ON = """
     - name: Tell that all is well
       ansible.builtin.debug:
@@ -120,7 +121,7 @@ def test_a_run_that_failed_is_rescued_on_every_host(site: Site, tmp_path: Path) 
 
 def test_refresh_leaves_the_cache_alone_where_the_publish_failed(site: Site) -> None:
     site.published()
-    unwritable = {"publish_summary_file": str(site.folder / "nowhere" / "summary.json")}
-    run = site.play("skills_eye.prometheus_fleet.refresh", publish_hosts="monitoring", **unwritable)
+    summary = str(site.folder / "nowhere" / "summary.json")
+    run = site.play("skills_eye.prometheus_fleet.refresh", publish_hosts="monitoring", publish_summary_file=summary)
     assert run.status != 0
     assert "for the local cache" not in run.output
