@@ -47,7 +47,7 @@ _OPTION_NAME = (
 _OPTION = re.compile(rf"-{_BEGIN}-)-?+{_OPTION_NAME}[ \t]{{1,8}}{_NEXT_LINE}(?![-{{]){_REST}", re.IGNORECASE)
 _OPTION_ITEM = re.compile(rf"\s*-{{1,2}}+{_OPTION_NAME}\s*", re.IGNORECASE)
 _LOGIN_ITEM = re.compile(r"-u|--user|--proxy-user|--proxy-auth|-U")
-_LOGIN = re.compile(r"[^\s:/\"'<]{1,100}:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
+_LOGIN = re.compile(r"(?:(?!<secret:)[^\s:/\"']){1,100}+:(?!\d+(?![^ ]))([^\s/\"'][^\s\"']{0,400})")
 # Headers, as an option of a command or as a string of their own.
 _HEADER = re.compile(
     r"-(?:H|-header)[ \t=]{0,4}[\"']?([A-Za-z][\w-]{0,80}):[ \t]{0,4}(?:[A-Za-z]{1,20}[ \t]{1,4})?" + _REST
@@ -214,6 +214,8 @@ _SET_VARIABLE = re.compile(
     r"(?!\$\w+;?[ \t]*$)(?:\"([^\"\n]{1,400})\"|([^\s\"';]{1,400}));?[ \t]*",
     re.IGNORECASE,
 )
+# A server of the web passes requests on.
+_SETTING = re.compile(r"(?!(?:fastcgi|grpc|memcached|proxy|scgi|uwsgi)_pass$)[A-Za-z][A-Za-z0-9.-]*_[\w.-]*")
 _SETTING_IN_QUOTES = re.compile(r"\s*([\w.-]{1,100})[ \t]+([\"'])((?:(?!\2)[^\n]){1,400})\2;?\s*")
 _BLANK = re.compile(r"\s")
 _MAX_WORDS = 20
@@ -391,8 +393,9 @@ def two_words(line: str) -> list[Span]:
     if len(words) != 2 or not names_a_secret(words[0]):
         return []
     said = words[1].rstrip(";").strip("\"'")
-    is_setting = "_" in words[0] and not _PLAIN_WORD.fullmatch(said)
-    if is_setting and rule_names_a_secret(words[0]) and said and said[0] not in "$/<" and _is_value(said):
+    # A sign is the operator of an expression, or begins a variable or a path.
+    is_setting = _SETTING.fullmatch(words[0]) and said[:1].isalnum() and not _PLAIN_WORD.fullmatch(said)
+    if is_setting and rule_names_a_secret(words[0]) and _is_value(said):
         return [(line.rfind(said), line.rfind(said) + len(said))]
     if not _is_secret_in_string(said, surely="pass" in words[0].lower()) or not _is_value(said):
         return []

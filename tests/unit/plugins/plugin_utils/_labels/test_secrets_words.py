@@ -470,6 +470,8 @@ def test_what_a_setting_of_two_words_or_more_says(text: str, frame: str) -> None
 def test_a_line_of_two_words_that_is_a_sentence() -> None:
     text = "x: |\n  The alert:\n  vault_token expired\n  runbook: https://h.example\n"
     assert masked(text) == text
+    text = "a/b/client_secret c/d/api_token9\n"
+    assert masked(f"x: |\n  {text}") == f"x: |\n  {text}"
     assert masked("a {\n  auth_pass 1111\n}\n") == "a {\n  auth_pass M\n}\n"
 
 
@@ -478,6 +480,7 @@ def test_a_line_of_two_words_that_is_a_sentence() -> None:
     [
         "echo $PASSWORD | docker login --password-stdin; cat /x | sudo -S ls; echo x | sudo -u y ls\n",
         "gzip -r x -p y; unzip -P; smbclient -U bob; lftp -u bob h; aws configure set region eu-west-1\n",
+        "proxy_pass http://x9:3000;\nfastcgi_pass 10.0.0.1:9000;\nuwsgi_pass app_1;\ngrpc_pass app_1;\n",
         "ssl_certificate_key /etc/ssl/x;\nsort_key x9;\nauth_pass $PASS\n",
         'set $api_key $http_x;\nset $limit 10;\nSetEnv HOME /x9\nRequestHeader set X-Forwarded-Proto "https"\n',
         "RequestHeader unset Authorization\nRequestHeader set X-Api-Key ${KEY}\n",
@@ -487,3 +490,22 @@ def test_what_a_script_is_told_that_is_no_secret(text: str) -> None:
     assert masked(text) == text
     block = "x: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
     assert masked(block) == block
+
+
+@pytest.mark.parametrize("name", ["vault_token", "http_api_token", "kube_secret"])
+@pytest.mark.parametrize(
+    "then", [">", ">=", "==", "*", "-", "-1", "%", "^", ")", ")[5m]", "[5m]", "{", '{job="x"}', "(", ",", "or", "#old"]
+)
+@pytest.mark.parametrize("frame", ["expr: |\n  sum(\n    {} {}\n  )\n", "{{{{ if x }}}}\nsummary: |\n  x\n  {} {}\n"])
+def test_an_expression_of_several_lines(frame: str, name: str, then: str) -> None:
+    text = frame.format(name, then)
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize("user", ["<user>", "<%=user%>", "a<b"])
+@pytest.mark.parametrize(
+    "frame", ["run: curl -u {}:@ http://h.example\n", "#!/bin/sh\nAUTH={}:@\n", "a b\nstats auth {}:@\n"]
+)
+def test_a_login_whose_user_is_to_be_put_there(frame: str, user: str) -> None:
+    text = frame.format(user)
+    assert masked(text.replace("@", SECRET)) == text.replace("@", "M")
