@@ -320,7 +320,7 @@ class Events:
             if is_name and self.kinds.get(index) is Kind.NAMED:
                 # How it is called here.
                 del self.kinds[index]
-        if "key" in rule and "value" in rule:
+        if "key" in rule and "value" in rule and "name" not in rule:
             # The name of a header.
             rule["name"] = rule["key"]
             self.kinds.pop(rule["key"], None)

@@ -98,7 +98,7 @@ _SECRET_NAME = re.compile(
     r"|(?:password|secret|token)_?(?:value|string)|secret_?id|token[_-]?b(?:ase)?64|redis(?:cli)?_auth"
     r"|(?:encryption|signing|master|license|account)key|privkey|(?:snmp|ro|rw)_?community|community_string"
     r"|(?:slack|teams|discord|incoming|mattermost)(?:[_-]?web|_)hook|(?:^|[_-])hook_?url"
-    r"|password[0-9]{1,2}|(?:auth|bind|db|key|mail|pg|priv|root|smtp|store|user)pass|(?:bind|root)pw|[_-]pw|(?:^|[_-])(?:pswd|psk)"
+    r"|password[0-9]{1,2}|(?:auth|bind|db|key|mail|pg|priv|root|smtp|store)pass|(?:bind|root)pw|[_-]pw|(?:^|[_-])(?:pswd|psk)"
     r"|erlang_?cookie|secret_key_base|(?:secret|access|private|auth)\.?key|api[_-]?keys|(?:^|(?:api|auth|access)[_-])tokens"
     r"|key-data|token[_-]value|header_?value[0-9]{0,2}|snmp[_-]community|webhook[_-]?url"
     r"|requirepass|masterauth)$",
@@ -107,7 +107,7 @@ _SECRET_NAME = re.compile(
 # In small letters it is a section of Prometheus.
 _HEADER = re.compile(r"(?:^|-)(?:Authorization|AUTHORIZATION)$")
 _HEADER_OF_LOGIN = re.compile(r"(?:^|-)(?:x-auth.*|auth|key|team)$", re.IGNORECASE)
-_CAMEL_KEY = re.compile(rf"[a-z0-9]{_NO_OTHER}(?:Key|Pass|Pwd)$")
+_CAMEL_KEY = re.compile(rf"[a-z0-9](?:{_NO_OTHER}Key|Pass|Pwd)$")
 # Upper case alone is no word of another kind; all that Kubernetes calls a secret by its name.
 _VARIABLE = re.compile(r"(?:[A-Z0-9]_PAT|(?:^|_)(?:JWT|(?:BASIC|NEO4J|CONSUL_HTTP)_AUTH)|(?:^|-)Cookie)$")
 # Of charts, mostly: which key of a Secret holds the name or the password.

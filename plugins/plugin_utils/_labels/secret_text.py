@@ -93,7 +93,7 @@ _NAME = (
     r"|(?:(?<![A-Za-z])pass|dbpass|_pw)(?=\\?[\"']?[ \t]{0,8}=)|(?<![A-Za-z])(?:pw|pass)(?=[ \t]{0,8}[:=][ \t])))"
     r"\\{0,7}[\"']?"
 )
-_URL = re.compile(r"[\"']{0,3}https?://")
+_URL = re.compile(r"[\"']{0,3}https?://(?P<here>(?:localhost|127\.0\.0\.1)(?=[:/]))?")
 _OPENING = re.compile(r"\"{3}|'{3}|[\"']")
 # Any name before a sign that assigns: the names of keys judge it.
 _ANY_NAME = r"(?<![\w.?&-])([\w.-]{1,100}+)\\{0,7}[\"']?"
@@ -369,8 +369,9 @@ def pairs(line: str) -> list[Span]:
 
 
 def _assigns_to(name: str, text: str, start: int) -> bool:
-    """Whether what begins here is assigned to the name of a secret. Only of a hook is a URL the secret itself."""
-    return names_a_secret(name.lstrip("-")) and (not _URL.match(text, start) or "hook" in name.lower())
+    """Whether what begins here is assigned to the name of a secret. Only of a hook elsewhere is a URL that itself."""
+    url = _URL.match(text, start)
+    return names_a_secret(name.lstrip("-")) and (not url or ("hook" in name.lower() and not url["here"]))
 
 
 def _end_of_variable(text: str, name: Span, start: int) -> int:

@@ -229,7 +229,7 @@ NAMES = (
     "password_hash", "secret_value", "secretValue", "secret_id", "token_b64", "jwt", "GITHUB_PAT", "REDISCLI_AUTH",
     "ENCRYPTIONKEY", "smtpPass", "dbPwd", "creds", "privkey", "ro_community", "snmpCommunity", "community_string",
     "slackWebhook", "hook_url", "Cookie", "primary_key", "bearer_token_string", "SNMP_AUTHPASS", "rootpw", "wpa_psk",
-    "DB_PSWD", "RABBITMQ_ERLANG_COOKIE", "SECRET_KEY_BASE", "CONSUL_HTTP_AUTH",
+    "groupPass", "publicPwd", "DB_PSWD", "RABBITMQ_ERLANG_COOKIE", "SECRET_KEY_BASE", "CONSUL_HTTP_AUTH",
 )  # fmt: skip
 
 
@@ -412,6 +412,7 @@ def test_what_other_programs_say_of_files_and_switches(text: str) -> None:
         'x: {connection_string: "InstrumentationKey=@;"}\n',
         "headers:\n- key: X-Api-Key\n  value: @\n- key: X-Scope\n  value: public\n",
         "headers: [{key: public, value: public}, {value: @, key: Authorization}]\n",
+        "headers:\n- name: X-Api-Key\n  key: x\n  value: @\n",
         "a: [\nheaders:\n- key: X-Api-Key\n  value: @\n", "{{ if x }}\nheaders: [{key: Authorization, value: @}]\n",
         'sumologic: {endpoint: "https://c.example/receiver/v1/http/@"}\n',
     ],
@@ -428,6 +429,9 @@ def test_a_secret_of_another_program(text: str) -> None:
     "text",
     [
         "headers:\n- key: X-Request\n  value: Zz9kkkkkk\n",
+        "args:\n- --webhook-url=http://localhost:9090/-/reload\n- --webhook-url=http://127.0.0.1:9093/-/reload\n",
+        "{{ if x }}\nargs:\n- --webhook-url=http://localhost:{{ .Values.port }}/-/reload\n",
+        "auth_modules:\n  a:\n    type: userpass\n    userpass:\n      username: exporter\n",
         "cors: {credentials: same-origin}\n", "cors:\n  credentials: include\n{{ end }}\n", "api: {key: 8080}\n",
         'DB_PASSWORD=""\nAPI_TOKEN=\'\'\nA=b\n', '[x]\npassword = ""\na = b\n', "# password = ''\nx: 1\n",
     ],
