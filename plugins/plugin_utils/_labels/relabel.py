@@ -20,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     Str,
     Struct,
     Text,
+    is_masked,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.pattern import (
     MAX_TEXT,
@@ -192,7 +193,14 @@ def _check_rule(rule: Section, report: Report) -> None:
         for key, unset in defaults.items():
             if _is_set(rule, key, unset):
                 fault(key, f"has {key} in a {action} rule, which only takes regex")
-    if action in ("replace", "labelmap") and "regex" not in _failed(rule):
+    regex = rule.get("regex") or ""
+    if is_masked(regex):
+        # The mask may have taken groups, or one of two brackets.
+        if _check_regex(regex) is not None:
+            message = "has a regular expression that cannot be read where a secret was masked: the rule is left out"
+            report.warn(rule.line_of("regex"), message)
+            del rule["regex"]
+    elif action in ("replace", "labelmap") and "regex" not in _failed(rule):
         _check_groups(rule, ("replacement", "target_label") if action == "replace" else ("replacement",), report)
 
 

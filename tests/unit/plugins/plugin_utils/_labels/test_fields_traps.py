@@ -15,6 +15,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     ServerConfigs,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.prometheus import Options
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secrets import Redactor
 
 
 @dataclass(frozen=True)
@@ -361,3 +362,25 @@ def test_a_group_that_does_not_exist_is_a_warning(rule: str, is_meant: bool) -> 
     assert server["config"] == "loaded"
     told = [(item["line"], item["severity"]) for item in server["problems"] if "with a group that" in item["message"]]
     assert told == ([] if is_meant else [(5, "warning")])
+
+
+@pytest.mark.parametrize("action", ["replace", "keep", "drop", "labelmap", "labeldrop"])
+@pytest.mark.parametrize("place", ["relabel_configs", "metric_relabel_configs"])
+def test_a_regex_that_a_mask_left_unreadable_is_a_rule_less(action: str, place: str) -> None:
+    read = "source_labels: [a], target_label: b, " if action == "replace" else ""
+    read += "source_labels: [a], " if action in ("keep", "drop") else ""
+    regex = "https://hooks.slack.com/services/(T01ABCDEF/B01ABCDEF/abcdefghijklmnopqrstuvwx)"
+    config = job("a: x, c: y", f"{{{read}action: {action}, regex: '{regex}'}}").replace("relabel_configs", place)
+    text = Redactor().redact(config).text
+    assert "<secret:" in text
+    found = extract({"s": ServerConfigs("ok", None, [ConfigFile("/p/prometheus.yml", "prometheus", text)])})
+    server = found["servers"]["s"]
+    assert server["config"] == "loaded"
+    assert [(item["line"], item["severity"]) for item in server["problems"]] == [(5, "warning")]
+    assert {"a", "c"} <= {field["name"] for field in found["fields"]}
+
+
+def test_a_regex_whose_groups_a_mask_may_have_taken_is_no_warning() -> None:
+    text = job("a: x", "{source_labels: [a], target_label: b, regex: '<secret:3f9a>', replacement: $1}")
+    found = extract({"s": ServerConfigs("ok", None, [ConfigFile("/p/prometheus.yml", "prometheus", text)])})
+    assert found["servers"]["s"]["problems"] == []
