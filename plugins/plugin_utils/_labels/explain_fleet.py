@@ -147,10 +147,13 @@ def _elsewhere(labels: ServerLabels, label: str, job: str | None, dialect: Diale
         for given in labels.inputs
         if job in (None, given.name)
     ]
+    makers: dict[tuple[str, tuple[str, ...]], set[Rule | None]] = {}
+    for item in made:
+        makers.setdefault((item.stage, tuple(item.jobs)), set()).update((item.rule, *item.through))
     for stage in [*samples, *labels.later]:
-        makers = {rule for item in made if item.stage == stage.name for rule in (item.rule, *item.through)}
+        of_stage = makers.get((stage.name, stage.jobs), set())
         for rule in stage.rules:
-            if rule in makers or _touches(rule, label, dialect):
+            if rule in of_stage or _touches(rule, label, dialect):
                 yield (stage.name, stage.jobs, stage.file, rule.line, rule_text(rule))
 
 

@@ -307,6 +307,18 @@ def test_what_takes_a_label_off_alerts_and_samples_is_told() -> None:
     assert told_elsewhere("team", {"s": beyond()}, job="two") == of_two
 
 
+def test_what_feeds_a_label_in_one_job_alone_is_told_of_that_job_alone() -> None:
+    feeds, makes = "{source_labels: [a], target_label: b}", "{source_labels: [b], target_label: team}"
+    jobs = [("one", f"{feeds}, {makes}"), ("two", feeds)]
+    text = "scrape_configs:\n" + "".join(
+        f"- {{job_name: {name}, metric_relabel_configs: [{rules}]}}\n" for name, rules in jobs
+    )
+    assert told_elsewhere("team", {"s": server(text)}) == [
+        "  metric_relabel_configs of job one (/p/prometheus.yml:2) on s: [a] =~ '(.*)' gives b = '$1'",
+        "  metric_relabel_configs of job one (/p/prometheus.yml:2) on s: [b] =~ '(.*)' gives team = '$1'",
+    ]
+
+
 def test_external_labels_are_told_with_the_value_of_each_server() -> None:
     servers = {"a": beyond(), "b": beyond("recife"), "c": beyond()}
     assert told_elsewhere("site", servers) == [
