@@ -17,6 +17,9 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._plain
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._report import assemble, data
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import ANSWERED
 
+# Hundreds of servers with mappings of their own give each label as many ways: far too much for a page.
+MAPPINGS_SHOWN = 20
+
 
 @checked
 def report_html(
@@ -37,7 +40,7 @@ def report_html(
             title=str(plain(title)),
             generated=str(plain(generated)) if generated else datetime.now(UTC).isoformat(timespec="seconds"),
             sweep=_argument("sweep", sweep, dict),
-            extracted={**found, "fields": with_mapped(found.get("fields") or [])},
+            extracted={**found, "fields": with_mapped(found.get("fields") or [], MAPPINGS_SHOWN)},
             answered=ANSWERED,
             drift=_argument("drift", drift, list),
             routes=_argument("routes", routes, list),

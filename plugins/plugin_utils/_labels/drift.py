@@ -261,13 +261,18 @@ def _first_error(server: Mapping[str, Any]) -> str:
     return f" ({_place(fault)}: {fault['message']})" if fault else ""
 
 
-def with_mapped(fields: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The fields, with the mappings by which servers that have no rule of their own make a label on targets."""
+def with_mapped(fields: Sequence[Mapping[str, Any]], most: int | None = None) -> list[Mapping[str, Any]]:
+    """The fields, with the mappings by which servers that have no rule of their own make a label on targets.
+
+    Where these are more than most, one stands for all of them.
+    """
     families = [field for field in fields if field.get("pattern")]
-    return [_with_mapped(field, families) for field in fields] if families else list(fields)
+    return [_with_mapped(field, families, most) for field in fields] if families else list(fields)
 
 
-def _with_mapped(field: Mapping[str, Any], families: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _with_mapped(
+    field: Mapping[str, Any], families: Iterable[Mapping[str, Any]], most: int | None
+) -> Mapping[str, Any]:
     """The field of a label on targets, with the mapping of labels by which servers without a rule of their own make it.
 
     A mapping that servers with such a rule have, too, says nothing: they have the rule for what it does not give.
@@ -283,7 +288,19 @@ def _with_mapped(field: Mapping[str, Any], families: Iterable[Mapping[str, Any]]
         for source in family["sources"]
         if source["stage"] in _TARGET_STAGES and having.isdisjoint(source["servers"])
     ]
+    if most is not None and len(mapped) > most:
+        mapped = [_together(mapped)]
     return {**field, "sources": [*field["sources"], *mapped]} if mapped else field
+
+
+def _together(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What sources have in common, on the servers of all of them."""
+    shared = {
+        key: value if all(source.get(key) == value for source in sources) else None for key, value in sources[0].items()
+    }
+    servers = sorted({server for source in sources for server in source["servers"]})
+    file = f"{len(sources)} mappings, each told under the names that it gives"
+    return {**shared, "file": file, "line": 0, "jobs": [], "overwrites": [], "servers": servers}
 
 
 def _way(source: Mapping[str, Any]) -> Way:

@@ -170,8 +170,7 @@ def _ways(item: Mapping[str, Any], numbers: Mapping[str, int]) -> list[dict[str,
         by_way[frozenset(rules[index] for index in indices)].append(server)
     ways = sorted(by_way.items(), key=lambda way: (-len(way[1]), min(way[1])))
     return [
-        {"servers": ranges(servers), "rules": _way_rules(set(servers), sources, rules, way, numbers)}
-        for way, servers in ways
+        {"servers": ranges(servers), "rules": _way_rules(servers, makers, sources, rules)} for _way, servers in ways
     ]
 
 
@@ -180,18 +179,16 @@ def _rule(source: Mapping[str, Any]) -> str:
 
 
 def _way_rules(
-    servers: set[int],
-    sources: Sequence[Mapping[str, Any]],
-    rules: Sequence[str],
-    way: frozenset[str],
-    numbers: Mapping[str, int],
+    servers: Sequence[int], makers: Mapping[int, set[int]], sources: Sequence[Mapping[str, Any]], rules: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Each rule of a way once, with the places where it stands on the servers of that way."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for server in servers:
+        for index in makers[server]:
+            places[index].append(server)
     found: dict[str, dict[str, Any]] = {}
-    for source, rule in zip(sources, rules, strict=True):
-        here = servers.intersection(numbers[name] for name in source.get("servers") or [] if name in numbers)
-        if rule not in way or not here:
-            continue
+    for index, here in sorted(places.items()):
+        source, rule = sources[index], rules[index]
         entry = found.setdefault(rule, {key: source.get(key) for key in RULE_KEYS} | {"places": []})
         entry["places"].append(
             {

@@ -13,7 +13,11 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.extract_fields import extract_fields
-from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.report_html import FilterModule, report_html
+from ansible_collections.skills_eye.prometheus_fleet.plugins.filter.report_html import (
+    MAPPINGS_SHOWN,
+    FilterModule,
+    report_html,
+)
 from tests.integration.report import samples
 
 
@@ -59,6 +63,25 @@ def test_a_label_that_a_server_makes_by_a_mapping_is_not_absent_there() -> None:
     ways = {way["servers"]: [rule["action"] for rule in way["rules"]] for way in env["ways"]}
     number = {server["name"]: str(index) for index, server in enumerate(page["servers"])}
     assert ways == {number["named"]: ["replace"], number["mapped"]: ["labelmap"]}
+
+
+def test_very_many_mappings_are_told_as_one() -> None:
+    """Else each label has a way for each server, and the page of a large fleet hundreds of megabytes."""
+    hosts = {}
+    for number in range(MAPPINGS_SHOWN + 2):
+        rules = f"[{{action: labelmap, regex: '__meta_consul_service_metadata_p{number}_(.+)'}}]"
+        rules = rules if number else "[{target_label: env, replacement: x}]"
+        job = f"{{job_name: j, consul_sd_configs: [{{server: h}}], relabel_configs: {rules}}}"
+        file = {"path": "/p/prometheus.yml", "service": "prometheus", "content": f"scrape_configs: [{job}]"}
+        hosts[f"s{number:02}"] = {"status": "ok", "files": [file]}
+    sweep = {"hosts": hosts}
+    page = carried(report_html(sweep, extracted=extract_fields(sweep)))
+    (env,) = (field for field in page["fields"] if field["name"] == "env")
+    mapped, own = env["ways"]
+    assert (mapped["servers"], own["servers"]) == (f"1-{MAPPINGS_SHOWN + 1}", "0")
+    (rule,) = mapped["rules"]
+    assert (rule["action"], rule["regex"], len(rule["places"])) == ("labelmap", None, 1)
+    assert rule["places"][0]["file"] == f"{MAPPINGS_SHOWN + 1} mappings, each told under the names that it gives"
 
 
 @pytest.mark.parametrize("nothing", [None, "", {}, []])
