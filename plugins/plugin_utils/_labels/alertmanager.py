@@ -191,16 +191,22 @@ class _Reader:
             values = section.get(key)
             if isinstance(values, Section):
                 for name, value in values.items():
-                    if value is not None:
-                        found.append(Use(kind, name, f"{path}.{key}", values.line_of(name), operator, value))
+                    if value is None:
+                        continue
+                    line = values.line_of(name)
+                    try:
+                        one = matchers.made(name, operator, value)
+                    except matchers.MatcherError as error:
+                        self._unreadable(line, error)
+                        continue
+                    found.append(Use(kind, one.name, f"{path}.{key}", line, one.operator, one.value))
         items = section.get(f"{prefix}matchers")
         if isinstance(items, Items):
             for item, line in zip(items, items.lines, strict=True):
                 try:
                     reading = matchers.parse(item)
                 except matchers.MatcherError as error:
-                    # A mask can be where a matcher was; what it hides cannot be judged.
-                    self.faults.append(Fault(line, f"has a matcher that cannot be read: it {error}", "warning"))
+                    self._unreadable(line, error)
                     continue
                 if reading.note and not is_masked(item):
                     self.faults.append(Fault(line, f"has a matcher that {reading.note}", "warning"))
@@ -210,6 +216,10 @@ class _Reader:
                 )
         self.result.uses.extend(found)
         return found
+
+    def _unreadable(self, line: int, error: matchers.MatcherError) -> None:
+        """A mask can be where a matcher was; what it hides cannot be judged."""
+        self.faults.append(Fault(line, f"has a matcher that cannot be read: it {error}", "warning"))
 
 
 # ---- what only the whole config can tell ----

@@ -93,7 +93,8 @@ def parse(text: str) -> Reading:
     return Reading(utf8)
 
 
-def _made(name: str, operator: str, value: str) -> Matcher:
+def made(name: str, operator: str, value: str) -> Matcher:
+    """A matcher that can be asked. Raises MatcherError."""
     matcher = Matcher(name, operator, value)
     if matcher.is_regex:
         try:
@@ -159,7 +160,7 @@ def _classic_matcher(text: str) -> Matcher:
             value += char
     if opened and not closed:
         raise MatcherError(f"has a value for {name} whose double quote is not closed")
-    return _made(name, operator, value)
+    return made(name, operator, value)
 
 
 # ---- the UTF-8 reading ----
@@ -210,7 +211,7 @@ class _Utf8:
         if operator not in OPERATORS:
             raise MatcherError("has no operator (=, !=, =~ or !~) after a label name")
         self._at += 1
-        return _made(name, operator, self._word(f"a value for {name}"))
+        return made(name, operator, self._word(f"a value for {name}"))
 
     def _word(self, what: str) -> str:
         token = self._peek()

@@ -379,6 +379,14 @@ def test_a_masked_label_is_not_taken_for_its_value() -> None:
     assert found(alertmanager(route('api_token="x"')), rules) == []
 
 
+def test_an_expression_that_a_mask_left_unreadable_is_said_to_be_so() -> None:
+    """Of (https://hooks.slack.com/services/(.+)) a bracket goes with the secret."""
+    masked = alertmanager(route('team="x"', rest="    match_re: {url: '(<secret:3f9a>'}\n"))
+    (finding,) = (item for item in check_routes({"s": server(masked)}) if item["kind"] == "config")
+    message = "The config has a matcher that cannot be read: it has a regular expression for url that is not valid."
+    assert (finding["severity"], finding["message"]) == ("warning", message)
+
+
 def test_copies_in_folders_below_are_no_configs() -> None:
     configs = server(alertmanager(route('team="x"')))
     copy = alertmanager(route('floor="x"'))
