@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Prometheus Fleet contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The executor of the sweep's event loop: threads for what may block, and none for what does not."""
+"""The executors of a sweep: threads for what may block, and none for what does not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ class Executor(ThreadPoolExecutor):
 
     Ours read none, and a thread's turn costs more than the work: a tenth of the client's time for a server.
 
-    Looking up names is most of what is left for threads. A lookup that no name server answers holds its thread for
-    longer than its server is waited for, so there may be one for each server: with fewer, no other name is looked up.
+    Where the system gives no more threads, those that there are take turns.
     """
-
-    def __init__(self, servers: int) -> None:
-        # One more imports asyncssh.
-        super().__init__(max_workers=servers + 1, thread_name_prefix="sweep")
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         # By its name: asyncssh may not be there yet.
@@ -36,3 +31,11 @@ class Executor(ThreadPoolExecutor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            # What was submitted is in the queue by now.
+            if not self._threads:
+                raise

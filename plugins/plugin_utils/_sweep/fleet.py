@@ -161,7 +161,9 @@ class _Fleet:
 
     async def run(self) -> None:
         began = time.monotonic()
-        asyncio.get_running_loop().set_default_executor(Executor(len(self._servers)))
+        # Importing asyncssh takes one thread, and each name that is looked up. A lookup that no name server answers
+        # holds its own for longer than its server is waited for: with fewer, no other name would be looked up.
+        asyncio.get_running_loop().set_default_executor(Executor(len(self._servers) + 1))
         queue = iter(self._servers)
         try:
             with (

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.secret_time import (
@@ -21,6 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     within,
 )
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.bundle import RawFile
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.executor import Executor
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.result import FileResult
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Masking:
         self._seconds = seconds
         self._redactor: asyncio.Future[Redactor] | None = None
         # Masking a large file of a hostile server takes seconds. Each server has one file here at a time.
-        self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="masking")
+        self._maskers = Executor(_MASKERS)
+        # The first thread is taken before names are looked up, which may take all that there are.
+        self._maskers.submit(int)
         # Contents that are equal on many servers are held once.
         self._texts: dict[str, _Text] = {}
         # Bytes that were masked here since anything else had its turn.

@@ -8,13 +8,16 @@ from __future__ import annotations
 import multiprocessing
 import re
 import resource
+import socket
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.asyncssh_fleet import asyncssh_fleet
+from tests.support.asyncssh_fleet import address, asyncssh_fleet
 from tests.support.sweeping import sweep
 
 SERVERS = 1000
@@ -84,3 +87,45 @@ def test_more_servers_than_files_that_may_be_open(tmp_path: Path, limits: tuple[
             client.join(30)
             client.kill()
     assert found == ({None}, {"ok"}, limits)
+
+
+def _client_with_few_threads(
+    inventory: dict[str, Any], services: list[dict[str, Any]], directory: Path, answer: Any
+) -> None:
+    """With room for the stacks of some six threads. Names are looked up for so long that each wants one of its own."""
+    really = socket.getaddrinfo
+
+    def looked_up(host: Any, *arguments: Any, **keywords: Any) -> Any:
+        time.sleep(0.3)
+        return really(address(int(str(host).partition(".")[0])), *arguments, **keywords)
+
+    socket.getaddrinfo = looked_up
+    threading.stack_size(1 << 30)
+    size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + 7 * (1 << 30), resource.RLIM_INFINITY))
+    found: Any = None
+    try:
+        results = sweep(inventory, directory, services=services, timeout=60.0, connect_timeout=30.0)
+        found = {(result.status, result.error) for result in results.values()}
+    finally:
+        # The queue has a thread too.
+        threading.stack_size(0)
+        answer.put(found)
+
+
+def test_more_names_than_threads(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    # Of this size masking is left to threads as well.
+    with asyncssh_fleet(tmp_path, 30, bytes_each=800_000) as (inventory, services):
+        group = inventory["monitoring"]
+        group["hosts"] = {f"prom-{number}": {"ansible_host": f"{number}.invalid"} for number in range(30)}
+        group["vars"]["ansible_ssh_common_args"] += " -o StrictHostKeyChecking=no"
+        client = context.Process(target=_client_with_few_threads, args=(inventory, services, tmp_path, answer))
+        client.start()
+        try:
+            found = answer.get(timeout=300)
+        finally:
+            client.join(30)
+            client.kill()
+    assert found == {("ok", None)}
