@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import resource
-import select
 import shlex
 import signal
 import sys
@@ -169,7 +169,8 @@ def _watch(alive: int, answering: int, max_bytes: int) -> None:
     Connection plugins hold what comes, and all of it: end it too when that is far more than is wanted.
     """
     most = _memory() + _COPIES * max_bytes + _MEMORY
-    while not select.select([alive], [], [], _WATCH_SECONDS)[0]:
+    # Not with select(), which takes no file beyond the 1024th.
+    while not multiprocessing.connection.wait([alive], _WATCH_SECONDS):
         if _memory() > most:
             words = f"more than {max_bytes} bytes came: narrow the services' patterns or raise max_bytes"
             os.write(answering, pickle.dumps(("failure", "too_large", words)))

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._sweep.open_files import room_for
 from tests.support import machine
 from tests.support.processes import free_port
 from tests.support.sshd import SshdFleet
@@ -288,8 +289,12 @@ def test_a_login_with_kerberos_is_left_to_ssh(
     assert ("over the connection plugin ssh" in str(result.error)) == ticket
 
 
-def test_a_flood_over_a_connection_plugin_is_stopped(tmp_path: Path, tree: list[dict[str, Any]]) -> None:
-    """Plugins hold all that comes. What sits in the place of tar here would fill any memory within the time."""
+@pytest.mark.parametrize("many", [0, 1100])
+def test_a_flood_over_a_connection_plugin_is_stopped(tmp_path: Path, tree: list[dict[str, Any]], many: int) -> None:
+    """Plugins hold all that comes. What sits in the place of tar here would fill any memory within the time.
+
+    So many files are open at that time: select() knows 1024.
+    """
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("cat", "head", "sudo"):
@@ -301,7 +306,10 @@ def test_a_flood_over_a_connection_plugin_is_stopped(tmp_path: Path, tree: list[
     before = os.environ["PATH"]
     os.environ["PATH"] = str(tools)
     try:
-        result = sweep(inventory, tmp_path, services=tree, max_bytes=1_000_000)["here"]
+        with room_for(many), contextlib.ExitStack() as stack:
+            for _unused in range(many):
+                stack.enter_context(Path(os.devnull).open("rb"))
+            result = sweep(inventory, tmp_path, services=tree, max_bytes=1_000_000)["here"]
     finally:
         os.environ["PATH"] = before
     assert (result.status, result.seconds.total < 25) == ("too_large", True), result.error
