@@ -10,9 +10,9 @@ import resource
 from collections.abc import Iterator
 from typing import Final
 
-# What one server may take, a ProxyCommand or ssh itself included, and what is open or imported besides.
+# What one server may take, a ProxyCommand included, and what is open besides: a plugin has all this, and its own.
 _EACH: Final = 4
-_BESIDES: Final = 64
+_BESIDES: Final = 128
 
 
 @contextlib.contextmanager
