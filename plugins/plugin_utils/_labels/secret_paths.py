@@ -90,7 +90,7 @@ class Place:
 
 # `_key`, unless it ends what sorts, groups or is for all to see. Looks back only where a sign was found.
 _OTHER_KEYS = ("sort", "group", "grouping", "partition", "shard", "foreign", "public")
-_NO_OTHER = "".join([f"(?<!{word})(?<!{word.title()})" for word in ("topology", *_OTHER_KEYS)])
+_NO_OTHER = "".join([f"(?<!{word})(?<!{word.title()})" for word in ("topology", "listMap", "patchMerge", *_OTHER_KEYS)])
 UNDERSCORE_KEY = "[_-]" + "".join([f"(?<!{word}.)" for word in _OTHER_KEYS]) + "key"
 _SECRET_NAME = re.compile(
     rf"(?:password|passwd|passphrase|passwort|kennwort|senha|contrase[nñ]a|secret|token|credentials?|passwords|secrets|api-?key|{UNDERSCORE_KEY}"

@@ -273,10 +273,23 @@ def test_names_of_no_secrets(key: str) -> None:
     assert masked(f"{key}: {SECRET}\n") == f"{key}: {SECRET}\n"
 
 
-@pytest.mark.parametrize("name", ["fieldpass", "partitionKey", "sortKey", "publicKey", "group_key", "group_keys"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fieldpass", "partitionKey", "sortKey", "publicKey", "group_key", "group_keys", "+listMapKey", "+patchMergeKey",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("frame", ["a: 1\nb:\n- {}={}\n", "[x]\n{} = {}\n", 'x "y" {{\n  {} = "{}"\n}}\n'])
 def test_a_variable_that_is_no_secret(name: str, frame: str) -> None:
     assert masked(frame.format(name, SECRET)) == frame.format(name, SECRET)
+
+
+@pytest.mark.parametrize("empty", ["", ":-", "-", ":?"])
+def test_a_variable_that_is_another_or_nothing(empty: str) -> None:
+    text = f"environment:\n- DB_PASSWORD=${{DB_PASSWORD{empty}}}\n"
+    assert masked(text) == text
+    default = f"environment:\n- DB_PASSWORD=${{DB_PASSWORD:-{SECRET}}}\n"
+    assert SECRET not in masked(default)
 
 
 @pytest.mark.parametrize("text", ["PASS=@\n", "DB_PW=@\nA=b\n"])
