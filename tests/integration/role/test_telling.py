@@ -27,12 +27,18 @@ def without_owner(site: Site) -> None:
         path.write_text(path.read_text(encoding="utf-8").replace("target_label: owner", "target_label: __tmp"))
 
 
-def shown(page: Path) -> dict[str, dict[str, Any]]:
-    """The fields that a page shows, by name, from the data that it carries."""
+def data_of(page: Path) -> dict[str, Any]:
+    """The data that a page carries."""
     text = page.read_text(encoding="utf-8")
     found = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
     assert found
-    return {item["name"]: item for item in json.loads(found[1])["fields"]}
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def shown(page: Path) -> dict[str, dict[str, Any]]:
+    """The fields that a page shows, by name."""
+    return {item["name"]: item for item in data_of(page)["fields"]}
 
 
 def edit_by_hand(site: Site, name: str, **attributes: Any) -> None:
@@ -58,6 +64,21 @@ def test_the_page_shows_orphans_and_when_fields_were_first_seen(site: Site) -> N
     assert owner["status"] == "orphan"
     assert owner["orphaned_since"] == site.fields()["owner"]["orphaned_since"]
     assert owner["ways"] == []
+
+
+@pytest.mark.parametrize("left_out", ["metrics", "report"])
+def test_the_page_and_the_metrics_tell_of_findings_without_each_other(site: Site, left_out: str) -> None:
+    page, metrics = site.folder / "report.html", site.folder / "fleet.prom"
+    told: dict[str, Any] = {"publish_report": str(page), "publish_metrics_textfile": str(metrics)}
+    run = site.publish("--skip-tags", left_out, **told)
+    assert run.status == 0, run.output
+    assert (page.exists(), metrics.exists()) == (left_out != "report", left_out != "metrics")
+    if page.exists():
+        assert {item["source"] for item in data_of(page)["findings"]} >= {"drift"}
+    else:
+        text = metrics.read_text(encoding="utf-8")
+        assert "\nprometheus_fleet_drift_findings{" in text
+        assert "\nprometheus_fleet_route_findings{" in text
 
 
 @pytest.mark.parametrize("published", [False, True])
