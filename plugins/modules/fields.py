@@ -574,7 +574,7 @@ def main() -> None:
             f"{store.place('fields')} was deleted from the store; what people set on its fields is taken from the "
             f"history, as of {outcome.plan.restored}."
         )
-    if outcome.plan.nearly_full:
+    if params["state"] != "checked" and outcome.plan.nearly_full:
         module.warn(outcome.plan.nearly_full)
     if unfound := outcome.plan.report.unfound:
         module.warn(

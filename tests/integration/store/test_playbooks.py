@@ -197,6 +197,18 @@ def test_a_document_that_is_nearly_too_large_is_a_warning(player: Player, tmp_pa
         assert "The largest fields: env (44" in warning
 
 
+def test_a_check_says_nothing_of_the_size_of_what_it_does_not_write(player: Player, tmp_path: Path) -> None:
+    """The role checks with no fields, so the size would be that of another document than the one it publishes."""
+    where = {"store": "directory", "path": str(tmp_path / "store")}
+    large = where | {"presentation": {"env": {"description": "x" * 450_000}}}
+    unread = {"fields": [], "servers": {name: {"status": "ok"} for name in FLEET["servers"]}, "state": "checked"}
+    brief, checked, published = player.tasks(
+        {NAME: FLEET | large | {"detail": "brief"}}, {NAME: unread | large}, {NAME: FLEET | large}
+    )
+    assert len(brief["warnings"]) == len(published["warnings"]) == 1
+    assert "warnings" not in checked
+
+
 def test_conflict_is_a_warning(player: Player, tmp_path: Path) -> None:
     where = {"store": "directory", "path": str(tmp_path / "store")}
     player.tasks({NAME: FLEET | where})
