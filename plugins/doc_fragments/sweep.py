@@ -52,7 +52,7 @@ options:
     type: float
     default: 30.0
   max_parallel:
-    description: How many servers are asked at the same time.
+    description: How many servers are asked at the same time; fewer where the controller may not open so many files.
     type: int
     default: 50
   max_bytes:
