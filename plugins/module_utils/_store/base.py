@@ -34,9 +34,11 @@ class StoreError(Exception):
     """A fault that the user is told about; the text says what to do. It never holds a token.
 
     wrote: a part of a commit was written, or may have been, before this happened.
+    unseen: a key as those that were missed, which a store may have hidden.
     """
 
     wrote = False
+    unseen: str | None = None
 
     def __str__(self) -> str:
         # Names and answers that anybody may have written are part of it.

@@ -94,14 +94,20 @@ def found(snapshot: Snapshot, wanted: str | None) -> list[tuple[str, Entry]]:
     if wanted is not None:
         if wanted not in known:
             names = ", ".join(reversed(known)) or "none"
-            raise StoreError(f"There is no entry {wanted} in the history that can be restored. There are: {names}.")
+            raise _missed(f"There is no entry {wanted} in the history that can be restored. There are: {names}.")
         return [(wanted, known[wanted])]
     present = snapshot.document
     earlier = [(name, entry) for name, entry in known.items() if present is None or entry.value != present.value]
     if not earlier:
         what = "holds the present one only" if known else "is empty"
-        raise StoreError(f"There is no earlier version to go back to: the history {what}.")
+        raise _missed(f"There is no earlier version to go back to: the history {what}.")
     return earlier[::-1]
+
+
+def _missed(message: str) -> StoreError:
+    error = StoreError(message)
+    error.unseen = history_key("probe")
+    return error
 
 
 def _document(value: bytes) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
     Snapshot,
     Store,
     StoreConflictError,
+    StoreError,
     StoreUnavailableError,
     Write,
     history_key,
@@ -75,8 +76,7 @@ def publish(
                     if rest := _rest(tried, snapshot):
                         store.commit(Commit(last=rest))
                     return Outcome(tried, True, attempts)
-                plan = planner(snapshot)
-                store.see(plan.unseen)
+                plan = _planned(store, planner, snapshot)
                 if probe:
                     store.probe(probe)
                     return Outcome(plan, False, attempts)
@@ -103,6 +103,18 @@ def publish(
             tried = plan if fault.wrote else tried
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the runs, guards nothing
         pause = min(pause * 1.6, LONGEST_PAUSE)
+
+
+def _planned(store: Store, planner: Planner, snapshot: Snapshot) -> Plan:
+    """The plan, which takes nothing for absent that is hidden from us."""
+    try:
+        plan = planner(snapshot)
+    except StoreError as fault:
+        if fault.unseen:
+            store.see([fault.unseen])
+        raise
+    store.see(plan.unseen)
+    return plan
 
 
 def _stands(tried: Plan, snapshot: Snapshot) -> bool:

@@ -20,7 +20,7 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store
 from ansible_collections.skills_eye.prometheus_fleet.plugins.module_utils._store.view import whole_view
 from tests.integration.store.looking import FLEET, LARGE, field, names, store_at, text_of, view
 from tests.support.consul import ConsulAgent, consul_agent
-from tests.support.fleets import NOW, extraction, publish_to
+from tests.support.fleets import NOW, extraction, publish_to, roll_back
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +167,20 @@ def test_token_that_may_read_nothing_is_not_told_that_there_is_nothing(
     store = store_at(guarded.address, token=guarded.new_token('key_prefix "other/" { policy = "write" }'))
     with pytest.raises(StoreDeniedError, match="does not let the token read this"):
         whole_view(store.read(), store, NOW)
+
+
+@pytest.mark.parametrize("to", [None, "20260130T081500.224310Z"])
+@pytest.mark.parametrize(
+    "rules",
+    ['key_prefix "other/" { policy = "write" }', READ + ' key_prefix "fleet/history/" { policy = "deny" }'],
+    ids=["nothing", "all but the history"],
+)
+def test_token_that_may_not_read_the_history_is_not_told_that_there_is_none(
+    guarded: ConsulAgent, published: dict[str, tuple[int, bytes]], rules: str, to: str | None
+) -> None:
+    assert published
+    with pytest.raises(StoreDeniedError, match="does not let the token read this"):
+        roll_back(store_at(guarded.address, token=guarded.new_token(rules)), to)
 
 
 def test_token_that_may_not_remove_is_told_what_was_done(
