@@ -45,6 +45,7 @@ _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEX
 _ADVICE: Final = {
     errno.ENOSPC: "make room there",
     errno.EDQUOT: "make room there",
+    errno.EFBIG: "raise the limit of the size of files (ulimit -f) of the user who runs Ansible",
     errno.EROFS: "it is mounted read-only: choose another place",
     errno.ENOTDIR: "choose another place",
     errno.EACCES: "let the user who runs Ansible read and write there, or choose another place",

@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import json
 import os
+import resource
 import signal
 import threading
 import time
@@ -388,6 +389,22 @@ def test_a_sweep_that_cannot_write_leaves_nothing_behind(tmp_path: Path, monkeyp
         mirror.apply(NEW)
     monkeypatch.undo()
     assert snapshot(tmp_path) == before
+
+
+def test_a_limit_of_the_size_of_files(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path))
+    mirror.apply(OLD)
+    before = mirror.load()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(MirrorError, match=r"File too large .*: raise the limit .*ulimit -f"):
+            mirror.apply(NEW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert mirror.load() == before
+    assert not (tmp_path / ".staging").exists()
+    mirror.apply(NEW)
 
 
 def test_a_fault_after_the_decision_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
