@@ -163,7 +163,8 @@ class _Fleet:
         began = time.monotonic()
         # Importing asyncssh takes one thread, and each name that is looked up. A lookup that no name server answers
         # holds its own for longer than its server is waited for: with fewer, no other name would be looked up.
-        asyncio.get_running_loop().set_default_executor(Executor(len(self._servers) + 1))
+        threads = Executor(len(self._servers) + 1)
+        asyncio.get_running_loop().set_default_executor(threads)
         queue = iter(self._servers)
         try:
             with (
@@ -177,8 +178,9 @@ class _Fleet:
         finally:
             await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
             await self._connector.close()
-            # Whoever interrupts a sweep does not wait for a file that is being masked.
-            self._masking.close(wait=len(self._results) == len(self._servers))
+            self._masking.close()
+            # asyncio takes one more thread to do this, for which there may be no room.
+            threads.shutdown()
             self._seconds = time.monotonic() - began
 
     async def _worker(self, queue: Iterator[str]) -> None:

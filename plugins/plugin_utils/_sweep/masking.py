@@ -75,8 +75,9 @@ class Masking:
         budget = _Budget(self._seconds)
         return [await self._file(raw, budget) for raw in received]
 
-    def close(self, *, wait: bool) -> None:
-        self._maskers.shutdown(wait=wait, cancel_futures=True)
+    def close(self) -> None:
+        """Whoever interrupts a sweep does not wait for a file that is being masked."""
+        self._maskers.shutdown()
 
     async def _made(self) -> Redactor:
         # Whoever stops waiting for it does not take it from the others.

@@ -29,7 +29,7 @@ async def masked(*files: RawFile, redact: bool = True, seconds: float = 60.0) ->
     try:
         return await one.files(files)
     finally:
-        one.close(wait=True)
+        one.close()
 
 
 @pytest.mark.parametrize("size", [0, 100_000], ids=["small", "large"])
@@ -81,6 +81,6 @@ async def test_our_own_words_in_a_message_stay() -> None:
     one = Masking(b"salt", redact=False, seconds=1.0)
     place = "prom-token:22222222"
     text = await one.message(f"{place} refused token:planted-three", [place])
-    one.close(wait=True)
+    one.close()
     assert text.startswith(f"{place} refused token:<secret:")
     assert "planted" not in text
