@@ -125,7 +125,8 @@ _CLOSES = re.compile(r"[\"']{0,2}(?:[\s,;\]})]|$)")
 _LONGEST_VARIABLE = 4000
 # No secret: a variable, what a template or a shell puts there, a switch, the path of a file.
 NO_VALUE = re.compile(
-    r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+(?::?[?-])?\})[\"',;)\]}]*$|\$\(|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
+    r"\$(?:(?-i:[A-Z_][A-Z0-9_]*|\d+)|\{\w+(?::?[?-])?\})[\"',;)\]}]*$|\$\("
+    r"|\{[{%]|%[({]|(?:true|false|null|none)[\"',;)\]}]*$|/[\w./-]+\.(?:pem|key|crt|txt)\b",
     re.IGNORECASE,
 )
 _NO_SECRET = re.compile(

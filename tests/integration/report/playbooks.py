@@ -18,10 +18,7 @@ INVENTORY = "[monitoring]\nprom-01\nprom-02\n"
 
 
 def play(folder: Path, tasks: str, variables: dict[str, Any], *options: str) -> str:
-    """Include the tasks file once for the fleet; what ansible-playbook printed. AssertionError where it fails.
-
-    Where there are fields, what is wrong with them is looked for before, as in a run.
-    """
+    """Include the tasks file once for the fleet; what ansible-playbook printed. AssertionError where it fails."""
     work = folder / "play"
     work.mkdir(exist_ok=True)
     (work / "inventory").write_text(INVENTORY, encoding="utf-8")
@@ -29,13 +26,12 @@ def play(folder: Path, tasks: str, variables: dict[str, Any], *options: str) -> 
     # What a lookup reads is data, as what a sweep gives: Ansible never takes it for a template. It refuses halves of
     # characters, so those are replaced before.
     read = "{{ (lookup('ansible.builtin.file', playbook_dir ~ '/variables.json') | from_json)['%s'] }}"
-    known: dict[str, Any] = {"_publish_findings": {"drift": None, "routes": None}}
+    known: dict[str, Any] = {"_publish_findings": {}}
     known |= {name: read % name for name in variables}
     facts = {"name": "Set", "ansible.builtin.set_fact": known, "run_once": True}
-    steps = ["findings", tasks] if "publish_extracted" in variables else [tasks]
-    includes = [{"name": "skills_eye.prometheus_fleet.publish", "tasks_from": f"{step}.yml"} for step in steps]
-    parts = [{"name": "Include", "ansible.builtin.include_role": include, "run_once": True} for include in includes]
-    playbook = [{"name": "Test", "hosts": "monitoring", "gather_facts": False, "tasks": [facts, *parts]}]
+    include = {"name": "skills_eye.prometheus_fleet.publish", "tasks_from": f"{tasks}.yml"}
+    task = {"name": "Include", "ansible.builtin.include_role": include, "run_once": True}
+    playbook = [{"name": "Test", "hosts": "monitoring", "gather_facts": False, "tasks": [facts, task]}]
     (work / "playbook.yml").write_text(json.dumps(playbook), encoding="utf-8")
     kept = {name: text for name, text in os.environ.items() if not name.startswith("ANSIBLE_")}
     own = {

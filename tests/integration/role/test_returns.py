@@ -94,7 +94,8 @@ def of_sample(sample: Any, value: Any, place: str) -> Iterator[str]:
     if not isinstance(sample, dict) or not isinstance(value, dict) or not sample or not value:
         return
     if all(isinstance(entry, dict) for entry in sample.values()):
-        entries, example = list(value.values()), next(iter(sample.values()))
+        entries = list(value.values())
+        example, *_others = sample.values()
     elif place.endswith(("summary", "store", "statuses")):
         entries, example = [value], sample
     else:
