@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -39,7 +40,11 @@ def executor() -> Iterator[Executor]:
 def test_nothing_waits_for_what_hangs() -> None:
     """Neither asyncio at its end, nor Python. What is read would come when the process has ended."""
     client = subprocess.Popen(
-        [sys.executable, "-c", HANGS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-c", HANGS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with client:
         try:
