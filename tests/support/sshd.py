@@ -19,6 +19,7 @@ Also runs without pytest (molecule, bench): SshdFleet(...).start() and .stop().
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -347,10 +348,16 @@ def ssh_agent(directory: Path, keys: Sequence[Path] = ()) -> Iterator[dict[str, 
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 10
-        while not socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
         environment = {"SSH_AUTH_SOCK": str(socket)}
+        deadline = time.monotonic() + 10
+        # Its socket is there before it listens. 2 is for an agent that cannot be reached.
+        ask = functools.partial(
+            subprocess.run, ["ssh-add", "-l"], env={**os.environ, **environment}, capture_output=True, check=False
+        )
+        while ask().returncode == 2:
+            if time.monotonic() > deadline:
+                raise TimeoutError("ssh-agent does not answer")
+            time.sleep(0.02)
         for key in keys:
             subprocess.run(["ssh-add", "-q", str(key)], env={**os.environ, **environment}, check=True)
         yield environment
