@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._labels.explain import (
     FILTERS,
@@ -38,8 +38,6 @@ from ansible_collections.skills_eye.prometheus_fleet.plugins.plugin_utils._label
     set_by_rules,
 )
 
-# A place beyond the jobs' targets, in the order in which they are told: stage, jobs, file, line, what is done there.
-Place = tuple[str, tuple[str, ...], str, int, str]
 _STAGES: Final = (
     "external_labels",
     "rules",
@@ -48,6 +46,16 @@ _STAGES: Final = (
     "write_relabel_configs",
     "otlp",
 )
+
+
+class Place(NamedTuple):
+    """A place beyond the jobs' targets, and what is done there."""
+
+    stage: str
+    jobs: tuple[str, ...]
+    file: str
+    line: int
+    does: str
 
 
 def explain(
@@ -81,11 +89,8 @@ def explain(
             known_places[id(labels)] = list(dict.fromkeys(_elsewhere(labels, label, job, options.dialect)))
         for place in known_places[id(labels)]:
             places.setdefault(place, []).append(server)
-    told = sorted(places, key=lambda place: (_STAGES.index(place[0]), *place[1:4]))
-    keys = ("stage", "jobs", "file", "line", "does")
-    elsewhere = [
-        {"servers": places[place], **dict(zip(keys, place, strict=True)), "jobs": list(place[1])} for place in told
-    ]
+    told = sorted(places, key=lambda place: (_STAGES.index(place.stage), place.jobs, place.file, place.line))
+    elsewhere = [{"servers": places[place], **place._asdict(), "jobs": list(place.jobs)} for place in told]
     jobs = sorted(found.values(), key=lambda entry: (entry["job"], entry["file"], entry["line"], entry["servers"]))
     result = {"label": label, "jobs": jobs, "elsewhere": elsewhere, "sources": _sources(read, label, job)}
     return {**result, "text": _text(result)}
@@ -135,9 +140,9 @@ def _elsewhere(labels: ServerLabels, label: str, job: str | None, dialect: Diale
         if item.stage == "external_labels":
             of_server = " of the server's environment" if item.variables else ""
             value = labels.external_labels[label]
-            yield (item.stage, (), item.file, item.line, f"{label} = {value!r}{of_server}")
+            yield Place(item.stage, (), item.file, item.line, f"{label} = {value!r}{of_server}")
         elif item.stage == "otlp":
-            yield (item.stage, (), item.file, item.line, "")
+            yield Place(item.stage, (), item.file, item.line, "")
     for file, groups in labels.rule_files:
         yield from _set_by_rules(groups, file, label)
     samples = [
@@ -154,7 +159,7 @@ def _elsewhere(labels: ServerLabels, label: str, job: str | None, dialect: Diale
         of_stage = makers.get((stage.name, stage.jobs), set())
         for rule in stage.rules:
             if rule in of_stage or _touches(rule, label, dialect):
-                yield (stage.name, stage.jobs, stage.file, rule.line, rule_text(rule))
+                yield Place(stage.name, stage.jobs, stage.file, rule.line, rule_text(rule))
 
 
 def _set_by_rules(groups: Any, file: str, label: str) -> Iterator[Place]:
@@ -166,7 +171,7 @@ def _set_by_rules(groups: Any, file: str, label: str) -> Iterator[Place]:
     for value, items in found.items():
         what = f"{label} = {value!r}" if value else f"no {label}"
         names = list(dict.fromkeys(item.rule for item in items))
-        yield ("rules", (), file, min(item.line for item in items), f"{what} in {_names(names)}")
+        yield Place("rules", (), file, min(item.line for item in items), f"{what} in {_names(names)}")
 
 
 def _touches(rule: Rule, label: str, dialect: Dialect) -> bool:

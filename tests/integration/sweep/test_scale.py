@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ from tests.support.sweeping import sweep
 SERVERS = 1000
 # All that a client may use at its peak, ansible and asyncssh included.
 MOST_BYTES = 300 * 1024 * 1024
+
+
+def _answer_of(client: Callable[..., None], *arguments: Any) -> Any:
+    """What a client in a process of its own puts into the queue that it is given last."""
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=client, args=(*arguments, answer))
+    process.start()
+    try:
+        return answer.get(timeout=300)
+    finally:
+        process.join(30)
+        process.kill()
 
 
 def _client(inventory: dict[str, Any], services: list[dict[str, Any]], directory: Path, answer: Any) -> None:
@@ -47,16 +61,8 @@ def _peak() -> int:
 
 
 def test_a_thousand_servers(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
     with asyncssh_fleet(tmp_path, SERVERS) as (inventory, services):
-        client = context.Process(target=_client, args=(inventory, services, tmp_path, answer))
-        client.start()
-        try:
-            statuses, files, errors, lines, peak = answer.get(timeout=300)
-        finally:
-            client.join(30)
-            client.kill()
+        statuses, files, errors, lines, peak = _answer_of(_client, inventory, services, tmp_path)
     assert (statuses, errors) == ({"ok": SERVERS}, [])
     assert files == {8: SERVERS}
     assert peak < MOST_BYTES
@@ -76,16 +82,8 @@ def _client_with(
 
 @pytest.mark.parametrize("limits", [(64, 4096), (64, 64)], ids=["may be raised", "fixed"])
 def test_more_servers_than_files_that_may_be_open(tmp_path: Path, limits: tuple[int, int]) -> None:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
     with asyncssh_fleet(tmp_path, 60, bytes_each=8_000) as (inventory, services):
-        client = context.Process(target=_client_with, args=(limits, inventory, services, tmp_path, answer))
-        client.start()
-        try:
-            found = answer.get(timeout=300)
-        finally:
-            client.join(30)
-            client.kill()
+        found = _answer_of(_client_with, limits, inventory, services, tmp_path)
     assert found == ({None}, {"ok"}, limits)
 
 
@@ -114,18 +112,10 @@ def _client_with_few_threads(
 
 
 def test_more_names_than_threads(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
     # Of this size masking is left to threads as well.
     with asyncssh_fleet(tmp_path, 30, bytes_each=800_000) as (inventory, services):
         group = inventory["monitoring"]
         group["hosts"] = {f"prom-{number}": {"ansible_host": f"{number}.invalid"} for number in range(30)}
         group["vars"]["ansible_ssh_common_args"] += " -o StrictHostKeyChecking=no"
-        client = context.Process(target=_client_with_few_threads, args=(inventory, services, tmp_path, answer))
-        client.start()
-        try:
-            found = answer.get(timeout=300)
-        finally:
-            client.join(30)
-            client.kill()
+        found = _answer_of(_client_with_few_threads, inventory, services, tmp_path)
     assert found == {("ok", None)}
