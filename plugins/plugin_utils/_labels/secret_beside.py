@@ -54,7 +54,8 @@ RESOURCE = Place({"data": _HIDDEN, "stringData": _HIDDEN})
 RESOURCE.keys["items"] = RESOURCE
 # The key of a header is its name.
 _NAMES = frozenset({"name", "key"})
-_TELLS = {"data": "kind", "stringData": "kind", "value": "name", "replacement": "target_label"}
+_KIND = frozenset({"kind"})
+_TELLS = {"data": _KIND, "stringData": _KIND, "value": _NAMES, "replacement": frozenset({"target_label"})}
 COMMENT = re.compile(r"[ \t]*#+!?(?:[ \t]*#+)*")
 
 
@@ -75,7 +76,7 @@ class _Entry:
 
     def told(self) -> list[int]:
         """The numbers of the keys that are secret."""
-        return [number for name, number in self.keys if _TELLS[name] in self.says]
+        return [number for name, number in self.keys if not _TELLS[name].isdisjoint(self.says)]
 
 
 def told_keys(text: str) -> frozenset[int]:
@@ -104,7 +105,7 @@ def told_keys(text: str) -> frozenset[int]:
                 entry.keys.append((name, number))
             number += 1
         elif says_secret(name, re.split(r"[ \t]#", value)[0].strip(" \t,\"'")):
-            entry.says.add("name" if name in _NAMES else name)
+            entry.says.add(name)
     return frozenset(told)
 
 
@@ -114,11 +115,10 @@ def told_values(text: str) -> frozenset[tuple[str, str]]:
     for braces in _MAP.finditer(text):
         inside = braces.group()
         says = {match.group(1) for match in SAYS.finditer(inside) if says_secret(*match.groups())}
-        says |= {"name"} if says & _NAMES else set()
         for match in _SAID.finditer(inside) if says else ():
             name, value = match.groups()
             varies = name == "replacement" and _VARIABLES.fullmatch(value)
-            if _TELLS[name] in says and not (varies or MASKED.match(value) or EMPTY.fullmatch(value)):
+            if not (_TELLS[name].isdisjoint(says) or varies or MASKED.match(value) or EMPTY.fullmatch(value)):
                 found.add((name, value))
     return frozenset(found)
 

@@ -342,8 +342,8 @@ def pairs(line: str) -> list[Span]:
     position, last = 0, len(line.rstrip())
     while match := _PAIR.search(line, position):
         start, end = match.end(), last
-        name = 1 if match.group(1) else 2
-        if name == 2 and not _assigns_to(match.group(2), line, start):
+        name = _name_of(match)
+        if name is None:
             position = start
             continue
         mask = MASK.match(line, max(match.start() - 1, 0))
@@ -360,7 +360,7 @@ def pairs(line: str) -> list[Span]:
             # Only where no quote closes: the word may reach to the end of a line with thousands of pairs.
             word = None if quote and close > 0 else _WORD.match(line, start)
             end = word.end() if word else close + len(quote.group() if quote else "")
-            end = (_end_of_variable(line, match.span(name), start) or _end_of_map(line, start) if word else 0) or end
+            end = (_end_of_variable(line, name, start) or _end_of_map(line, start) if word else 0) or end
             if _NO_SECRET.match(line[start:end]):
                 end = start
         if start < end:
@@ -369,10 +369,16 @@ def pairs(line: str) -> list[Span]:
     return found
 
 
-def _assigns_to(name: str, text: str, start: int) -> bool:
-    """Whether what begins here is assigned to the name of a secret. Only of a hook elsewhere is a URL that itself."""
-    url = _URL.match(text, start)
-    return names_a_secret(name.lstrip("-")) and (not url or ("hook" in name.lower() and not url["here"]))
+def _name_of(match: re.Match[str]) -> Span | None:
+    """Where the name of a secret stands that a value is assigned to; None where the name is of none.
+
+    Only of a hook elsewhere is a URL the secret itself.
+    """
+    if match.group(1):
+        return match.span(1)
+    name, url = match.group(2), _URL.match(match.string, match.end())
+    is_secret = names_a_secret(name.lstrip("-")) and (not url or ("hook" in name.lower() and not url["here"]))
+    return match.span(2) if is_secret else None
 
 
 def _end_of_variable(text: str, name: Span, start: int) -> int:
@@ -407,9 +413,9 @@ def assigned(text: str) -> list[Span]:
     position = 0 if _assigns(text) else len(text)
     while match := _ASSIGNMENT.search(text, position):
         start, quote, sign = match.end(), match.group(4), match.group(3)
-        name = 1 if match.group(1) else 2
+        name = _name_of(match)
         position = start
-        if name == 2 and not _assigns_to(match.group(2), text, start):
+        if name is None:
             continue
         mask = MASK.match(text, start)
         if mask:
@@ -431,7 +437,7 @@ def assigned(text: str) -> list[Span]:
             end = start + len(line.group().rstrip()) if line else start
         else:
             word = _ASSIGNED_WORD.match(text, start)
-            end = _end_of_variable(text, match.span(name), start) or _end_of_map(text, start)
+            end = _end_of_variable(text, name, start) or _end_of_map(text, start)
             end = end or (word.end() if word else start)
         said = text[start:end]
         if said and not _is_masked(said) and not (said[0] == "-" and sign != "=") and not NO_VALUE.match(said):
